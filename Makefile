@@ -1,0 +1,64 @@
+# Everything a contributor or a CI machine calls. `make` alone lists the targets.
+# Nothing has to be installed by hand first except make itself: each target makes what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The Python the venv is made from: 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+# Both source roots, for every command below and for whoever runs a module by hand.
+export PYTHONPATH := operator:tests
+# Tests and tools never prompt for anything.
+export PIP_NO_INPUT := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The venv is made anew when the lock changes, and the console scripts when pyproject.toml does; else nothing is done.
+LOCK_STAMP := $(VENV)/.lock-$(shell sha256sum requirements/dev.txt | cut -c1-16)
+PROJECT_STAMP := $(VENV)/.project-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: $(PROJECT_STAMP) ## Make .venv from the locked requirements (does nothing when it is up to date)
+
+$(LOCK_STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make venv: Python 3.11 or later is needed; found $$($(PYTHON) --version 2>&1). Set PYTHON=..." >&2; exit 2; }
+	@if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "make venv: installing python3-venv (this Python has no venv module)"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv </dev/null; \
+	  else \
+	    echo "make venv: this Python cannot make a venv. Install it first: sudo apt-get install python3-venv" >&2; exit 2; \
+	  fi; \
+	fi
+	@echo "make venv: installing the locked requirements into $(VENV) (about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+$(PROJECT_STAMP): $(LOCK_STAMP)
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.project-*; touch $@
+
+# Resolved without any local wheel folder, whose files may hash differently from everybody else's.
+.PHONY: lock
+lock: venv ## Resolve requirements/*.in again (UPGRADE=1 takes the newest releases)
+	@for name in operator dev docs; do \
+	  PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(if $(UPGRADE),--upgrade) \
+	    --strip-extras --allow-unsafe --generate-hashes --resolver=backtracking \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --output-file=requirements/$$name.txt requirements/$$name.in; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built here (the venv and the user's cache stay)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage operator/*.egg-info

@@ -1,0 +1,1 @@
+"""The operator keeps one of two Maestro servers active, and never both."""
