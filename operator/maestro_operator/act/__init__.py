@@ -1,0 +1,1 @@
+"""The effects of a decision: one action, its intent written first."""

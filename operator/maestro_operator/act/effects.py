@@ -1,0 +1,397 @@
+"""What each step does to the world: a few verbs of the ports, in the order the step needs.
+
+The law of this file: an effect begins only after its intent was written, and a promotion or an
+adoption takes the `Proof` as an argument. Each function is idempotent and ends at the first verb
+that is not `Done`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from maestro_operator.drivers.ports import Drivers, Equipment, Order
+from maestro_operator.model.errors import MaestroError
+from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.pair import GRACEFUL
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import GuardState, NodeSeen
+from maestro_operator.model.steps import DEADLINE_SECONDS, EpisodeKind, StepName
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from maestro_operator.model.decision import Perform
+    from maestro_operator.model.proof import Proof
+    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import Episode, EpochMark, FrozenNode
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """One step about to be performed, its intent already in status."""
+
+    drivers: Drivers
+    seen: Seen
+    action: Perform
+    deadline_seconds: float
+
+    @property
+    def episode(self) -> Episode:
+        """Return the episode as its intent was written."""
+        return self.action.episode
+
+    @property
+    def source(self) -> FrozenNode:
+        """Return the side that gives up, as the episode froze it."""
+        return self._frozen(self.episode.source)
+
+    @property
+    def target(self) -> FrozenNode:
+        """Return the side that takes over, as the episode froze it."""
+        return self._frozen(self.episode.target)
+
+    @property
+    def in_force(self) -> EpochMark:
+        """Return the epoch in force as the intent's status has it."""
+        mark = self.action.status.epoch.in_force
+        if mark is None:
+            message = f"{self.action.step} needs an epoch in force"
+            raise MaestroError(message)
+        return mark
+
+    def _frozen(self, name: str) -> FrozenNode:
+        node = self.episode.frozen_node(name)
+        if node is None:
+            message = f"episode {self.episode.id} froze no node {name}"
+            raise MaestroError(message)
+        return node
+
+    async def order(  # noqa: PLR0913 - these are the words of an order
+        self,
+        node: FrozenNode,
+        verb: str,
+        *,
+        epoch: int | None = None,
+        owner: str | None = None,
+        source: str | None = None,
+        episode: str | None = None,
+        anew: bool = False,
+    ) -> Outcome:
+        """Give one order to a node's guard, with this pair's uid and this leader's term."""
+        order = Order(
+            verb=verb,
+            pair_uid=self.action.status.pair_uid or "",
+            node=node.name,
+            term=self.seen.leadership.term,
+            episode=episode or self.episode.id,
+            epoch=epoch,
+            owner=owner,
+            source=source,
+            anew=anew,
+        )
+        return await self.drivers.nodes.order(node, order, deadline_seconds=self.deadline_seconds)
+
+
+async def perform(drivers: Drivers, seen: Seen, action: Perform) -> Outcome:
+    """Perform one step whose intent was written, within its deadline."""
+    seconds = float(DEADLINE_SECONDS[action.step])
+    acting = Acting(drivers, seen, action, seconds)
+    try:
+        async with asyncio.timeout(seconds):
+            return await EFFECTS[action.step](acting)
+    except TimeoutError:
+        return Failed(Reason.TIMED_OUT, f"{action.step} did not end within {seconds:.0f} s")
+
+
+async def _in_order(*verbs: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Run verbs one after the other up to the first that is not done; give the last outcome."""
+    outcome: Outcome = Done()
+    for verb in verbs:
+        outcome = await verb()
+        if not isinstance(outcome, Done):
+            return outcome
+    return outcome
+
+
+def _first_bad(outcomes: list[Outcome]) -> Outcome:
+    return next((item for item in outcomes if not isinstance(item, Done)), Done())
+
+
+async def _equip(acting: Acting) -> Outcome:
+    """Put the guard on both nodes, create its state where there is none, introduce the peers."""
+    status, nodes = acting.action.status, (acting.source, acting.target)
+
+    async def install(node: FrozenNode) -> Outcome:
+        equipment = Equipment(status.pair_uid or "", acting.seen.spec, node.name)
+        return await acting.drivers.nodes.equip(
+            node, equipment, deadline_seconds=acting.deadline_seconds
+        )
+
+    installed = await asyncio.gather(*(install(node) for node in nodes))
+    bad = _first_bad(list(installed))
+    if not isinstance(bad, Done):
+        return bad
+    keys = [item.facts.get("public_key", "") for item in installed if isinstance(item, Done)]
+    created = await asyncio.gather(*(_create(acting, node) for node in nodes))
+    bad = _first_bad(list(created))
+    if not isinstance(bad, Done):
+        return bad
+    introduced = await asyncio.gather(
+        *(
+            acting.drivers.nodes.introduce(
+                node, peer=peer, peer_public_key=key, deadline_seconds=acting.deadline_seconds
+            )
+            for node, peer, key in zip(nodes, reversed(nodes), reversed(keys), strict=True)
+        )
+    )
+    return _first_bad(list(introduced))
+
+
+async def _create(acting: Acting, node: FrozenNode) -> Outcome:
+    reading = acting.seen.nodes.get(node.name)
+    state = reading.guard.state if isinstance(reading, NodeSeen) else None
+    if state is GuardState.VALID:
+        return await acting.order(node, "lead")
+    return await acting.order(node, "create", anew=state is GuardState.LOST)
+
+
+async def _quiesce(acting: Acting) -> Outcome:
+    nodes, services = acting.drivers.nodes, acting.seen.spec.services
+    return await _in_order(
+        lambda: acting.order(acting.source, "quiesce", epoch=acting.in_force.number),
+        lambda: nodes.stop(acting.source, services, deadline_seconds=acting.deadline_seconds),
+    )
+
+
+async def _raise(acting: Acting) -> Outcome:
+    episode = acting.episode
+    return await acting.order(acting.target, "promise", epoch=episode.epoch, owner=episode.target)
+
+
+async def _final_sync(acting: Acting) -> Outcome:
+    return await acting.drivers.replication.final_sync(
+        acting.source, acting.target, deadline_seconds=acting.deadline_seconds
+    )
+
+
+async def _demote(acting: Acting) -> Outcome:
+    episode = acting.episode
+    return await acting.order(acting.source, "demote", epoch=episode.epoch, owner=episode.target)
+
+
+async def _fence(acting: Acting) -> Outcome:
+    episode = acting.episode
+    if episode.rung != GRACEFUL:
+        rung = next((item for item in acting.source.fencing if item.name == episode.rung), None)
+        if rung is None:
+            return Refused(Reason.FENCE_UNPROVEN, "the ladder has no rung to try")
+        return await acting.drivers.fencing.off(
+            acting.source, rung=rung.name, deadline_seconds=float(rung.deadline_seconds)
+        )
+    quiesced = await _quiesce(acting)
+    if not isinstance(quiesced, Done):
+        return quiesced
+    # A last copy saves needless loss; where it fails the demotion still is the proof.
+    synced = await _final_sync(acting)
+    demoted = await _demote(acting)
+    return synced if isinstance(demoted, Done) and isinstance(synced, Done) else demoted
+
+
+async def _sever(acting: Acting) -> Outcome:
+    return await acting.order(acting.target, "sever")
+
+
+def _needs_proof(acting: Acting) -> Proof:
+    """Return the action's proof.
+
+    Raises:
+        MaestroError: a promotion without a proof, or with one for the target itself, was decided.
+    """
+    proof = acting.action.proof
+    if proof is None or proof.node == acting.episode.target or proof.epoch != acting.episode.epoch:
+        message = f"{acting.action.step} of {acting.episode.target} has no proof for the other node"
+        raise MaestroError(message)
+    return proof
+
+
+async def _promote(acting: Acting) -> Outcome:
+    return await promote(acting, _needs_proof(acting))
+
+
+async def promote(acting: Acting, _proof: Proof) -> Outcome:
+    """Put the epoch in force on the target, then its data up; the proof makes it lawful."""
+    episode = acting.episode
+    ordered = await acting.order(acting.target, "promote", epoch=episode.epoch)
+    if not isinstance(ordered, Done) or episode.kind is EpisodeKind.ACTIVATE:
+        return ordered
+    loss = acting.action.loss
+    return await acting.drivers.replication.promote(
+        acting.target,
+        episode=episode.id,
+        generation=episode.generation or (loss.generation if loss else None),
+        deadline_seconds=acting.deadline_seconds,
+    )
+
+
+async def _adopt(acting: Acting) -> Outcome:
+    return await adopt(acting, _needs_proof(acting))
+
+
+async def adopt(acting: Acting, _proof: Proof) -> Outcome:
+    """Record the leader that was found in its own guard; what runs there runs on."""
+    node = acting.seen.nodes.get(acting.episode.target)
+    epoch = acting.episode.epoch
+    if isinstance(node, NodeSeen) and node.guard.may_run:
+        return await acting.order(acting.target, "renew", epoch=epoch)
+    ordered = await acting.order(acting.target, "promote", epoch=epoch)
+    runs = isinstance(node, NodeSeen) and node.runs_something
+    if isinstance(ordered, Done) and runs:
+        return await acting.order(acting.target, "permit", epoch=epoch)
+    return ordered
+
+
+async def _localise(acting: Acting) -> Outcome:
+    names = [
+        name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names
+    ]
+    return await acting.drivers.nodes.pin(
+        acting.target,
+        dict.fromkeys(names, acting.target.address),
+        deadline_seconds=acting.deadline_seconds,
+    )
+
+
+async def _move_traffic(acting: Acting) -> Outcome:
+    verbs = [
+        lambda entry=entry: acting.drivers.traffic.move(
+            entry,
+            address=acting.target.address,
+            away_from=(acting.source.address,),
+            deadline_seconds=acting.deadline_seconds,
+        )
+        for entry in acting.seen.spec.traffic
+    ]
+    return await _in_order(*verbs)
+
+
+async def _start_services(acting: Acting) -> Outcome:
+    mark, services = acting.in_force, acting.seen.spec.services
+    return await _in_order(
+        lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
+        lambda: acting.drivers.nodes.start(
+            acting.target, services, deadline_seconds=acting.deadline_seconds
+        ),
+    )
+
+
+async def _verify(acting: Acting) -> Outcome:
+    started = acting.episode.record(StepName.START_SERVICES)
+    since = started.started_at if started else acting.episode.started_at
+    results = await acting.drivers.verification.verify(
+        acting.target,
+        acting.seen.spec.verification,
+        since=since,
+        deadline_seconds=acting.deadline_seconds,
+    )
+    failed = [item for item in results if not item.passed]
+    if failed:
+        text = "; ".join(f"{item.name}: {item.message}" for item in failed)
+        return Failed(Reason.VERIFICATION_FAILED, text)
+    return Done(MappingProxyType({item.name: item.message for item in results}))
+
+
+async def _reverse(acting: Acting) -> Outcome:
+    episode, mark, replication = acting.episode, acting.in_force, acting.drivers.replication
+    generation = episode.generation
+    if generation is None:
+        return Refused(Reason.STEP_REFUSED, "the final generation is not known; the Rejoin does this")
+    return await _in_order(
+        lambda: replication.reverse(
+            acting.source,
+            episode=episode.id,
+            generation=generation,
+            deadline_seconds=acting.deadline_seconds,
+        ),
+        lambda: acting.order(acting.source, "quarantined", epoch=mark.number),
+        lambda: acting.order(acting.source, "grant", epoch=mark.number, source=mark.owner),
+    )
+
+
+async def _stop(acting: Acting) -> Outcome:
+    nodes, services = acting.drivers.nodes, acting.seen.spec.services
+    return await _in_order(
+        lambda: acting.order(acting.target, "revoke"),
+        lambda: nodes.stop(acting.target, services, deadline_seconds=acting.deadline_seconds),
+    )
+
+
+async def _store_epoch(acting: Acting) -> Outcome:
+    """Give the node that is not the owner the owner's epoch to hold in force."""
+    if acting.episode.kind is EpisodeKind.REJOIN:
+        mark = acting.in_force
+        return await acting.order(
+            acting.target, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode
+        )
+    return await _demote(acting)
+
+
+async def _quarantine(acting: Acting) -> Outcome:
+    return await _in_order(
+        lambda: acting.drivers.replication.quarantine(
+            acting.target, episode=acting.episode.id, deadline_seconds=acting.deadline_seconds
+        ),
+        lambda: acting.order(acting.target, "quarantined", epoch=acting.in_force.number),
+    )
+
+
+async def _grant(acting: Acting) -> Outcome:
+    mark = acting.in_force
+    return await acting.order(acting.target, "grant", epoch=mark.number, source=mark.owner)
+
+
+async def _resync(acting: Acting) -> Outcome:
+    return await acting.drivers.replication.sync(
+        acting.source, acting.target, deadline_seconds=acting.deadline_seconds
+    )
+
+
+async def _swap_permit(acting: Acting) -> Outcome:
+    return await acting.order(acting.target, "renew", epoch=acting.episode.epoch)
+
+
+async def _nothing(_acting: Acting) -> Outcome:
+    return Done()
+
+
+S = StepName
+EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProxyType(
+    {
+        S.EQUIP: _equip,
+        S.PREFLIGHT: _nothing,
+        S.QUIESCE: _quiesce,
+        S.CONCLUDE: _nothing,
+        S.RAISE: _raise,
+        S.FINAL_SYNC: _final_sync,
+        S.DEMOTE: _demote,
+        S.FENCE: _fence,
+        S.SEVER: _sever,
+        S.DECLARE: _nothing,
+        S.PROMOTE: _promote,
+        S.ADOPT: _adopt,
+        S.LOCALISE: _localise,
+        S.MOVE_TRAFFIC: _move_traffic,
+        S.START_SERVICES: _start_services,
+        S.VERIFY: _verify,
+        S.REVERSE: _reverse,
+        S.STOP: _stop,
+        S.STORE_EPOCH: _store_epoch,
+        S.QUARANTINE: _quarantine,
+        S.GRANT: _grant,
+        S.RESYNC: _resync,
+        S.SWAP_PERMIT: _swap_permit,
+        S.CONFIRM: _nothing,
+    },
+)

@@ -1,0 +1,107 @@
+"""Why no automatic failover would happen now: every brake with its reason, in order.
+
+The law of this file: fencing carries the safety; the brakes only prevent needless moves. An
+automatic failover needs that not one of them holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.decide import facts
+from maestro_operator.decide.phases import target_able
+from maestro_operator.decide.verdict import Verdict, conclude
+from maestro_operator.model.decision import Hold
+from maestro_operator.model.pair import Automatic, Management, Platform
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import DeviceSeen, NodeSeen
+from maestro_operator.model.status import Episode
+from maestro_operator.model.steps import EpisodeKind, StepName
+
+if TYPE_CHECKING:
+    from maestro_operator.model.seen import Seen
+
+
+def standing(seen: Seen) -> tuple[Hold, ...]:
+    """Return the brakes that hold whether or not there is an outage: what `plan` reports."""
+    active = seen.status.active_node
+    if active is None:
+        return (Hold(Reason.WAIT_FOR_USER, "nobody is known to be active"),)
+    found: list[Hold] = []
+    failover = seen.spec.failover
+    if failover.automatic is not Automatic.ENABLED:
+        found.append(Hold(Reason.AUTOMATIC_DISABLED, "failover.automatic is Disabled"))
+    if seen.spec.management is not Management.ENFORCE:
+        found.append(Hold(Reason.PAUSED, f"management is {seen.spec.management}"))
+    if any(node.platform is not Platform.LINUX for node in seen.spec.nodes):
+        found.append(Hold(Reason.PLATFORM_UNVERIFIED, "only Linux nodes move by themselves"))
+    if not fencing_ready(seen, active):
+        found.append(Hold(Reason.FENCING_NOT_READY, f"no rung could fence {active} now"))
+    survivor = peer_ready(seen)
+    if survivor is not None:
+        found.append(survivor)
+    if seen.operator_is_isolated:
+        found.append(Hold(Reason.OBSERVER_ISOLATED, "the operator reaches nothing at all"))
+    if seen.leadership.led_for_seconds < seen.spec.detection.down_for_seconds:
+        found.append(Hold(Reason.LEADERSHIP_TOO_YOUNG, "the operator has just begun to lead"))
+    move = seen.status.automatic_move
+    if move and not move.acknowledged and seen.block_remaining_seconds > 0:
+        text = f"answer {{episode: {move.episode}, say: Acknowledge}} or wait"
+        found.append(Hold(Reason.RECENT_AUTOMATIC_MOVE, text))
+    return tuple(found)
+
+
+def fencing_ready(seen: Seen, name: str) -> bool:
+    """Tell whether every device of at least one rung answers for the node."""
+    ready = {item.rung for item in seen.devices if isinstance(item, DeviceSeen) and item.node == name}
+    for rung in seen.spec.node(name).fencing:
+        answers = [
+            item
+            for item in seen.devices
+            if isinstance(item, DeviceSeen) and (item.node, item.rung) == (name, rung.name)
+        ]
+        if rung.devices and rung.name in ready and len(answers) == len(rung.devices):
+            return True
+    return False
+
+
+def peer_ready(seen: Seen) -> Hold | None:
+    """Return why a failover to the standby would not work now, or None where it would."""
+    active = seen.status.active_node
+    if active is None:
+        return Hold(Reason.WAIT_FOR_USER, "nobody is known to be active")
+    standby = facts.other_name(seen, active)
+    hold = target_able(seen, _imagined(seen, active, standby))
+    if hold is not None:
+        return Hold(Reason.PEER_NOT_READY, hold.message)
+    node, rsync = seen.node(standby), seen.spec.replication.rsync
+    age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
+    budget = seen.spec.failover.max_data_loss_seconds
+    automatic = seen.spec.failover.automatic is Automatic.ENABLED
+    if rsync is not None and automatic and (age is None or age > budget):
+        return Hold(Reason.COPY_OVER_BUDGET, f"{standby}'s copy is older than {budget} s")
+    return None
+
+
+def _imagined(seen: Seen, active: str, standby: str) -> Episode:
+    return Episode(
+        id="imagined",
+        kind=EpisodeKind.FAILOVER,
+        source=active,
+        target=standby,
+        trigger="",
+        started_at=seen.now,
+        epoch=0,
+        step=StepName.CONCLUDE,
+    )
+
+
+def outage(seen: Seen) -> Hold | None:
+    """Return why the active side does not count as down, or None where it does."""
+    active = seen.status.active_node
+    if active is None:
+        return Hold(Reason.WAIT_FOR_USER, "nobody is known to be active")
+    found = conclude(seen, active)
+    if found.verdict is Verdict.DOWN:
+        return None
+    return Hold(found.reason, found.message)

@@ -1,0 +1,125 @@
+"""Plain questions about one look at the world; each answers from `Seen` alone.
+
+The law of this file: a question whose answer would need something Unknown answers with the side
+that keeps the pair safe, and its name says which side that is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.pair import Say
+from maestro_operator.model.seen import GuardState, NodeSeen
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import Answer, FencingRung
+    from maestro_operator.model.seen import Guard, Seen
+    from maestro_operator.model.status import Episode, EpochMark
+
+
+def readable(seen: Seen, name: str) -> NodeSeen | None:
+    """Return the node's reading, or None where nothing is known of it."""
+    node = seen.nodes.get(name)
+    return node if isinstance(node, NodeSeen) else None
+
+
+def other_name(seen: Seen, name: str) -> str:
+    """Return the name of the other node."""
+    return seen.spec.other(name).name
+
+
+def is_ours(seen: Seen, guard: Guard) -> bool:
+    """Tell whether a guard has valid state of this very pair."""
+    return guard.state is GuardState.VALID and guard.pair_uid == seen.status.pair_uid
+
+
+def in_force_number(guard: Guard) -> int:
+    """Return the number of the epoch in force on a node, 0 where it knows none."""
+    return guard.in_force.number if guard.in_force else 0
+
+
+def highest_number(guard: Guard) -> int:
+    """Return the highest epoch a node knows, promised or in force, 0 where it knows none."""
+    promised = guard.promised.number if guard.promised else 0
+    return max(promised, in_force_number(guard), guard.max_permit_epoch)
+
+
+def next_epoch(seen: Seen) -> int:
+    """Return 1 + the highest epoch promised that status or a readable node knows (law 5)."""
+    epoch = seen.status.epoch
+    known = [mark.number for mark in (epoch.promised, epoch.in_force) if mark]
+    known += [highest_number(node.guard) for node in seen.nodes.values() if isinstance(node, NodeSeen)]
+    return 1 + max(known, default=0)
+
+
+def holds_epoch(node: NodeSeen, mark: EpochMark) -> bool:
+    """Tell whether a node has exactly this epoch with this owner in force."""
+    in_force = node.guard.in_force
+    return in_force is not None and (in_force.number, in_force.owner) == (mark.number, mark.owner)
+
+
+def cannot_write(node: NodeSeen) -> bool:
+    """Tell whether a node was read back stopped, without a permit or a final right."""
+    return node.is_stopped and not node.guard.may_run and node.guard.final_epoch is None
+
+
+def owner_serves(seen: Seen) -> bool:
+    """Tell whether the active node is read running everything under its permit."""
+    active = readable(seen, seen.status.active_node or "")
+    return active is not None and active.guard.may_run and active.runs_everything
+
+
+def answer(seen: Seen, episode: str, *says: Say) -> Answer | None:
+    """Return the first untaken answer to an episode that says one of these."""
+    taken = {(item.episode, item.say, item.of) for item in seen.status.taken_answers}
+    for item in seen.spec.answers:
+        fits = item.episode == episode and item.say in says
+        if fits and (item.episode, item.say.value, item.of) not in taken:
+            return item
+    return None
+
+
+def accepted_loss_seconds(seen: Seen, episode: Episode) -> float:
+    """Return the largest loss that the spec or an answer to this episode accepts, in seconds.
+
+    An `AcceptLoss` names the amount in `of`; a word that is no number accepts nothing.
+    """
+    accepted = float(seen.spec.failover.max_data_loss_seconds)
+    for item in seen.spec.answers:
+        if item.episode == episode.id and item.say is Say.ACCEPT_LOSS and item.of is not None:
+            digits = item.of.removesuffix("s")
+            accepted = max(accepted, float(digits)) if digits.isdecimal() else accepted
+    return accepted
+
+
+def ladder(episode: Episode, node: str) -> tuple[FencingRung, ...]:
+    """Return the rungs for a node as the episode froze them."""
+    frozen = episode.frozen_node(node)
+    return frozen.fencing if frozen else ()
+
+
+def public_names(seen: Seen) -> tuple[str, ...]:
+    """Return every name that each node must resolve to itself, in order, once."""
+    pinned = [name for item in seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names]
+    return tuple(dict.fromkeys(pinned))
+
+
+def is_localised(seen: Seen, name: str) -> bool:
+    """Tell whether the node resolves every pinned public name to itself."""
+    node = readable(seen, name)
+    address = seen.spec.node(name).address
+    return node is not None and all(node.pins.get(item) == address for item in public_names(seen))
+
+
+def points_at(seen: Seen, name: str) -> bool:
+    """Tell whether all traffic was read and points at the node alone."""
+    address = seen.spec.node(name).address
+    return all(getattr(item, "addresses", None) == (address,) for item in seen.traffic)
+
+
+def last_done(seen: Seen, episode: Episode) -> bool:
+    """Tell whether this leader's last attempt of the current step ended well."""
+    last = seen.last
+    if last is None or (last.episode, last.step) != (episode.id, episode.step):
+        return False
+    return type(last.outcome).__name__ == "Done"

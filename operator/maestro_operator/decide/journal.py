@@ -1,0 +1,207 @@
+"""The journal's moves: each takes a status and gives the next one, whole.
+
+The law of this file: an episode begins, goes on and ends in `status` alone; the one write that
+carries Promote's, Adopt's or Renew's intent is the one that changes owner and epoch (laws 3, 9).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from maestro_operator.model.decision import Perform, Record
+from maestro_operator.model.outcome import Failed, InProgress, Refused
+from maestro_operator.model.status import (
+    AutomaticMove,
+    Epoch,
+    EpochMark,
+    Episode,
+    FrozenNode,
+    HistoryEntry,
+    HistoryStep,
+    StepRecord,
+    TakenAnswer,
+)
+from maestro_operator.model.steps import DEADLINE_SECONDS, STEPS, EpisodeKind, StepName
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import Answer
+    from maestro_operator.model.proof import Proof
+    from maestro_operator.model.reasons import Reason
+    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import PairStatus
+
+HISTORY_KEPT = 10
+AUTOMATIC = "Automatic"
+CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
+RAISES = (StepName.RAISE, StepName.SWAP_PERMIT, StepName.STORE_EPOCH)
+
+
+def begin(  # noqa: PLR0913 - an episode is what these say, and each must be said
+    seen: Seen,
+    kind: EpisodeKind,
+    *,
+    source: str,
+    target: str,
+    trigger: str,
+    epoch: int,
+    order: str | None = None,
+    down_since: str | None = None,
+) -> Episode:
+    """Return a new episode, its target and devices frozen, with no step begun."""
+    stamp = "".join(digit for digit in seen.now if digit.isdigit())[:17]
+    return Episode(
+        id=f"{kind.lower()}-{epoch}-{stamp}",
+        kind=kind,
+        source=source,
+        target=target,
+        trigger=trigger,
+        started_at=seen.now,
+        epoch=epoch,
+        step=STEPS[kind][0],
+        frozen=tuple(_frozen(seen, name) for name in seen.spec.names),
+        order=order,
+        down_since=down_since,
+    )
+
+
+def _frozen(seen: Seen, name: str) -> FrozenNode:
+    node, reading = seen.spec.node(name), seen.nodes.get(name)
+    return FrozenNode(
+        name=name,
+        address=node.address,
+        ssh=node.ssh,
+        machine_id=getattr(reading, "machine_id", None),
+        fencing=node.fencing,
+    )
+
+
+def intend(
+    seen: Seen,
+    episode: Episode,
+    step: StepName,
+    *,
+    because: Reason,
+    message: str,
+    proof: Proof | None = None,
+) -> Perform:
+    """Return the action whose one write makes `step` the running one, and then performs it."""
+    record = _running(seen, episode, step)
+    kept = tuple(item for item in episode.steps if item.name is not step)
+    updated = episode.model_copy(
+        update={"step": step, "steps": (*kept, record), "proof": proof or episode.proof}
+    )
+    status = seen.status.model_copy(update={"episode": updated})
+    mark = EpochMark(number=episode.epoch, owner=episode.target, episode=episode.id)
+    if step in RAISES and episode.kind is not EpisodeKind.REJOIN:
+        status = status.model_copy(update={"epoch": Epoch(promised=mark, in_force=status.epoch.in_force)})
+    if step in CHANGES_OWNER:
+        status = status.model_copy(
+            update={
+                "active_node": episode.target,
+                "epoch": Epoch(promised=mark, in_force=mark),
+                "observed_active_node": episode.order or status.observed_active_node or episode.target,
+            }
+        )
+    return Perform(
+        step=step,
+        episode=updated,
+        status=status,
+        because=because,
+        message=message,
+        proof=updated.proof,
+        loss=updated.loss,
+    )
+
+
+def _running(seen: Seen, episode: Episode, step: StepName) -> StepRecord:
+    before = episode.record(step)
+    again = before is not None and before.state == "Running" and episode.step is step
+    deadline = datetime.fromisoformat(seen.now) + timedelta(seconds=DEADLINE_SECONDS[step])
+    return StepRecord(
+        name=step,
+        state="Running",
+        attempts=before.attempts + 1 if before and again else 1,
+        term=seen.leadership.term,
+        started_at=before.started_at if before and again else seen.now,
+        deadline=deadline.isoformat().replace("+00:00", "Z"),
+    )
+
+
+def finish_step(seen: Seen, episode: Episode, step: StepName, state: Literal["Done", "Failed"]) -> Episode:
+    """Return the episode with one step's record closed, its cost taken from the last attempt."""
+    before = episode.record(step) or _running(seen, episode, step)
+    last = seen.last
+    mine = last if last and (last.episode, last.step) == (episode.id, step) else None
+    update: dict[str, object] = {"state": state, "seconds": 0.0}
+    if mine is not None:
+        update |= {
+            "seconds": round(mine.seconds, 3),
+            "remote_commands": mine.remote_commands,
+            "api_writes": mine.api_writes,
+        }
+        if state == "Failed" and isinstance(mine.outcome, (Failed, Refused, InProgress)):
+            update["message"] = mine.outcome.message[:512]
+    kept = tuple(item for item in episode.steps if item.name is not step)
+    return episode.model_copy(update={"steps": (*kept, before.model_copy(update=update))})
+
+
+def finish(
+    seen: Seen,
+    episode: Episode,
+    *,
+    result: Literal["Done", "RolledBack", "Abandoned"],
+    because: Reason,
+    message: str,
+) -> Record:
+    """Return the write that ends an episode and keeps what it cost in the history."""
+    status = seen.status
+    entry = HistoryEntry(
+        id=episode.id,
+        kind=episode.kind,
+        source=episode.source,
+        target=episode.target,
+        trigger=episode.trigger,
+        started_at=episode.started_at,
+        finished_at=seen.now,
+        result=result,
+        downtime_seconds=_downtime_seconds(seen, episode),
+        declared_loss_seconds=episode.loss.declared_seconds if episode.loss else None,
+        accepted_loss_seconds=episode.loss.accepted_seconds if episode.loss else None,
+        proof=episode.proof,
+        steps=tuple(
+            HistoryStep(
+                name=item.name,
+                state="Failed" if item.state == "Failed" else "Done",
+                seconds=item.seconds or 0.0,
+                remote_commands=item.remote_commands,
+                api_writes=item.api_writes,
+            )
+            for item in episode.steps
+        ),
+    )
+    update: dict[str, object] = {"episode": None, "history": (entry, *status.history)[:HISTORY_KEPT]}
+    if result == "Done" and episode.order is not None:
+        update |= {"observed_active_node": episode.order, "order_not_done": None}
+    if result != "Done" and episode.order is not None:
+        update |= {"observed_active_node": seen.spec.active_node, "order_not_done": episode.id}
+    if result == "Done" and episode.kind is EpisodeKind.FAILOVER and episode.trigger == AUTOMATIC:
+        update["automatic_move"] = AutomaticMove(episode=episode.id, finished_at=seen.now)
+    return Record(status=status.model_copy(update=update), because=because, message=message)
+
+
+def _downtime_seconds(seen: Seen, episode: Episode) -> float | None:
+    """Return how long no side served: from the stop, or the first dead vote, to services ready."""
+    started = episode.record(StepName.START_SERVICES)
+    stopped = episode.record(StepName.QUIESCE)
+    begin_at = stopped.started_at if stopped else episode.down_since
+    if started is None or started.seconds is None or begin_at is None:
+        return None
+    up = datetime.fromisoformat(started.started_at) + timedelta(seconds=started.seconds)
+    return round(max(0.0, (up - datetime.fromisoformat(begin_at)).total_seconds()), 3)
+
+
+def take_answer(status: PairStatus, answer: Answer) -> PairStatus:
+    """Return the status in which an answer is taken, so that it is never taken again."""
+    taken = TakenAnswer(episode=answer.episode, say=answer.say.value, of=answer.of)
+    return status.model_copy(update={"taken_answers": (*status.taken_answers, taken)[-50:]})

@@ -1,0 +1,179 @@
+"""The one function that turns an observation into a proof.
+
+The law of this file: a `Proof` comes from nowhere else, and only from what was read in this
+very look or answered by the devices in this leader's last attempt. A return code proves nothing,
+silence proves nothing, time proves nothing. What is read of a node counts only from the node
+itself, under this pair's uid and its own name. Any sign of life ends it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.decide import facts
+from maestro_operator.model.outcome import Done
+from maestro_operator.model.pair import HUMAN, Say
+from maestro_operator.model.proof import Method, Proof
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import NodeSeen, Vote
+from maestro_operator.model.steps import EpisodeKind, StepName
+
+if TYPE_CHECKING:
+    from maestro_operator.model.proof import FenceEvidence
+    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import Episode
+
+SECOND_LOOK_SECONDS = 2.0
+"""A device is read off twice, at least this far apart: some say off while they switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoProof:
+    """Why what was seen proves nothing."""
+
+    reason: Reason
+    message: str
+
+
+def prove(seen: Seen, episode: Episode) -> Proof | NoProof:
+    """Return the proof that the node that is not the target cannot write, or why there is none."""
+    node = facts.other_name(seen, episode.target)
+    reading = seen.node(node)
+    if isinstance(reading, NodeSeen):
+        return _from_reading(seen, episode, reading)
+    if episode.proof is not None:
+        return _still_holds(seen, episode, episode.proof)
+    return _from_devices(seen, episode, node)
+
+
+def _proof(seen: Seen, episode: Episode, node: str, method: Method, *evidence: str) -> Proof:
+    return Proof(
+        node=node,
+        method=method,
+        evidence=evidence,
+        epoch=episode.epoch,
+        episode=episode.id,
+        term=seen.leadership.term,
+        proved_at=seen.now,
+    )
+
+
+def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoProof:
+    guard = node.guard
+    if not facts.is_ours(seen, guard) or guard.node != node.name:
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name}: its guard does not speak for this pair")
+    twin = facts.readable(seen, episode.target)
+    if twin is not None and twin.machine_id == node.machine_id:
+        return NoProof(Reason.NODES_INDISTINCT, "both nodes show the same machine-id")
+    mark = guard.in_force
+    if mark is None or (mark.number, mark.owner) != (episode.epoch, episode.target):
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} does not have epoch {episode.epoch} in force")
+    if not facts.cannot_write(node):
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} still runs something or may")
+    never_ran = guard.max_permit_epoch == 0 and episode.kind is EpisodeKind.ACTIVATE
+    method = Method.NEVER_RAN if never_ran else Method.DEMOTED
+    if episode.kind is EpisodeKind.ADOPT:
+        method = Method.ADOPTED
+    units = ",".join(f"{unit.name}={unit.active}" for unit in node.units)
+    return _proof(
+        seen,
+        episode,
+        node.name,
+        method,
+        f"guard {node.name}: epoch {mark.number} of {mark.owner} in force, no permit",
+        f"boot {node.boot_id}: {units}; 0 processes hold the data, 0 service ports open",
+    )
+
+
+def _still_holds(seen: Seen, episode: Episode, proof: Proof) -> Proof | NoProof:
+    """Carry a recorded proof on while the same leader speaks and nothing shows life."""
+    life = _sign_of_life(seen, proof.node)
+    if life is not None:
+        return life
+    if (proof.episode, proof.epoch) != (episode.id, episode.epoch):
+        return NoProof(Reason.PROOF_EXPIRED, "the proof names another episode")
+    if proof.term != seen.leadership.term:
+        return NoProof(Reason.PROOF_EXPIRED, "the proof was seen by a former leader")
+    if proof.method not in (Method.FENCED, Method.HUMAN):
+        return NoProof(Reason.PROOF_EXPIRED, f"{proof.node} cannot be read any more")
+    return proof
+
+
+def _sign_of_life(seen: Seen, node: str) -> NoProof | None:
+    if isinstance(seen.node(node), NodeSeen):
+        return NoProof(Reason.SIGN_OF_LIFE, f"{node} answers")
+    for vote in seen.votes:
+        if vote.node == node and vote.vote in (Vote.ALIVE, Vote.SICK):
+            return NoProof(Reason.SIGN_OF_LIFE, f"{vote.vantage_point} sees {node}: {vote.message}")
+    return None
+
+
+def _from_devices(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
+    life = _sign_of_life(seen, node)
+    if life is not None:
+        return life
+    word = _from_a_person(seen, episode, node)
+    if isinstance(word, Proof):
+        return word
+    last = seen.last
+    fits = last is not None and (last.episode, last.step) == (episode.id, StepName.FENCE)
+    evidence = last.outcome.evidence if last and fits and isinstance(last.outcome, Done) else None
+    if evidence is None:
+        return NoProof(Reason.FENCE_UNPROVEN, f"no device has answered for {node}; {word.message}")
+    return _from_evidence(seen, episode, node, evidence)
+
+
+def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
+    word = facts.answer(seen, episode.id, Say.CONFIRM_FENCED)
+    if HUMAN not in {rung.name for rung in facts.ladder(episode, node)}:
+        return NoProof(Reason.FENCE_UNPROVEN, "the ladder has no human rung")
+    if word is None or word.of != node:
+        return NoProof(Reason.FENCE_UNPROVEN, f"answer ConfirmFenced of {node} once it is certainly off")
+    who, why = word.by or "unnamed", word.why or "no reason given"
+    return _proof(seen, episode, node, Method.HUMAN, f"{who} says that {node} is off: {why}")
+
+
+def _from_evidence(seen: Seen, episode: Episode, node: str, evidence: FenceEvidence) -> Proof | NoProof:
+    rung = next((item for item in facts.ladder(episode, node) if item.name == evidence.rung), None)
+    if rung is None or evidence.node != node or not rung.devices:
+        return NoProof(Reason.FENCE_UNPROVEN, f"the evidence is not about a rung of {node}")
+    for device in rung.devices:
+        readings = [item for item in evidence.readings if item.identity == device.identity]
+        last_two = readings[-2:]
+        if len(last_two) < len(("first look", "second look")):
+            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was not read twice")
+        first, second = last_two
+        if {first.state, second.state} != {"off"}:
+            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} says {second.state}: {second.detail}")
+        if second.at_seconds - first.at_seconds < SECOND_LOOK_SECONDS:
+            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was read twice in one moment")
+        if first.process == second.process:
+            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was read twice by one process")
+    strangers = {item.identity for item in evidence.readings} - {item.identity for item in rung.devices}
+    if strangers:
+        return NoProof(Reason.FENCE_UNPROVEN, "a device answered for a machine that is not the node")
+    lines = tuple(
+        f"{item.device} {item.identity}: {item.state} at {item.at_seconds:.3f}, process {item.process}"
+        for item in evidence.readings
+    )
+    return _proof(seen, episode, node, Method.FENCED, *lines)
+
+
+def may_permit(seen: Seen, episode: Episode) -> Proof | NoProof:
+    """Return the proof under which the target may be given its permit, after Promote's intent.
+
+    The proof recorded there serves this epoch until a sign of life, whoever leads: a site may die
+    together with its fence device. A node that answers must be read back unable to write.
+    """
+    node = facts.other_name(seen, episode.target)
+    reading = seen.node(node)
+    if isinstance(reading, NodeSeen):
+        if not facts.cannot_write(reading):
+            return NoProof(Reason.SIGN_OF_LIFE, f"{node} answers and is not stopped")
+        return episode.proof or _from_reading(seen, episode, reading)
+    word = _from_a_person(seen, episode, node)
+    standing = episode.proof or (word if isinstance(word, Proof) else None)
+    if standing is None:
+        return NoProof(Reason.CONFIRMATION_UNPROVEN, f"{node} cannot be read and no proof stands for it")
+    return _sign_of_life(seen, node) or standing

@@ -1,0 +1,320 @@
+"""The decision: an ordered tuple of named rules; the first that has something to say decides.
+
+The law of this file: pure. No clock, no I/O, no logging, no randomness; equal `Seen`, equal
+decision. The order is the priority: what protects comes before what serves, what is under way
+before what is new, what people said before what the operator would do by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from maestro_operator.decide import brakes, facts, journal
+from maestro_operator.decide.adoption import adopt
+from maestro_operator.decide.episodes import carry_on
+from maestro_operator.decide.verdict import Verdict, conclude
+from maestro_operator.model.decision import Decided, Decision, Hold, Record, Steady
+from maestro_operator.model.pair import Management, Say
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
+from maestro_operator.model.steps import EpisodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import HistoryEntry
+
+RESTART_PATIENCE_SECONDS = 30.0
+"""A rebooted owner is first left to its own guard, which asks the peer by itself."""
+MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
+FLAPPING_MOVES = 2
+FLAPPING_WINDOW = timedelta(hours=1)
+
+
+def not_leading(seen: Seen) -> Decision | None:
+    """Do nothing without the Lease."""
+    if not seen.leadership.has_lease:
+        return Hold(Reason.NOT_LEADER, "another operator holds the Lease")
+    return None
+
+
+def invalid(seen: Seen) -> Decision | None:
+    """Carry nothing out of a resource that cannot be carried out."""
+    if seen.invalid is not None:
+        return Hold(seen.invalid.reason, seen.invalid.message)
+    return None
+
+
+def resting(seen: Seen) -> Decision | None:
+    """Begin nothing new while paused, observing or deleted; an episode first reaches its end."""
+    if seen.status.episode is not None:
+        return None
+    if seen.is_deleting:
+        return Hold(Reason.DELETING, "the resource is being deleted; nothing is stopped")
+    if seen.spec.management is Management.PAUSED:
+        return Hold(Reason.PAUSED, "management is Paused; set it to Enforce to go on")
+    if seen.spec.management is Management.OBSERVE:
+        return Hold(Reason.OBSERVE_ONLY, "management is Observe; set it to Enforce to go on")
+    return None
+
+
+def take_term(seen: Seen) -> Decision | None:
+    """Speak with a term above every other leader's, written before it is used (law 5)."""
+    guards = [node.guard for node in seen.nodes.values() if isinstance(node, NodeSeen)]
+    terms = [guard.term for guard in guards if facts.is_ours(seen, guard)]
+    highest = max([seen.status.term, *terms])
+    mine = seen.leadership.term
+    if mine and mine >= highest:
+        return None
+    status = seen.status.model_copy(update={"term": highest + 1})
+    return Record(status=status, because=Reason.STEP_TAKEN, message=f"leads with term {highest + 1}")
+
+
+def split_brain(seen: Seen) -> Decision | None:
+    """Touch nothing where both nodes run the services; a person decides whose data stays."""
+    running = [name for name, node in seen.nodes.items() if isinstance(node, NodeSeen) and node.runs_something]
+    if len(running) == len(seen.nodes) and seen.status.episode is None:
+        return Hold(Reason.SPLIT_BRAIN, "both nodes run the services; see the runbook")
+    return None
+
+
+def acknowledged(seen: Seen) -> Decision | None:
+    """Take an Acknowledge of the last automatic failover or of the last move."""
+    for entry in seen.status.history:
+        word = facts.answer(seen, entry.id, Say.ACKNOWLEDGE)
+        if word is not None:
+            move = seen.status.automatic_move
+            status = journal.take_answer(seen.status, word)
+            if move and move.episode == entry.id:
+                move = move.model_copy(update={"acknowledged": True})
+                status = status.model_copy(update={"automatic_move": move})
+            return Record(status=status, because=Reason.ORDERED, message=f"{entry.id} is acknowledged")
+    return None
+
+
+def outage(seen: Seen) -> Decision | None:
+    """Fail over by itself when the active side is conclusively down and no brake holds."""
+    if brakes.outage(seen) is not None:
+        return None
+    held = brakes.standing(seen)
+    active = seen.status.active_node or ""
+    if held:
+        return Hold(held[0].reason, f"{active} is down; no automatic failover: {held[0].message}")
+    return _begin_move(seen, EpisodeKind.FAILOVER, trigger=journal.AUTOMATIC)
+
+
+def order(seen: Seen) -> Decision | None:
+    """Take a changed `spec.activeNode`: people's one order."""
+    wanted, status = seen.spec.active_node, seen.status
+    if wanted == status.observed_active_node:
+        return None
+    if wanted == status.active_node:
+        update = {"observed_active_node": wanted, "order_not_done": None}
+        if status.automatic_move is not None:
+            update["automatic_move"] = None
+        text = f"{wanted} is active already"
+        return Record(status=status.model_copy(update=update), because=Reason.ORDERED, message=text)
+    flapping = _flapping(seen)
+    if flapping is not None:
+        return flapping
+    return _begin_move(seen, _kind_of_move(seen), trigger="Ordered", order=wanted)
+
+
+def hand_back(seen: Seen) -> Decision | None:
+    """Go back to the declared node after an automatic failover, when a person says so."""
+    wanted, status = seen.spec.active_node, seen.status
+    if wanted == status.active_node:
+        return None
+    for entry in status.history:
+        word = facts.answer(seen, entry.id, Say.HAND_BACK)
+        if word is not None and entry.kind is EpisodeKind.FAILOVER:
+            begun = _begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
+            taken = journal.take_answer(begun.status, word)
+            return Record(status=taken, because=Reason.ORDERED, message=begun.message)
+    return None
+
+
+def retry(seen: Seen) -> Decision | None:
+    """Repeat a switch that was rolled back or abandoned, when a person says so."""
+    left = seen.status.order_not_done
+    wanted = seen.spec.active_node
+    word = facts.answer(seen, left, Say.RETRY) if left else None
+    if word is None or wanted == seen.status.active_node:
+        return None
+    begun = _begin_move(seen, _kind_of_move(seen), trigger="Retry", order=wanted)
+    taken = journal.take_answer(begun.status, word)
+    return Record(status=taken, because=Reason.ORDERED, message=begun.message)
+
+
+def restart(seen: Seen) -> Decision | None:
+    """Confirm a rebooted owner whose own guard could not get its peer's word."""
+    mark, active = seen.status.epoch.in_force, seen.status.active_node
+    node = facts.readable(seen, active or "")
+    if node is None or mark is None or node.guard.may_run or not facts.holds_epoch(node, mark):
+        return None
+    if node.uptime_seconds < RESTART_PATIENCE_SECONDS:
+        return Hold(Reason.CONFIRMATION_UNPROVEN, f"{node.name} is asking its peer for confirmation")
+    return _begin(seen, EpisodeKind.RESTART, target=node.name, trigger="Rebooted")
+
+
+def rejoin(seen: Seen) -> Decision | None:
+    """Make the other node a standby again, whenever it appears."""
+    active, mark = seen.status.active_node, seen.status.epoch.in_force
+    if active is None or mark is None or not facts.owner_serves(seen):
+        return None
+    other = facts.readable(seen, facts.other_name(seen, active))
+    if other is None:
+        return None
+    guard = other.guard
+    is_standby = (
+        facts.is_ours(seen, guard)
+        and facts.holds_epoch(other, mark)
+        and (guard.grant_epoch, guard.grant_source) == (mark.number, active)
+        and facts.cannot_write(other)
+        and other.replica.newest is not None
+        and other.replica.newest.epoch == mark.number
+    )
+    if is_standby:
+        return None
+    return _begin(seen, EpisodeKind.REJOIN, target=other.name, trigger="Appeared")
+
+
+def repair(seen: Seen) -> Decision | None:
+    """Put names and pins right that do not point at the active node, as far as they were read."""
+    active = seen.status.active_node
+    if active is None or not facts.owner_serves(seen):
+        return None
+    address = seen.spec.node(active).address
+    astray = [
+        item.name
+        for item in seen.traffic
+        if isinstance(item, TrafficSeen) and item.addresses != (address,)
+    ]
+    if astray or not facts.is_localised(seen, active):
+        return _begin(seen, EpisodeKind.REPAIR, target=active, trigger=f"astray: {','.join(astray) or 'pins'}")
+    return None
+
+
+def service_down(seen: Seen) -> Decision | None:
+    """Say that the active side is not well; a living node is no outage."""
+    active = seen.status.active_node or ""
+    found = conclude(seen, active)
+    if found.verdict is Verdict.HEALTHY:
+        return None
+    return Hold(found.reason, found.message)
+
+
+def standby_absent(seen: Seen) -> Decision | None:
+    """Say that the service runs alone."""
+    other = facts.other_name(seen, seen.status.active_node or "")
+    node = seen.node(other)
+    if isinstance(node, Unknown):
+        return Hold(Reason.STANDBY_ABSENT, f"{other} cannot be read: {node.reason}, {node.message}")
+    return None
+
+
+def order_not_done(seen: Seen) -> Decision | None:
+    """Say that an order was left undone until a person repeats it or takes it back."""
+    left = seen.status.order_not_done
+    if left is None or seen.spec.active_node == seen.status.active_node:
+        return None
+    text = f"{left} was not carried out; answer {{episode: {left}, say: Retry}} or restore activeNode"
+    return Hold(Reason.ORDER_NOT_DONE, text)
+
+
+def steady(seen: Seen) -> Decision | None:
+    """Everything is as ordered."""
+    return Steady(Reason.AS_ORDERED, f"{seen.status.active_node} serves")
+
+
+RULES: tuple[Callable[[Seen], Decision | None], ...] = (
+    not_leading,
+    invalid,
+    resting,
+    take_term,
+    carry_on,
+    split_brain,
+    adopt,
+    acknowledged,
+    outage,
+    hand_back,
+    retry,
+    order,
+    restart,
+    rejoin,
+    repair,
+    service_down,
+    order_not_done,
+    standby_absent,
+    steady,
+)
+
+
+def decide(seen: Seen) -> Decided:
+    """Return the first decision a rule makes, with the rule's name."""
+    for rule in RULES:
+        decision = rule(seen)
+        if decision is not None:
+            return Decided(rule=rule.__name__, decision=decision)
+    message = "the last rule always decides"
+    raise AssertionError(message)
+
+
+def _kind_of_move(seen: Seen) -> EpisodeKind:
+    down = conclude(seen, seen.status.active_node or "").verdict is Verdict.DOWN
+    return EpisodeKind.FAILOVER if down else EpisodeKind.SWITCHOVER
+
+
+def _begin_move(seen: Seen, kind: EpisodeKind, *, trigger: str, order: str | None = None) -> Record:
+    active = seen.status.active_node or ""
+    down_since = None
+    if kind is EpisodeKind.FAILOVER:
+        dead = max((vote.for_seconds for vote in seen.votes if vote.node == active), default=0.0)
+        down_since = (datetime.fromisoformat(seen.now) - timedelta(seconds=dead)).isoformat()
+    target = facts.other_name(seen, active)
+    return _begin(seen, kind, target=target, trigger=trigger, order=order, down_since=down_since)
+
+
+def _begin(
+    seen: Seen,
+    kind: EpisodeKind,
+    *,
+    target: str,
+    trigger: str,
+    order: str | None = None,
+    down_since: str | None = None,
+) -> Record:
+    in_force = seen.status.epoch.in_force
+    episode = journal.begin(
+        seen,
+        kind,
+        source=facts.other_name(seen, target),
+        target=target,
+        trigger=trigger,
+        epoch=facts.next_epoch(seen) if kind in MOVES else (in_force.number if in_force else 0),
+        order=order,
+        down_since=down_since,
+    )
+    status = seen.status.model_copy(update={"episode": episode})
+    text = f"{kind} to {target} begins: {trigger}"
+    return Record(status=status, because=Reason.ORDERED, message=text)
+
+
+def _flapping(seen: Seen) -> Hold | None:
+    since = datetime.fromisoformat(seen.now) - FLAPPING_WINDOW
+    moves: list[HistoryEntry] = [
+        entry
+        for entry in seen.status.history
+        if entry.kind in MOVES
+        and entry.result == "Done"
+        and datetime.fromisoformat(entry.finished_at) > since
+    ]
+    if len(moves) < FLAPPING_MOVES:
+        return None
+    word = {(item.episode, item.say) for item in seen.status.taken_answers}
+    if (moves[0].id, Say.ACKNOWLEDGE.value) in word:
+        return None
+    text = f"the third move within an hour; answer {{episode: {moves[0].id}, say: Acknowledge}} or wait"
+    return Hold(Reason.FLAPPING, text)

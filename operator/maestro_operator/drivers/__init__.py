@@ -1,0 +1,1 @@
+"""The effects: one port a family, a real driver and a memory twin held to the same suite."""

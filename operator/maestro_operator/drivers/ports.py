@@ -1,0 +1,177 @@
+"""What the operator needs from the world: one small port a family.
+
+Every verb is idempotent, ends within the deadline it is given, and turns every expected failure
+into a value: a reader gives `Unknown(reason)`, an effect gives `Refused` or `Failed`. None of
+them raises for anything a network or a node can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from maestro_operator.model.outcome import Outcome
+    from maestro_operator.model.pair import Check, PairSpec, Probe, Service, Traffic
+    from maestro_operator.model.seen import (
+        DeviceSeen,
+        NodeSeen,
+        TrafficSeen,
+        Unknown,
+        VoteSeen,
+    )
+    from maestro_operator.model.status import FrozenNode, Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order to a node's guard, with everything the guard checks before it obeys."""
+
+    verb: str
+    """create, lead, promise, promote, permit, quiesce, demote, renew, quarantined, grant, sever, revoke."""
+    pair_uid: str
+    node: str
+    term: int
+    episode: str
+    epoch: int | None = None
+    owner: str | None = None
+    source: str | None = None
+    anew: bool = False
+    """For `create`: write lost state anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What must be on a node before it can take orders: the guard and what the guard knows."""
+
+    pair_uid: str
+    spec: PairSpec
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one verification ended; `message` is redacted evidence."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+class NodePort(Protocol):
+    """A node: read in one round trip, ordered through its guard, its services started."""
+
+    async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
+        """Read everything about a node from the node itself, in one round trip."""
+
+    async def equip(self, node: FrozenNode, equipment: Equipment, *, deadline_seconds: float) -> Outcome:
+        """Install the guard, its configuration, drop-ins and timers; disable the units.
+
+        On a node where a service runs, nothing running is stopped and no gate is installed
+        before the guard has a permit for it. Gives the node's own public key as fact `public_key`.
+        """
+
+    async def introduce(
+        self, node: FrozenNode, *, peer: FrozenNode, peer_public_key: str, deadline_seconds: float
+    ) -> Outcome:
+        """Let the peer's guard ask this node's, by one forced command and pinned keys."""
+
+    async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
+        """Give one order to the guard. `Refused` carries the guard's word."""
+
+    async def start(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
+        """Start the services in order, each ready before the next; needs a permit on the node."""
+
+    async def stop(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
+        """Stop the services in reverse order and read back that nothing of them is left."""
+
+    async def pin(self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float) -> Outcome:
+        """Make names resolve to addresses on the node itself, and read that back there."""
+
+    async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
+        """Ask one node what it sees of the other one's services."""
+
+
+class ReplicationPort(Protocol):
+    """The one consistency group, as whole numbered generations."""
+
+    async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Send what the stopped source has; fact `generation` names what the target committed."""
+
+    async def promote(
+        self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float
+    ) -> Outcome:
+        """Make the newest whole generation the live data; the old live data is kept aside.
+
+        With `generation` None (first activation) the live data that is there is used as it is.
+        """
+
+    async def reverse(
+        self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
+    ) -> Outcome:
+        """Make an old source, equal to that generation, ready to receive."""
+
+    async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Keep aside what the node wrote last, before anything may overwrite it."""
+
+    async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Run one ordinary sync now instead of at the timer's next moment."""
+
+
+class FencingPort(Protocol):
+    """Out-of-band devices: they switch off and they say what is off, nothing else."""
+
+    async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
+        """Switch off every device of the rung, then read each twice, at least 2 s apart.
+
+        `Done.evidence` holds every reading, also those that are not `off`: what they prove is
+        not for the driver to say. Agents die with the operator, the whole process group.
+        """
+
+    async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
+        """Read every device of the node without changing anything."""
+
+
+class TrafficPort(Protocol):
+    """What points clients at a node."""
+
+    async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
+        """Read where the entry points, from every authority; they must all agree."""
+
+    async def move(
+        self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float
+    ) -> Outcome:
+        """Point the entry at an address in one atomic change and read it back everywhere.
+
+        The old value, one of `away_from` or the address itself, is the change's prerequisite.
+        """
+
+
+class ProbePort(Protocol):
+    """The operator's own look at a service from outside."""
+
+    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
+        """Probe the services of a node and give one vote with its reason."""
+
+
+class VerificationPort(Protocol):
+    """The proof that the service really works."""
+
+    async def verify(
+        self, node: FrozenNode, checks: Sequence[Check], *, since: str, deadline_seconds: float
+    ) -> tuple[CheckResult, ...]:
+        """Run every check in parallel, each within its deadline; a check that cannot run fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """One port of each family, for one pair."""
+
+    nodes: NodePort
+    replication: ReplicationPort
+    fencing: FencingPort
+    traffic: TrafficPort
+    probes: ProbePort
+    verification: VerificationPort

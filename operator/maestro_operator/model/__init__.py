@@ -1,0 +1,1 @@
+"""The frozen values that every other part shares; nothing here has an effect."""

@@ -1,0 +1,300 @@
+"""What people order: `MaestroPair.spec` and the identity of the object that carries it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from maestro_operator.model.resource import ResourceValue
+
+GRACEFUL = "graceful"
+HUMAN = "human"
+
+
+class Management(StrEnum):
+    """How far the operator may go with this pair."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+    PAUSED = "Paused"
+
+
+class Say(StrEnum):
+    """What a person can answer to one episode."""
+
+    HAND_BACK = "HandBack"
+    RETRY = "Retry"
+    ACCEPT_LOSS = "AcceptLoss"
+    CONFIRM_FENCED = "ConfirmFenced"
+    FAIL_OVER = "FailOver"
+    DISCARD_QUARANTINE = "DiscardQuarantine"
+    ACKNOWLEDGE = "Acknowledge"
+    RESTORE = "Restore"
+    ADOPT = "Adopt"
+
+
+class Platform(StrEnum):
+    """The operating system of a node."""
+
+    LINUX = "Linux"
+    WINDOWS = "Windows"
+    SOLARIS = "Solaris"
+
+
+class Automatic(StrEnum):
+    """Whether the operator may fail over without a person's order."""
+
+    DISABLED = "Disabled"
+    ENABLED = "Enabled"
+
+
+class Answer(ResourceValue):
+    """One thing a person says about one episode; it is taken once."""
+
+    episode: str
+    say: Say
+    of: str | None = None
+    by: str | None = None
+    why: str | None = None
+
+
+class SecretReference(ResourceValue):
+    """The name of a Secret in the pair's own namespace."""
+
+    name: str
+
+
+class Ssh(ResourceValue):
+    """How the operator reaches a node; never by a name or address that moves."""
+
+    host: str
+    port: int = 22
+    user: str = "maestro"
+    host_key: str
+    credentials_secret: SecretReference
+
+
+class FencingDevice(ResourceValue):
+    """One out-of-band device, driven by a ClusterLabs fence agent."""
+
+    agent: str
+    identity: str
+    parameters: dict[str, str] = Field(default_factory=dict)
+    secret: SecretReference | None = None
+
+
+class FencingRung(ResourceValue):
+    """One rung of the ladder; all its devices must succeed before the rung counts."""
+
+    name: str
+    devices: tuple[FencingDevice, ...] = ()
+    deadline_seconds: int = 60
+
+
+class Node(ResourceValue):
+    """One of the two servers."""
+
+    name: str
+    address: str
+    platform: Platform = Platform.LINUX
+    ssh: Ssh
+    fencing: tuple[FencingRung, ...] = ()
+
+
+class HttpProbe(ResourceValue):
+    """An HTTP request whose status and body say whether the service answers."""
+
+    port: int = 80
+    path: str = "/"
+    host: str | None = None
+    status: int = 200
+    pattern: str | None = None
+
+
+class TcpProbe(ResourceValue):
+    """A TCP connection that must be accepted."""
+
+    port: int
+
+
+class LogScan(ResourceValue):
+    """A log file that is read from the moment of the start; `{yyyymmdd}` is the node's local date."""
+
+    path: str
+    fail: tuple[str, ...] = ()
+    ok: tuple[str, ...] = ()
+
+
+class Probe(ResourceValue):
+    """Exactly one way to ask whether something answers."""
+
+    http: HttpProbe | None = None
+    tcp: TcpProbe | None = None
+
+
+class Service(ResourceValue):
+    """One unit of the ordered list of services."""
+
+    name: str
+    unit: str
+    start_timeout_seconds: int = 60
+    stop_timeout_seconds: int = 60
+    readiness: tuple[Probe, ...] = ()
+
+
+class BtrfsConsistency(ResourceValue):
+    """One moment by a read-only btrfs snapshot of the subvolume that holds files and database."""
+
+
+class Consistency(ResourceValue):
+    """How a copy is made whole: exactly one way."""
+
+    btrfs: BtrfsConsistency | None = None
+
+
+class Rsync(ResourceValue):
+    """Scheduled copies in whole, numbered generations."""
+
+    paths: tuple[str, ...]
+    interval_seconds: int = 60
+    deadline_seconds: int = 300
+    consistency: Consistency
+
+
+class Replication(ResourceValue):
+    """One driver for the one consistency group."""
+
+    rsync: Rsync | None = None
+
+
+class Dns(ResourceValue):
+    """Address records kept by RFC 2136 updates."""
+
+    servers: tuple[str, ...]
+    zone: str
+    names: tuple[str, ...]
+    ttl_seconds: int = 30
+    tsig_secret: SecretReference
+
+
+class Traffic(ResourceValue):
+    """One thing that points clients at the active node."""
+
+    name: str
+    dns: Dns | None = None
+
+
+class HostsPin(ResourceValue):
+    """Public names that each node resolves to itself."""
+
+    names: tuple[str, ...]
+
+
+class Localise(ResourceValue):
+    """One thing that differs by node."""
+
+    name: str
+    hosts_pin: HostsPin | None = None
+
+
+class Empty(ResourceValue):
+    """A choice without settings."""
+
+
+class VantagePoint(ResourceValue):
+    """One place from which the active side is looked at."""
+
+    operator: Empty | None = None
+    peer: Empty | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the one name this vantage point has in votes, metrics and status."""
+        return "operator" if self.operator is not None else "peer"
+
+
+def _both_vantage_points() -> tuple[VantagePoint, ...]:
+    return (VantagePoint(operator=Empty()), VantagePoint(peer=Empty()))
+
+
+class Detection(ResourceValue):
+    """When the active side counts as down."""
+
+    vantage_points: tuple[VantagePoint, ...] = Field(default_factory=_both_vantage_points)
+    probes: tuple[Probe, ...] = ()
+    period_seconds: int = 5
+    timeout_seconds: int = 2
+    down_for_seconds: int = 60
+    startup_grace_seconds: int = 300
+
+
+class Failover(ResourceValue):
+    """What the operator may do by itself."""
+
+    automatic: Automatic = Automatic.DISABLED
+    max_data_loss_seconds: int = 0
+    block_seconds: int = 3600
+
+
+class Check(ResourceValue):
+    """One verification after a start: exactly one kind."""
+
+    name: str
+    http: HttpProbe | None = None
+    log: LogScan | None = None
+    deadline_seconds: int = 30
+
+
+class PairSpec(ResourceValue):
+    """`MaestroPair.spec`; people write it, the operator never does."""
+
+    active_node: str
+    answers: tuple[Answer, ...] = ()
+    management: Management = Management.ENFORCE
+    nodes: tuple[Node, Node]
+    services: tuple[Service, ...]
+    replication: Replication
+    traffic: tuple[Traffic, ...] = ()
+    localise: tuple[Localise, ...] = ()
+    detection: Detection = Field(default_factory=Detection)
+    failover: Failover = Field(default_factory=Failover)
+    verification: tuple[Check, ...] = ()
+
+    def node(self, name: str) -> Node:
+        """Return the node of that name.
+
+        Raises:
+            KeyError: no node of the pair has the name.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def other(self, name: str) -> Node:
+        """Return the node that is not the named one.
+
+        Raises:
+            KeyError: no node of the pair has the name.
+        """
+        self.node(name)
+        return next(node for node in self.nodes if node.name != name)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Return both node names in the order of the resource."""
+        first, second = self.nodes
+        return first.name, second.name
+
+
+class PairKey(ResourceValue):
+    """Which object this is: a re-created one has another uid."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        """Return `namespace/name`, as kubectl prints it."""
+        return f"{self.namespace}/{self.name}"

@@ -1,0 +1,114 @@
+"""Every reason there is: one word each, declared here before it is used anywhere.
+
+A reason stands in conditions, events, metrics, log lines and runbooks, letter for letter. The
+text beside it says what it means and, for a hold, the way out that a person can take.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something is as it is."""
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str) -> Reason:
+        """Return the member; it is the word, and carries its meaning beside it."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.meaning = meaning
+        return member
+
+    # The good ones.
+    AS_ORDERED = "AsOrdered", "The active node runs the services and the order is carried out."
+    ALL_GOOD = "AllGood", "Everything this condition watches is good."
+    ORDERED = "Ordered", "A person or GitOps changed spec.activeNode."
+    STEP_TAKEN = "StepTaken", "A step of the episode is under way."
+    NOT_CONFIGURED = "NotConfigured", "The resource does not configure this."
+    NOT_YET_KNOWN = "NotYetKnown", "Nothing was observed since the operator started."
+    ANSWERS = "Answers", "It answers as it should."
+
+    # Why nothing is known of something (law 4).
+    TIMED_OUT = "TimedOut", "No answer came in time; that says nothing about the node."
+    CONNECTION_REFUSED = "ConnectionRefused", "The host answers, and nothing listens there."
+    HOST_UNREACHABLE = "HostUnreachable", "The network says that there is no way to the host."
+    WRONG_HOST_KEY = "WrongHostKey", "Another machine answers there; put the right hostKey in spec."
+    WRONG_CREDENTIALS = "WrongCredentials", "The host refuses the credentials; mend the Secret."
+    SECRET_MISSING = "SecretMissing", "A Secret or a key in it is missing; create it."
+    BAD_ANSWER = "BadAnswer", "Something answered that cannot be understood."
+    WRONG_STATUS = "WrongStatus", "The service answers with a status or text that is not expected."
+    CONNECTION_LOST = "ConnectionLost", "The connection ended in the middle."
+    COMMAND_FAILED = "CommandFailed", "A command on the node failed; the message has its output."
+    NAME_NOT_FOUND = "NameNotFound", "The name has no address."
+    PEER_UNREACHABLE = "PeerUnreachable", "The peer could not be asked."
+
+    # The guard's words.
+    FOREIGN_PAIR = "ForeignPair", "The node belongs to another pair; answer Adopt names its uid."
+    LOWER_TERM = "LowerTerm", "The node follows a newer leader; this one stands down."
+    REFUSED_BY_GUARD = "RefusedByGuard", "The node's guard refused; the message has its word."
+    STATE_LOST = "StateLost", "The guard's state cannot be read; it is written anew by Rejoin."
+    GUARD_ABSENT = "GuardAbsent", "The guard is not installed on the node."
+
+    # Holds.
+    PAUSED = "Paused", "management is Paused; set it to Enforce to go on."
+    OBSERVE_ONLY = "ObserveOnly", "management is Observe: what would be done is in status.plan."
+    DELETING = "Deleting", "The resource is being deleted; nothing is stopped."
+    NOT_LEADER = "NotLeader", "Another operator leads."
+    LEADERSHIP_TOO_SHORT = "LeadershipTooShort", "The step might outlast the leadership; waiting."
+    INHERITED_STEP = "InheritedStep", "A former leader's step may still be running; waiting."
+    INVALID_SPEC = "InvalidSpec", "The resource cannot be carried out; the message names the field."
+    PLATFORM_UNVERIFIED = "PlatformUnverified", "This platform has no real part in the tests."
+    NODES_INDISTINCT = "NodesIndistinct", "Both nodes answer as the same machine."
+    SYSTEMD_TOO_OLD = "SystemdTooOld", "ExecCondition= needs systemd 243 or newer."
+    PEER_UNREADABLE = "PeerUnreadable", "One node runs, the other cannot be read: repair its access."
+    NOBODY_READABLE = "NobodyReadable", "Neither node can be read: repair the access."
+    WAIT_FOR_USER = "WaitForUser", "A person decides: see the message for the answers that fit."
+    SPLIT_BRAIN = "SplitBrain", "Both nodes run the services; see the runbook."
+    DEMOTION_UNPROVEN = "DemotionUnproven", "The old side lives and its stop cannot be proven."
+    FENCE_UNPROVEN = "FenceUnproven", "No rung gave a proof: mend a device or answer ConfirmFenced."
+    PROOF_EXPIRED = "ProofExpired", "The proof is old or another leader's; it is made again."
+    SIGN_OF_LIFE = "SignOfLife", "The node gave a sign of life after its proof."
+    UNCERTAIN = "Uncertain", "It is not certain that the active node is down."
+    TARGET_UNREADABLE = "TargetUnreadable", "The node that shall take over cannot be read."
+    TARGET_NOT_ABLE = "TargetNotAble", "The node that shall take over is not able to."
+    COPY_NOT_WHOLE = "CopyNotWhole", "The target has no whole copy; only a Restore could bring it up."
+    COPY_OVER_BUDGET = "CopyOverBudget", "More may be lost than allowed; answer AcceptLoss."
+    LOSS_NOT_ACCEPTED = "LossNotAccepted", "The declared loss exceeds what was accepted."
+    SYNC_BEHIND = "SyncBehind", "The standby's copy is older than two intervals."
+    FLAPPING = "Flapping", "The third move within an hour waits; answer Acknowledge."
+    ROLLED_BACK = "RolledBack", "The switch was rolled back; answer Retry or restore activeNode."
+    CONFIRMATION_UNPROVEN = "ConfirmationUnproven", "Nobody can vouch that the owner still is it."
+    RETURN_UNREADABLE = "ReturnUnreadable", "The old side cannot be read, so it cannot rejoin yet."
+    TRAFFIC_UNPROVEN = "TrafficUnproven", "A DNS server could not be read back."
+    STEP_FAILED = "StepFailed", "The step failed and is tried again."
+    STEP_REFUSED = "StepRefused", "The step was refused; the message says by whom and why."
+    SERVICE_DOWN = "ServiceDown", "The active node lives and its services do not all run."
+    VERIFICATION_FAILED = "VerificationFailed", "A check after the start failed."
+    ORDER_NOT_DONE = "OrderNotDone", "The last order was not carried out; answer Retry."
+    NODE_ROLLED_BACK = "NodeRolledBack", "The node knows less than it did: restored from a snapshot."
+
+    # Brakes on the automatic failover.
+    AUTOMATIC_DISABLED = "AutomaticDisabled", "failover.automatic is Disabled."
+    FENCING_NOT_READY = "FencingNotReady", "The active node could not be fenced now."
+    PEER_NOT_READY = "PeerNotReady", "The survivor is not proven able to take over."
+    TOO_FEW_VOTES = "TooFewVotes", "Fewer than two vantage points gave a fresh vote."
+    VOTES_DISAGREE = "VotesDisagree", "The vantage points disagree."
+    SEEN_ALIVE = "SeenAlive", "A vantage point sees the active node alive."
+    NOT_DOWN_LONG_ENOUGH = "NotDownLongEnough", "It is down for less than downForSeconds."
+    OBSERVER_ISOLATED = "ObserverIsolated", "The operator itself is cut off."
+    LEADERSHIP_TOO_YOUNG = "LeadershipTooYoung", "The operator has led for less than its grace."
+    RECENT_AUTOMATIC_MOVE = "RecentAutomaticMove", "An earlier automatic failover is too recent."
+    EPISODE_UNDER_WAY = "EpisodeUnderWay", "An episode is under way."
+    OUTAGE_CONCLUDED = "OutageConcluded", "The active node is conclusively down."
+
+    # Conditions that are told apart from the good.
+    ACTIVE_NODE_OVERRIDDEN = "ActiveNodeOverridden", "The operator moved; accept it or hand back."
+    NOT_OVERRIDDEN = "NotOverridden", "The active node is the declared one."
+    ONE_WRITER = "OneWriter", "At most one node runs the services."
+    RESYNCING = "Resyncing", "The standby has no whole copy of this epoch yet."
+    STANDBY_ABSENT = "StandbyAbsent", "The standby cannot be read or is not rejoined."
+    TRAFFIC_ELSEWHERE = "TrafficElsewhere", "A name or address does not point at the active node."
+    VERSIONS_DIFFER = "VersionsDiffer", "The two nodes run different versions of the guard."
+    DEVICE_FAILED = "DeviceFailed", "A fence device does not answer as it should."

@@ -1,0 +1,244 @@
+"""What one look at the world gave: every failure to look is a value with a reason.
+
+The law of this file: Unknown is not No. An `Unknown` says that nothing is known and why; it is
+neither False nor zero, and the rules say what may be concluded from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maestro_operator.model.outcome import Outcome
+    from maestro_operator.model.pair import PairKey, PairSpec
+    from maestro_operator.model.reasons import Reason
+    from maestro_operator.model.status import EpochMark, Generation, PairStatus
+    from maestro_operator.model.steps import StepName
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known, for this reason."""
+
+    reason: Reason
+    message: str
+
+
+class GuardState(StrEnum):
+    """Whether a guard can speak for its node."""
+
+    VALID = "valid"
+    NEVER = "never"
+    """No state directory: this node never ran under a guard."""
+    LOST = "lost"
+    """A directory without valid state: what was promised here is not known."""
+    ABSENT = "absent"
+    """The guard's program is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The node's own numbers, as its guard printed them."""
+
+    state: GuardState
+    pair_uid: str | None = None
+    node: str | None = None
+    term: int = 0
+    promised: EpochMark | None = None
+    in_force: EpochMark | None = None
+    permit_epoch: int | None = None
+    permit_boot: str | None = None
+    max_permit_epoch: int = 0
+    max_permit_boot: str | None = None
+    final_epoch: int | None = None
+    grant_epoch: int | None = None
+    grant_source: str | None = None
+    quarantined_epoch: int | None = None
+    may_run: bool = False
+    version: str = ""
+    peer_ready: bool = False
+    """The forced command to the peer is configured on this node (key, pinned host key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One service as systemd shows it."""
+
+    name: str
+    active: str
+    """systemd's ActiveState: active, activating, deactivating, inactive, failed."""
+    sub: str = ""
+    enabled: str = ""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether the unit certainly does not run."""
+        return self.active in ("inactive", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One node's side of the replication."""
+
+    newest: Generation | None = None
+    """The newest whole generation that was committed here."""
+    announced_age_seconds: float | None = None
+    """How long ago, on this node's clock, the run of `newest` was announced."""
+    clock: str = "none"
+    """`uptime` where the announcement was in this boot, else `wall` or `none`."""
+    is_whole: bool = False
+    sent: Generation | None = None
+    """The last generation that this node sent and the peer committed."""
+    sent_age_seconds: float | None = None
+    live_present: bool = False
+    promoted: Generation | None = None
+    promoted_episode: str | None = None
+    quarantine: tuple[tuple[str, int], ...] = ()
+    """Episode and bytes of everything kept aside here."""
+    receivers: int = 0
+    is_sending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSeen:
+    """One node, read in one round trip from the node itself."""
+
+    name: str
+    machine_id: str
+    boot_id: str
+    uptime_seconds: float
+    guard: Guard
+    units: tuple[Unit, ...] = ()
+    holders: int = 0
+    """Processes that hold files below the data path."""
+    listeners: tuple[int, ...] = ()
+    """Service ports somebody listens on."""
+    pins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Public name to the address it resolves to on the node."""
+    disk_free_bytes: int | None = None
+    replica: Replica = field(default_factory=Replica)
+    systemd_version: int | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether the node was read back stopped: units, processes and ports."""
+        return (
+            all(unit.is_stopped for unit in self.units) and not self.holders and not self.listeners
+        )
+
+    @property
+    def runs_something(self) -> bool:
+        """Tell whether any unit is not stopped."""
+        return not all(unit.is_stopped for unit in self.units)
+
+    @property
+    def runs_everything(self) -> bool:
+        """Tell whether every unit is active."""
+        return bool(self.units) and all(unit.active == "active" for unit in self.units)
+
+
+class Vote(StrEnum):
+    """What one vantage point saw of the active side's service."""
+
+    ALIVE = "Alive"
+    SICK = "Sick"
+    """It answers, and not well: alive, so no outage."""
+    DEAD = "Dead"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class VoteSeen:
+    """One vote with its reason and how long it has not changed, on the operator's clock."""
+
+    vantage_point: str
+    node: str
+    vote: Vote
+    reason: Reason
+    message: str
+    for_seconds: float
+    """How long this vantage point has said the same without interruption."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSeen:
+    """Where one traffic entry points: the addresses every authority gives, in order."""
+
+    name: str
+    addresses: tuple[str, ...]
+    ttl_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """Whether one fence device could do its work now."""
+
+    node: str
+    rung: str
+    device: str
+    state: str
+    """`on` or `off` where it answers truthfully about the right machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """What this operator knows of its own right to act."""
+
+    term: int
+    """The term this leader speaks with for this pair; 0 before it was taken."""
+    has_lease: bool
+    led_for_seconds: float
+    sure_for_seconds: float
+    """How long leadership surely outlasts this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastOutcome:
+    """How this leader's last attempt of the current step ended; gone after a restart."""
+
+    episode: str
+    step: StepName
+    attempt: int
+    outcome: Outcome
+    age_seconds: float
+    seconds: float = 0
+    remote_commands: int = 0
+    api_writes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a decision may know. Equal values give equal decisions."""
+
+    key: PairKey
+    generation: int
+    spec: PairSpec
+    status: PairStatus
+    is_deleting: bool
+    annotations: Mapping[str, str] = field(hash=False)
+    leadership: Leadership
+    nodes: Mapping[str, NodeSeen | Unknown] = field(hash=False)
+    votes: tuple[VoteSeen, ...]
+    traffic: tuple[TrafficSeen | Unknown, ...]
+    devices: tuple[DeviceSeen | Unknown, ...]
+    last: LastOutcome | None
+    now: str
+    """Wall clock, RFC 3339 in UTC, for people's eyes and the journal; never compared."""
+    monotonic_seconds: float
+    operator_is_isolated: bool = False
+    """The operator reaches nothing at all: it is the one that is cut off."""
+    deadline_passed: bool = True
+    """The journaled deadline of the current step has passed, on the wall clock with margin."""
+    block_remaining_seconds: float = 0
+    """How long the last automatic failover still blocks the next one."""
+    invalid: Unknown | None = None
+    """What is wrong with the pair's own input, where the API server could not see it."""
+
+    def node(self, name: str) -> NodeSeen | Unknown:
+        """Return what was seen of the named node."""
+        return self.nodes[name]

@@ -1,0 +1,268 @@
+"""What the operator writes: `MaestroPair.status`, the journal of every episode included.
+
+A status without `activeNode` is a pair that was never adopted. Times in it are RFC 3339 strings
+for people; every duration that decides something is monotonic and never read from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from maestro_operator.model.pair import FencingRung, Ssh
+from maestro_operator.model.proof import Proof
+from maestro_operator.model.resource import ResourceValue
+from maestro_operator.model.steps import EpisodeKind, StepName
+
+
+class State(StrEnum):
+    """The one printed word; it is derived from conditions and episode, never decided from."""
+
+    ADOPTING = "Adopting"
+    ACTIVATING = "Activating"
+    ACTIVE = "Active"
+    SWITCHING_OVER = "SwitchingOver"
+    FAILING_OVER = "FailingOver"
+    REJOINING = "Rejoining"
+    RESTORING = "Restoring"
+    DRILLING = "Drilling"
+    WAIT_FOR_USER = "WaitForUser"
+    PAUSED = "Paused"
+    SPLIT_BRAIN = "SplitBrain"
+    LOST = "Lost"
+
+
+class EpochMark(ResourceValue):
+    """One epoch: its number, the one owner it has for ever, and the episode that made it."""
+
+    number: int
+    owner: str
+    episode: str
+
+
+class Epoch(ResourceValue):
+    """The epoch as far as it is known: first promised, then in force."""
+
+    promised: EpochMark | None = None
+    in_force: EpochMark | None = None
+
+
+class StepRecord(ResourceValue):
+    """One step of an episode as the journal holds it."""
+
+    name: StepName
+    state: Literal["Running", "Done", "Failed"]
+    attempts: int = 1
+    term: int
+    """The leader that began it: another one waits for the deadline where nodes cannot refuse."""
+    started_at: str
+    deadline: str
+    seconds: float | None = None
+    remote_commands: int = 0
+    api_writes: int = 0
+    reason: str | None = None
+    message: str | None = None
+
+
+class FrozenNode(ResourceValue):
+    """A node as it was when the episode began; editing the spec cannot redirect a fence."""
+
+    name: str
+    address: str
+    ssh: Ssh
+    machine_id: str | None = None
+    fencing: tuple[FencingRung, ...] = ()
+
+
+class Generation(ResourceValue):
+    """The name of one whole copy."""
+
+    epoch: int
+    counter: int
+
+    def __str__(self) -> str:
+        """Return `epoch.counter`, as it is named on the nodes."""
+        return f"{self.epoch}.{self.counter}"
+
+
+class Loss(ResourceValue):
+    """What a failover may have lost, and what people accepted beforehand or since."""
+
+    declared_seconds: float
+    accepted_seconds: float = 0
+    clock: Literal["uptime", "wall", "none"] = "uptime"
+    generation: Generation | None = None
+
+
+class Episode(ResourceValue):
+    """The journal of the episode under way."""
+
+    id: str
+    kind: EpisodeKind
+    source: str
+    target: str
+    trigger: str
+    started_at: str
+    epoch: int
+    step: StepName
+    steps: tuple[StepRecord, ...] = ()
+    frozen: tuple[FrozenNode, ...] = ()
+    proof: Proof | None = None
+    loss: Loss | None = None
+    generation: Generation | None = None
+    rung: str | None = None
+    """The rung of the fencing ladder that is being tried."""
+    down_since: str | None = None
+    order: str | None = None
+    """The value of spec.activeNode that this episode carries out, where it carries one out."""
+
+    def frozen_node(self, name: str) -> FrozenNode | None:
+        """Return a node as this episode froze it, or None where it froze none."""
+        return next((node for node in self.frozen if node.name == name), None)
+
+    def record(self, step: StepName) -> StepRecord | None:
+        """Return the journal's record of a step, or None before its intent."""
+        return next((record for record in self.steps if record.name == step), None)
+
+
+class HistoryStep(ResourceValue):
+    """What one finished step cost."""
+
+    name: StepName
+    state: Literal["Done", "Failed"] = "Done"
+    seconds: float
+    remote_commands: int = 0
+    api_writes: int = 0
+
+
+class HistoryEntry(ResourceValue):
+    """One finished episode."""
+
+    id: str
+    kind: EpisodeKind
+    source: str
+    target: str
+    trigger: str
+    started_at: str
+    finished_at: str
+    result: Literal["Done", "RolledBack", "Abandoned"]
+    downtime_seconds: float | None = None
+    declared_loss_seconds: float | None = None
+    accepted_loss_seconds: float | None = None
+    proof: Proof | None = None
+    steps: tuple[HistoryStep, ...] = ()
+
+
+class VoteStatus(ResourceValue):
+    """What one vantage point says of one node."""
+
+    vantage_point: str
+    vote: str
+    reason: str
+
+
+class ServiceStatus(ResourceValue):
+    """One unit as systemd on the node shows it."""
+
+    name: str
+    state: str
+
+
+class NodeStatus(ResourceValue):
+    """One node as it was last read."""
+
+    name: str
+    reachable: bool
+    reason: str
+    machine_id: str | None = None
+    boot_id: str | None = None
+    role: str | None = None
+    verdict: str = "Uncertain"
+    epoch: int | None = None
+    may_run: bool | None = None
+    fencing_ready: bool | None = None
+    fencing_reason: str | None = None
+    services: tuple[ServiceStatus, ...] = ()
+    votes: tuple[VoteStatus, ...] = ()
+
+
+class ReplicationStatus(ResourceValue):
+    """How far the standby's copy is behind, as of the last change worth writing."""
+
+    driver: str = "rsync"
+    in_sync: bool | None = None
+    generation: Generation | None = None
+    last_sync: str | None = None
+    reason: str | None = None
+
+
+class QuarantineEntry(ResourceValue):
+    """Data that an old side wrote last, kept aside on its node."""
+
+    node: str
+    episode: str
+    bytes: int | None = None
+
+
+class Condition(ResourceValue):
+    """A Kubernetes condition; `lastTransitionTime` moves only with `status`."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    observed_generation: int | None = None
+    last_transition_time: str
+
+
+class TakenAnswer(ResourceValue):
+    """An answer that was taken or found on adoption; it is never taken again."""
+
+    episode: str
+    say: str
+    of: str | None = None
+
+
+class Recorded(ResourceValue):
+    """The highest epoch status ever saw a node hold; a node below it was rolled back."""
+
+    node: str
+    epoch: int
+    machine_id: str | None = None
+
+
+class AutomaticMove(ResourceValue):
+    """The last automatic failover, until a person acknowledges it or enough time has passed."""
+
+    episode: str
+    finished_at: str
+    acknowledged: bool = False
+
+
+class PairStatus(ResourceValue):
+    """All of `MaestroPair.status`."""
+
+    observed_generation: int | None = None
+    active_node: str | None = None
+    observed_active_node: str | None = None
+    pair_uid: str | None = Field(default=None, alias="pairUID")
+    epoch: Epoch = Field(default_factory=Epoch)
+    term: int = 0
+    episode: Episode | None = None
+    order_not_done: str | None = None
+    taken_answers: tuple[TakenAnswer, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
+    automatic_move: AutomaticMove | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
+    replication: ReplicationStatus | None = None
+    quarantine: tuple[QuarantineEntry, ...] = ()
+    plan: str | None = None
+    state: State | None = None
+    conditions: tuple[Condition, ...] = ()
+
+    def recorded_epoch(self, node: str) -> int:
+        """Return the highest epoch ever read from a node, 0 where none was."""
+        return next((entry.epoch for entry in self.recorded if entry.node == node), 0)

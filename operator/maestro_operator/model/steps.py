@@ -1,0 +1,144 @@
+"""The episodes as data: which steps each has, in which order, and how long a step may take.
+
+The law of this file: in every kind that promotes, `PROMOTE` stands after a step that makes the
+other node provably unable to write, and nothing after `FENCE` depends on the dead side. The
+tests read these tables; the diagram in the docs is drawn from them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class EpisodeKind(StrEnum):
+    """Everything the operator does that takes more than one step."""
+
+    ADOPT = "Adopt"
+    ACTIVATE = "Activate"
+    SWITCHOVER = "Switchover"
+    FAILOVER = "Failover"
+    REJOIN = "Rejoin"
+    RENEW = "Renew"
+    RESTART = "Restart"
+    REPAIR = "Repair"
+
+
+class StepName(StrEnum):
+    """One journaled step; its intent is in status before its first effect."""
+
+    EQUIP = "Equip"
+    PREFLIGHT = "Preflight"
+    QUIESCE = "Quiesce"
+    CONCLUDE = "Conclude"
+    RAISE = "Raise"
+    FINAL_SYNC = "FinalSync"
+    DEMOTE = "Demote"
+    FENCE = "Fence"
+    SEVER = "Sever"
+    DECLARE = "Declare"
+    PROMOTE = "Promote"
+    ADOPT = "Adopt"
+    LOCALISE = "Localise"
+    MOVE_TRAFFIC = "MoveTraffic"
+    START_SERVICES = "StartServices"
+    VERIFY = "Verify"
+    REVERSE = "Reverse"
+    STOP = "Stop"
+    STORE_EPOCH = "StoreEpoch"
+    QUARANTINE = "Quarantine"
+    GRANT = "Grant"
+    RESYNC = "Resync"
+    SWAP_PERMIT = "SwapPermit"
+    CONFIRM = "Confirm"
+
+
+S = StepName
+_BRING_UP = (S.LOCALISE, S.MOVE_TRAFFIC, S.START_SERVICES, S.VERIFY)
+
+STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
+    {
+        # Discovery found one node running alone: record it, touch nothing that runs.
+        EpisodeKind.ADOPT: (S.EQUIP, S.RAISE, S.STORE_EPOCH, S.ADOPT),
+        # Neither node has ever run: the declared one becomes active.
+        EpisodeKind.ACTIVATE: (S.EQUIP, S.PREFLIGHT, S.RAISE, S.DEMOTE, S.PROMOTE, *_BRING_UP),
+        EpisodeKind.SWITCHOVER: (
+            S.PREFLIGHT,
+            S.QUIESCE,
+            S.RAISE,
+            S.FINAL_SYNC,
+            S.DEMOTE,
+            S.PROMOTE,
+            *_BRING_UP,
+            S.REVERSE,
+        ),
+        EpisodeKind.FAILOVER: (
+            S.CONCLUDE,
+            S.PREFLIGHT,
+            S.RAISE,
+            S.FENCE,
+            S.SEVER,
+            S.DECLARE,
+            S.PROMOTE,
+            *_BRING_UP,
+        ),
+        EpisodeKind.REJOIN: (S.EQUIP, S.STOP, S.STORE_EPOCH, S.QUARANTINE, S.GRANT, S.RESYNC),
+        # The owner goes on under the next epoch: rollback and Abandon.
+        EpisodeKind.RENEW: (S.STORE_EPOCH, S.SWAP_PERMIT, S.START_SERVICES, S.VERIFY),
+        # The owner rebooted and its peer could not vouch.
+        EpisodeKind.RESTART: (S.CONFIRM, *_BRING_UP),
+        # Names or pins do not point at the active node: put right what an episode had to leave.
+        EpisodeKind.REPAIR: (S.LOCALISE, S.MOVE_TRAFFIC),
+    },
+)
+
+DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
+    {
+        S.EQUIP: 60,
+        S.PREFLIGHT: 30,
+        S.QUIESCE: 120,
+        S.CONCLUDE: 30,
+        S.RAISE: 30,
+        S.FINAL_SYNC: 300,
+        S.DEMOTE: 60,
+        S.FENCE: 180,
+        S.SEVER: 30,
+        S.DECLARE: 30,
+        S.PROMOTE: 60,
+        S.ADOPT: 30,
+        S.LOCALISE: 30,
+        S.MOVE_TRAFFIC: 30,
+        S.START_SERVICES: 600,
+        S.VERIFY: 120,
+        S.REVERSE: 60,
+        S.STOP: 120,
+        S.STORE_EPOCH: 30,
+        S.QUARANTINE: 60,
+        S.GRANT: 30,
+        S.RESYNC: 600,
+        S.SWAP_PERMIT: 30,
+        S.CONFIRM: 30,
+    },
+)
+"""How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""
+
+
+def following(kind: EpisodeKind, step: StepName) -> StepName | None:
+    """Return the step after this one, or None after the last.
+
+    Raises:
+        ValueError: the kind has no such step.
+    """
+    steps = STEPS[kind]
+    index = steps.index(step) + 1
+    return steps[index] if index < len(steps) else None
+
+
+def is_before(kind: EpisodeKind, step: StepName, mark: StepName) -> bool:
+    """Tell whether a step stands before the mark in its episode; False where the mark is absent."""
+    steps = STEPS[kind]
+    return mark in steps and steps.index(step) < steps.index(mark)
