@@ -1,0 +1,69 @@
+"""Puts the stand-in on a node: programs, units and configuration, and its first data.
+
+Units are installed disabled and nothing is started: who may start them is what the tests are about.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+PUBLIC_NAME = "maestro.example.org"
+LIVE = "/srv/maestro"
+SERVICES = ("maestro-db.service", "maestro.service")
+"""The units in start order; the reverse order stops them."""
+PROGRAMS = "/usr/local/lib/maestro-standin"
+CONFIGURATION = "/etc/maestro-standin/maestro.conf"
+GUARD = "/usr/local/lib/maestro-guard/maestro-guard"
+HERE = Path(__file__).parent
+
+
+class Node(Protocol):
+    """What is asked of a machine the stand-in is put on."""
+
+    def run(self, script: str, *, user: str = "root", timeout_seconds: float) -> str:
+        """Run a shell script and return what it printed; raise where it fails."""
+
+    def push(self, path: str, content: bytes, mode: int) -> None:
+        """Write a file, making the folders above it."""
+
+
+def install(node: Node, *, name: str, public_name: str = PUBLIC_NAME) -> None:
+    """Put programs, units and configuration on a node that calls itself `name`."""
+    # The packages around the application stay empty there: a node gets nothing of the tests.
+    for package in ("support", "support/standin"):
+        node.push(f"{PROGRAMS}/{package}/__init__.py", b"", 0o644)
+    for source in sorted((HERE / "app").glob("*.py")):
+        node.push(f"{PROGRAMS}/support/standin/app/{source.name}", source.read_bytes(), 0o644)
+    node.push(f"{PROGRAMS}/initialise.sh", (HERE / "units" / "initialise.sh").read_bytes(), 0o755)
+    node.push(CONFIGURATION, configuration(name=name, public_name=public_name).encode(), 0o644)
+    for unit in SERVICES:
+        node.push(f"/etc/systemd/system/{unit}", (HERE / "units" / unit).read_bytes(), 0o644)
+    # Compiled once here, so that the first start is as fast as every other.
+    node.run(
+        f"python3 -m compileall -q {PROGRAMS}/support && systemctl daemon-reload",
+        timeout_seconds=30,
+    )
+
+
+def initialise(node: Node) -> None:
+    """Make the empty database and the empty files in /srv/maestro; data that is there stays."""
+    node.run(f"{PROGRAMS}/initialise.sh {LIVE}", timeout_seconds=60)
+
+
+def configuration(
+    *,
+    name: str,
+    public_name: str,
+    files: str = f"{LIVE}/files",
+    database_port: int = 5432,
+    port: int = 80,
+) -> str:
+    """Return the text of the stand-in's configuration."""
+    values = {
+        "node": name,
+        "files": files,
+        "database_host": public_name,
+        "database_port": database_port,
+        "port": port,
+        "guard": GUARD,
+    }
+    return "".join(f"{key}={value}\n" for key, value in values.items())
