@@ -49,6 +49,39 @@ $(PROJECT_STAMP): $(LOCK_STAMP)
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.project-*; touch $@
 
+.PHONY: lint
+lint: venv ## Style, types and layers
+	@$(PY) -m support.tiers lint
+
+# CI is this one target. With CI=true a missing or skipped tier fails; elsewhere what cannot run here is named.
+.PHONY: test
+test: venv ## All of CI: every tier, each held to its budget (TIERS="unit lint" runs only those)
+	@$(PY) -m support.tiers $(TIERS)
+
+.PHONY: test-long
+test-long: venv ## What takes longer than CI has
+	@$(PY) -m support.tiers --long
+
+.PHONY: demo
+demo: venv ## The story on real parts; KEEP=1 leaves it running, BREAK=name plants a fault
+	@$(PY) -m support.demo
+
+.PHONY: verify-demo
+verify-demo: venv ## Recompute every claim of the demo from its evidence alone
+	@$(PY) -m support.judge.verify build/demo/evidence
+
+.PHONY: demo-breaks
+demo-breaks: venv ## The demo with each fault planted in turn; each must be caught
+	@$(PY) -m support.demo.breaks
+
+.PHONY: doctor
+doctor: venv ## Say what this machine lacks for the bed, each with its remedy
+	@$(PY) -m support.bed.doctor
+
+.PHONY: install-system
+install-system: venv ## Install what the doctor misses (as root)
+	@$(PY) -m support.bed.doctor --install
+
 # Resolved without any local wheel folder, whose files may hash differently from everybody else's.
 .PHONY: lock
 lock: venv ## Resolve requirements/*.in again (UPGRADE=1 takes the newest releases)

@@ -1,0 +1,211 @@
+"""The tier runner, seen to fail: a runner that cannot is no CI."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.tiers import execute, junit, plan, report
+from support.tiers.__main__ import main
+from support.tiers.plan import PlanError, Tier
+from support.tiers.verdict import Counts, Run, absent, judge, total
+
+_LIMIT_SECONDS = 30.0
+
+
+def tier(**changes: object) -> Tier:
+    values = {"name": "some", "about": "a tier", "budget_seconds": 60, "minimum": 1, "steps": (("true",),)}
+    return Tier(**(values | changes))  # type: ignore[arg-type]
+
+
+def passing(number: int, *, seconds: float = 1.0, skipped: int = 0) -> Run:
+    return Run(counts=Counts(passed=number, skipped=skipped), seconds=seconds)
+
+
+# ------------------------------------------------------------------ verdicts
+
+
+def test_a_tier_that_ran_whole_and_in_time_is_green() -> None:
+    judged = judge(tier(minimum=3), passing(3), strict=True)
+
+    assert judged.ok
+    assert judged.counts == Counts(passed=3)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_fewer_tests_than_declared_fail_everywhere(*, strict: bool) -> None:
+    judged = judge(tier(minimum=4), passing(3), strict=strict)
+
+    assert judged.problems == ("3 tests, at least 4 were expected",)
+    assert judged.counts == Counts(passed=3, failed=1)
+
+
+def test_a_tier_over_its_budget_fails_in_ci_and_is_a_note_elsewhere() -> None:
+    slow = passing(3, seconds=61.0)
+
+    in_ci = judge(tier(), slow, strict=True)
+    on_a_laptop = judge(tier(), slow, strict=False)
+
+    assert in_ci.problems == ("over budget: 61 s, 60 s are allowed",)
+    assert on_a_laptop.ok
+    assert on_a_laptop.notes == in_ci.problems
+
+
+def test_a_skipped_test_fails_in_ci_and_is_counted_elsewhere() -> None:
+    partly = passing(3, skipped=1)
+
+    assert not judge(tier(), partly, strict=True).ok
+    assert judge(tier(), partly, strict=False).counts == Counts(passed=3, skipped=1)
+
+
+def test_a_tier_the_machine_cannot_run_fails_in_ci_and_is_named_elsewhere() -> None:
+    in_ci = absent(tier(), "needs root", strict=True)
+    on_a_laptop = absent(tier(), "needs root", strict=False)
+
+    assert in_ci.counts == Counts(failed=1)
+    assert on_a_laptop.counts == Counts(skipped=1)
+    assert "not run some: needs root" in report.lines((on_a_laptop,))
+
+
+def test_the_closing_line_adds_the_tiers_up() -> None:
+    judged = (
+        judge(tier(), passing(5), strict=False),
+        judge(tier(), Run(counts=Counts(passed=1, failed=2), faults=("ended after 9 s, its limit",)), strict=False),
+        absent(tier(), "needs root", strict=False),
+    )
+
+    assert report.lines(judged)[-1] == "6 passed, 3 failed, 1 skipped"
+    assert total(judged) == Counts(passed=6, failed=3, skipped=1)
+
+
+def test_the_report_claims_nothing_for_a_tier_that_did_not_run() -> None:
+    document = report.document((absent(tier(), "needs root", strict=False),), tree="abc", strict=False)
+
+    assert document["ok"]
+    assert [(claim["name"], claim["ok"], claim["says"]) for claim in document["claims"]] == [
+        ("tier some", None, "needs root"),
+    ]
+
+
+# ------------------------------------------------------------------ the declared plan
+
+
+def test_the_declared_budgets_leave_ci_its_time() -> None:
+    tiers = [one for one in plan.read() if not one.long]
+
+    warm = sum(one.budget_seconds for one in tiers if not one.cold)
+    cold = sum(one.budget_seconds for one in tiers)
+
+    assert warm < 50 * 60
+    assert cold < 75 * 60
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimun = 1\nsteps = ["true"]', "minimun"),
+        ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nsteps = ["true"]', "minimum"),
+        ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimum = 0\nsteps = ["true"]', "at least 1"),
+        ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimum = 1', "either tests or steps"),
+        ('[[tiers]]\nname = "a"', "only [[tier]] is known"),
+    ],
+)
+def test_a_plan_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "tiers.toml"
+    path.write_text(text)
+
+    with pytest.raises(PlanError) as refused:
+        plan.read(path)
+
+    assert says in str(refused.value)
+
+
+# ------------------------------------------------------------------ running
+
+
+def run(declared: Tier, build: Path, *, limit_seconds: float = _LIMIT_SECONDS) -> Run:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    return execute.execute(declared, build=build, environment=environment, limit_seconds=limit_seconds)
+
+
+def test_each_command_counts_and_a_failed_one_does_not_hide_the_next(tmp_path: Path) -> None:
+    ran = run(tier(steps=(("false",), ("true",), ("no-such-program",))), tmp_path)
+
+    assert ran.counts == Counts(passed=1, failed=2)
+
+
+def test_a_command_that_hangs_is_ended_at_the_limit(tmp_path: Path) -> None:
+    ran = run(tier(steps=(("sleep", "60"),)), tmp_path, limit_seconds=0.3)
+
+    assert ran.counts.failed == 1
+    assert "the tier's limit" in ran.faults[0]
+    assert ran.seconds < 2
+
+
+def test_what_a_command_leaves_behind_does_not_keep_the_tier_waiting(tmp_path: Path) -> None:
+    ran = run(tier(steps=(("sh", "-c", "sleep 5 & echo started"),)), tmp_path)
+
+    assert ran.counts == Counts(passed=1)
+    assert ran.seconds < 2
+    assert (tmp_path / "some.log").read_text() == "started\n"
+
+
+@pytest.mark.timeout(60)
+def test_the_counts_of_a_pytest_tier_come_from_its_result_file(tmp_path: Path) -> None:
+    (tmp_path / "test_four.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert False\n"
+        "@pytest.mark.skip(reason='no')\n"
+        "def test_skipped(): pass\n"
+        "@pytest.fixture\n"
+        "def broken(): raise RuntimeError\n"
+        "def test_error(broken): pass\n"
+    )
+
+    ran = run(tier(steps=(), tests=(str(tmp_path),)), tmp_path / "build")
+
+    assert ran.counts == Counts(passed=1, failed=2, skipped=1)
+    assert not ran.faults
+
+
+@pytest.mark.timeout(60)
+def test_a_folder_without_tests_is_a_fault(tmp_path: Path) -> None:
+    ran = run(tier(steps=(), tests=(str(tmp_path),)), tmp_path / "build")
+
+    assert ran.counts.all == 0
+    assert "pytest ended with 5" in ran.faults[0]
+
+
+def test_a_result_file_cut_short_is_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "cut.xml"
+    path.write_text('<testsuites><testsuite tests="3" failures="0"')
+
+    assert junit.read(path) is None
+
+
+# ------------------------------------------------------------------ the whole
+
+
+def test_make_test_fails_and_says_so_in_its_last_line_and_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/tiers.toml").write_text(
+        '[[tier]]\nname = "good"\nabout = "good"\nbudget_seconds = 9\nminimum = 1\nsteps = ["true"]\n'
+        '[[tier]]\nname = "short"\nabout = "too few"\nbudget_seconds = 9\nminimum = 2\nsteps = ["true"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CI", "true")
+
+    code = main([])
+
+    document = json.loads((tmp_path / "build/test.json").read_text())
+    assert code == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed, 0 skipped"
+    assert [(claim["name"], claim["ok"]) for claim in document["claims"]] == [
+        ("tier good", True),
+        ("tier short", False),
+    ]
+    assert not document["ok"]
