@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"make test: {error}", file=sys.stderr)
         return 2
     needs.install({need for tier in chosen for need in tier.needs})
+    if any(tier.measured for tier in chosen):
+        shutil.rmtree("build/coverage", ignore_errors=True)
     started = time.monotonic()
     judged: list[Judged] = []
     for tier in chosen:
