@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
-from maestro_operator.decide.phases import target_able
+from maestro_operator.decide.phases import SYNC_INTERVALS, target_able
 from maestro_operator.decide.verdict import Verdict, conclude
-from maestro_operator.model.decision import Hold
+from maestro_operator.model.decision import Assessment, Hold
 from maestro_operator.model.pair import Automatic, Management, Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, NodeSeen
@@ -105,3 +105,33 @@ def outage(seen: Seen) -> Hold | None:
     if found.verdict is Verdict.DOWN:
         return None
     return Hold(found.reason, found.message)
+
+
+def out_of_sync(seen: Seen) -> Hold | None:
+    """Return why the standby's copy is not in sync, or None where it is."""
+    active, rsync = seen.status.active_node, seen.spec.replication.rsync
+    if active is None or rsync is None:
+        return Hold(Reason.NOT_YET_KNOWN, "no node is active")
+    standby = facts.other_name(seen, active)
+    node = seen.node(standby)
+    if not isinstance(node, NodeSeen):
+        return Hold(Reason.STANDBY_ABSENT, f"{standby} cannot be read: {node.message}")
+    mark, newest = seen.status.epoch.in_force, node.replica.newest
+    if not node.replica.is_whole or newest is None or mark is None or newest.epoch != mark.number:
+        return Hold(Reason.RESYNCING, f"{standby} has no whole copy of this epoch yet")
+    age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
+    if age is None or age > limit:
+        return Hold(Reason.SYNC_BEHIND, f"{standby}'s copy is older than {limit} s")
+    return None
+
+
+def assess(seen: Seen) -> Assessment:
+    """Return what the rules make of this look, for the report."""
+    names = seen.spec.names
+    return Assessment(
+        verdicts={name: conclude(seen, name).verdict.value for name in names},
+        brakes=standing(seen),
+        peer_not_ready=peer_ready(seen),
+        out_of_sync=out_of_sync(seen),
+        fencing_ready={name: fencing_ready(seen, name) for name in names},
+    )

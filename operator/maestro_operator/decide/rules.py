@@ -257,7 +257,7 @@ def decide(seen: Seen) -> Decided:
     for rule in RULES:
         decision = rule(seen)
         if decision is not None:
-            return Decided(rule=rule.__name__, decision=decision)
+            return Decided(rule.__name__, decision, brakes.assess(seen))
     message = "the last rule always decides"
     raise AssertionError(message)
 

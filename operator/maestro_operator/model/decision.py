@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maestro_operator.model.proof import Proof
     from maestro_operator.model.reasons import Reason
     from maestro_operator.model.status import Episode, Loss, PairStatus
@@ -59,8 +61,22 @@ Decision = Steady | Hold | Record | Perform
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the rules make of one look, whatever they decide; the report shows it."""
+
+    verdicts: Mapping[str, str]
+    """Node name to Healthy, Sick, Down or Uncertain."""
+    brakes: tuple[Hold, ...]
+    """Everything that would hold an automatic failover back, in order."""
+    peer_not_ready: Hold | None
+    out_of_sync: Hold | None
+    fencing_ready: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision and the name of the rule that made it."""
+    """A decision, the name of the rule that made it, and what was made of the look."""
 
     rule: str
     decision: Decision
+    assessment: Assessment

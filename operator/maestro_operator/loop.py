@@ -1,0 +1,344 @@
+"""One pair's loop: observe, decide, act, report; one turn, one action, then look again.
+
+The law of this file: nothing is acted on but what this turn saw; the intent is written by
+compare-and-swap before the first effect, and where that write fails the effect does not happen;
+leadership is looked at again right before each effect and an effect is cut off when it ends.
+Nothing that happens in a turn ends the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from pydantic import ValidationError
+
+from maestro_operator.act.effects import perform
+from maestro_operator.decide import decide
+from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
+from maestro_operator.model.errors import StatusConflict
+from maestro_operator.model.outcome import Done, Failed, Outcome
+from maestro_operator.model.pair import PairKey, PairSpec
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import LastOutcome, Leadership, Seen
+from maestro_operator.model.status import PairStatus
+from maestro_operator.observe.gather import Observer
+from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
+from maestro_operator.report.conditions import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maestro_operator.clock import Clock
+    from maestro_operator.drivers.ports import Drivers
+
+log = logging.getLogger(__name__)
+
+HOLD_SECONDS = 1.0
+EPISODE_HOLD_SECONDS = 0.2
+SURPRISE_SECONDS = 2.0
+LEAST_SURE_SECONDS = 2.0
+"""A step begins only while the leadership surely lasts this much longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The custom resource as it was last read or written."""
+
+    key: PairKey
+    resource_version: str
+    generation: int
+    is_deleting: bool
+    annotations: Mapping[str, str]
+    spec: Mapping[str, object]
+    status: Mapping[str, object]
+
+
+class Store(Protocol):
+    """The API server, for one pair: read it whole, write its status by compare-and-swap."""
+
+    async def read(self) -> Resource | None:
+        """Read the resource, or None where it is gone."""
+
+    async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
+        """Replace the status where nobody wrote since `resource` was read.
+
+        Raises:
+            StatusConflict: somebody did, or the object is another one by now.
+        """
+
+
+class Leader(Protocol):
+    """This operator's Lease."""
+
+    @property
+    def has_lease(self) -> bool:
+        """Tell whether this operator leads at this moment."""
+
+    @property
+    def led_for_seconds(self) -> float:
+        """Return how long it has led without interruption."""
+
+    @property
+    def sure_for_seconds(self) -> float:
+        """Return how long the leadership surely lasts, whatever happens to the API server."""
+
+    async def lost(self) -> None:
+        """Wait until the leadership has ended."""
+
+
+class Publisher(Protocol):
+    """Where a turn is seen from outside: events, metrics, log lines."""
+
+    async def publish(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
+        """Publish what a turn saw and decided; must not fail the turn."""
+
+    def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
+        """Count a turn, also one that ended in a surprise."""
+
+
+class CountsCommands(Protocol):
+    """Says how many remote commands were run, so that the journal can say what a step cost."""
+
+    def commands_run(self) -> int:
+        """Return the number of remote commands run so far for this pair."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What a loop keeps between turns; all of it may be lost at any moment."""
+
+    resource: Resource | None = None
+    term: int = 0
+    last: LastOutcome | None = None
+    last_at_seconds: float = 0.0
+    writes: int = 0
+
+
+class PairLoop:
+    """Runs the turns of one pair until it is told to stop."""
+
+    def __init__(  # noqa: PLR0913 - everything a loop touches is handed to it
+        self,
+        *,
+        store: Store,
+        drivers: Drivers,
+        leader: Leader,
+        clock: Clock,
+        publisher: Publisher,
+        commands: CountsCommands,
+    ) -> None:
+        """Keep what the turns need; nothing is read yet."""
+        self._store = store
+        self._drivers = drivers
+        self._leader = leader
+        self._clock = clock
+        self._publisher = publisher
+        self._commands = commands
+        self._memory = _Memory()
+        self._observer: tuple[PairSpec, Observer] | None = None
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Take the next turn now and read the resource anew."""
+        self._memory.resource = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Take turns until the resource is gone or the task is cancelled."""
+        try:
+            while (pause := await self._guarded_turn()) is not None:
+                await self._rest(pause)
+        finally:
+            self._close_observer()
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _guarded_turn(self) -> float | None:
+        """Take one turn; a surprise is logged and the loop goes on."""
+        try:
+            return await self.turn()
+        except StatusConflict as conflict:
+            log.info("somebody else wrote; looking again: %s", conflict)
+            self._memory.resource = None
+            return EPISODE_HOLD_SECONDS
+        except Exception:
+            log.exception("a turn ended in a surprise; the next one looks anew")
+            self._memory.resource = None
+            return SURPRISE_SECONDS
+
+    async def turn(self) -> float | None:
+        """Take one turn; return how long to rest, or None where the resource is gone."""
+        began = self._clock.monotonic_seconds()
+        resource = self._memory.resource or await self._store.read()
+        if resource is None:
+            return None
+        self._memory.resource = resource
+        try:
+            spec = PairSpec.model_validate(resource.spec)
+            status = PairStatus.model_validate(resource.status)
+        except ValidationError as error:
+            log.error("%s cannot be read by this version: %s", resource.key, _first_line(error))  # noqa: TRY400
+            return SURPRISE_SECONDS
+        seen = await self._see(resource, spec, status)
+        decided = decide(seen)
+        pause = await self._act(seen, decided, resource)
+        seconds = self._clock.monotonic_seconds() - began
+        self._publisher.count_turn(resource.key, seconds=seconds, failed=False)
+        return pause
+
+    async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
+        observer = self._observer_for(spec)
+        look = await observer.look(status.active_node)
+        now = self._clock.now()
+        monotonic = self._clock.monotonic_seconds()
+        memory, leader = self._memory, self._leader
+        last = memory.last
+        if last is not None:
+            last = replace(last, age_seconds=monotonic - memory.last_at_seconds)
+        return Seen(
+            key=resource.key,
+            generation=resource.generation,
+            spec=spec,
+            status=status,
+            is_deleting=resource.is_deleting,
+            annotations=resource.annotations,
+            leadership=Leadership(
+                term=memory.term,
+                has_lease=leader.has_lease,
+                led_for_seconds=leader.led_for_seconds,
+                sure_for_seconds=leader.sure_for_seconds,
+            ),
+            nodes=look.nodes,
+            votes=look.votes,
+            traffic=look.traffic,
+            devices=look.devices,
+            last=last,
+            now=now,
+            monotonic_seconds=monotonic,
+            operator_is_isolated=look.operator_is_isolated,
+            deadline_passed=deadline_passed(status, now),
+            block_remaining_seconds=block_remaining_seconds(spec, status, now),
+        )
+
+    def _observer_for(self, spec: PairSpec) -> Observer:
+        """Return the observer of this spec; a changed spec looks with new eyes."""
+        if self._observer is None or self._observer[0] != spec:
+            self._close_observer()
+            self._observer = (spec, Observer(spec, self._drivers, clock=self._clock))
+        return self._observer[1]
+
+    def _close_observer(self) -> None:
+        if self._observer is not None:
+            self._observer[1].close()
+            self._observer = None
+
+    async def _act(self, seen: Seen, decided: Decided, resource: Resource) -> float:
+        """Carry one decision out and report it; return how long to rest."""
+        decision = decided.decision
+        match decision:
+            case Steady() | Hold():
+                await self._report(seen, decided, resource, seen.status)
+                in_episode = seen.status.episode is not None
+                steady = float(seen.spec.detection.period_seconds)
+                hold = EPISODE_HOLD_SECONDS if in_episode else HOLD_SECONDS
+                return hold if isinstance(decision, Hold) else min(steady, 5.0)
+            case Record():
+                await self._report(seen, decided, resource, decision.status)
+                if decided.rule == "take_term":
+                    self._memory.term = decision.status.term
+                return 0.0
+            case Perform():
+                return await self._perform(seen, decided, decision, resource)
+            case _:
+                assert_never(decision)
+
+    async def _report(
+        self, seen: Seen, decided: Decided, resource: Resource, status: PairStatus
+    ) -> None:
+        """Write the status with its conditions, where anything in it changed, and publish."""
+        full = reported(seen, decided, status)
+        body = full.to_resource()
+        if body != resource.status and seen.leadership.has_lease:
+            self._memory.resource = await self._store.write_status(resource, body)
+            self._memory.writes += 1
+        await self._publisher.publish(seen, decided, full)
+
+    async def _perform(
+        self, seen: Seen, decided: Decided, action: Perform, resource: Resource
+    ) -> float:
+        """Write the intent, look at the leadership once more, perform, remember the outcome."""
+        if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
+            log.info("%s waits: the leadership might not outlast it", action.step)
+            return EPISODE_HOLD_SECONDS
+        commands, writes = self._commands.commands_run(), self._memory.writes
+        began = self._clock.monotonic_seconds()
+        await self._report(seen, decided, resource, action.status)
+        outcome = await self._while_leading(seen, action)
+        ended = self._clock.monotonic_seconds()
+        record = action.episode.record(action.step)
+        self._memory.last = LastOutcome(
+            episode=action.episode.id,
+            step=action.step,
+            attempt=record.attempts if record else 1,
+            outcome=outcome,
+            age_seconds=0.0,
+            seconds=ended - began,
+            remote_commands=self._commands.commands_run() - commands,
+            api_writes=self._memory.writes - writes,
+        )
+        self._memory.last_at_seconds = ended
+        _log_outcome(action, outcome, ended - began)
+        return 0.0
+
+    async def _while_leading(self, seen: Seen, action: Perform) -> Outcome:
+        """Perform a step and cut it off at the moment the leadership ends."""
+        effect = asyncio.ensure_future(perform(self._drivers, seen, action))
+        lost = asyncio.ensure_future(self._leader.lost())
+        try:
+            await asyncio.wait({effect, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if effect.done():
+                return effect.result()
+            return Failed(Reason.NOT_LEADER, f"{action.step} was cut off: the leadership ended")
+        finally:
+            for task in (effect, lost):
+                task.cancel()
+            await asyncio.gather(effect, lost, return_exceptions=True)
+
+
+def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:
+    good = isinstance(outcome, Done)
+    log.log(
+        logging.INFO if good else logging.WARNING,
+        "%s of %s: %s in %.3f s%s",
+        action.step,
+        action.episode.id,
+        type(outcome).__name__,
+        seconds,
+        "" if isinstance(outcome, Done) else f": {outcome.message}",
+        extra={
+            "episode": action.episode.id,
+            "step": action.step.value,
+            "outcome": type(outcome).__name__,
+            "seconds": round(seconds, 3),
+        },
+    )
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(item) for item in first["loc"])
+    return f"{where}: {first['msg']}"
+
+

@@ -1,0 +1,1 @@
+"""The looks at the world: effects in, one frozen `Seen` out."""

@@ -1,0 +1,122 @@
+"""One thing to look at, never waited for longer than it deserves.
+
+A node that answers is waited for; a node that did not answer last time is looked at in the
+background, so that a dead side costs a turn nothing. A look that began before the turn may bring
+bad news, never good: what was read before the last effect says nothing about after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from maestro_operator.clock import Clock
+
+T = TypeVar("T")
+
+
+class Lookout(Generic[T]):
+    """Looks at one thing; `look` gives the newest answer that may be believed."""
+
+    def __init__(
+        self, name: str, look: Callable[[], Awaitable[T | Unknown]], *, clock: Clock, patience_seconds: float
+    ) -> None:
+        """Keep how to look, and how long a turn waits for one that answered last time."""
+        self._name = name
+        self._look = look
+        self._clock = clock
+        self._patience_seconds = patience_seconds
+        self._task: asyncio.Task[T | Unknown] | None = None
+        self._last: T | Unknown = Unknown(Reason.NOT_YET_KNOWN, f"{name} was not looked at yet")
+        self._is_first = True
+
+    async def look(self) -> T | Unknown:
+        """Return what is there now, or the last failure while a new look is under way."""
+        if self._task is not None:
+            if not self._task.done():
+                return self._last
+            self._take()
+            if isinstance(self._last, Unknown):
+                self._begin()
+                return self._last
+        self._begin()
+        if isinstance(self._last, Unknown) and not self._is_first:
+            return self._last
+        await asyncio.wait({self._task} if self._task else set())
+        self._take()
+        return self._last
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._bounded())
+
+    async def _bounded(self) -> T | Unknown:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await self._look()
+        except TimeoutError:
+            return Unknown(Reason.TIMED_OUT, f"{self._name} did not answer in {self._patience_seconds:.1f} s")
+
+    def _take(self) -> None:
+        """Take the result of a finished look."""
+        task, self._task = self._task, None
+        if task is None or task.cancelled():
+            return
+        self._last = task.result()
+        self._is_first = False
+
+    def close(self) -> None:
+        """End a look under way."""
+        if self._task is not None:
+            self._task.cancel()
+
+
+class Periodic(Generic[T]):
+    """Looks again every so often in the background and gives the last answer at once."""
+
+    def __init__(
+        self, first: T, look: Callable[[], Awaitable[T]], *, clock: Clock, period_seconds: float
+    ) -> None:
+        """Keep how to look and how often."""
+        self._look = look
+        self._clock = clock
+        self._period_seconds = period_seconds
+        self._last = first
+        self._task: asyncio.Task[T] | None = None
+        self._begun_seconds: float | None = None
+        self.answered_seconds: float | None = None
+        """When the last answer came, on the monotonic clock; None before the first."""
+
+    def latest(self) -> T:
+        """Return the last answer, and begin a new look when one is due."""
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            if not task.cancelled():
+                self._last = task.result()  # a surprise is the turn's surprise
+                self.answered_seconds = self._clock.monotonic_seconds()
+        now = self._clock.monotonic_seconds()
+        due = self._begun_seconds is None or now - self._begun_seconds >= self._period_seconds
+        if self._task is None and due:
+            self._begun_seconds = now
+            self._task = asyncio.ensure_future(self._called())
+        return self._last
+
+    async def _called(self) -> T:
+        return await self._look()
+
+    async def first(self) -> T:
+        """Return the first answer, waiting for it."""
+        self.latest()
+        if self.answered_seconds is None and self._task is not None:
+            await asyncio.wait({self._task})
+        return self.latest()
+
+    def close(self) -> None:
+        """End a look under way."""
+        if self._task is not None:
+            self._task.cancel()

@@ -1,0 +1,57 @@
+"""How long each vantage point has said the same, on this operator's own clock.
+
+A restarted operator knows nothing of before: every count begins again, which is late and safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.seen import Unknown, Vote, VoteSeen
+
+if TYPE_CHECKING:
+    from maestro_operator.model.reasons import Reason
+
+STALE_PERIODS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    vote: Vote
+    since_seconds: float
+    at_seconds: float
+
+
+class VoteMemory:
+    """Turns single votes into votes with a duration; an unknown vote interrupts."""
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self._said: dict[tuple[str, str], _Said] = {}
+
+    def remember(
+        self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float
+    ) -> VoteSeen:
+        """Return the vote with how long this vantage point has said so without interruption."""
+        if isinstance(vote, Unknown):
+            vote = _unknown(vantage_point, node, vote.reason, vote.message)
+        key = (vantage_point, node)
+        before = self._said.get(key)
+        same = before is not None and before.vote is vote.vote
+        since = before.since_seconds if before is not None and same else at_seconds
+        self._said[key] = _Said(vote.vote, since, at_seconds)
+        return replace(
+            vote, vantage_point=vantage_point, node=node, for_seconds=max(0.0, at_seconds - since)
+        )
+
+
+def _unknown(vantage_point: str, node: str, reason: Reason, message: str) -> VoteSeen:
+    return VoteSeen(
+        vantage_point=vantage_point,
+        node=node,
+        vote=Vote.UNKNOWN,
+        reason=reason,
+        message=message,
+        for_seconds=0.0,
+    )

@@ -1,0 +1,33 @@
+"""The two questions that only the wall clock can answer, because the journal outlives a process.
+
+Both err to the late side: a margin is added for clocks that differ between two operators.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import PairSpec
+    from maestro_operator.model.status import PairStatus
+
+CLOCK_MARGIN = timedelta(seconds=5)
+
+
+def deadline_passed(status: PairStatus, now: str) -> bool:
+    """Tell whether the journaled deadline of the current step is certainly over."""
+    episode = status.episode
+    record = episode.record(episode.step) if episode else None
+    if record is None:
+        return True
+    return datetime.fromisoformat(now) > datetime.fromisoformat(record.deadline) + CLOCK_MARGIN
+
+
+def block_remaining_seconds(spec: PairSpec, status: PairStatus, now: str) -> float:
+    """Return how long the last automatic failover still blocks the next one, in seconds."""
+    move = status.automatic_move
+    if move is None or move.acknowledged:
+        return 0.0
+    passed = datetime.fromisoformat(now) - datetime.fromisoformat(move.finished_at)
+    return max(0.0, spec.failover.block_seconds - passed.total_seconds())

@@ -1,0 +1,387 @@
+"""The status that people read: every condition present from the first turn, one function each.
+
+The law of this file: pure, and equal worlds give equal statuses, so that an idle pair writes
+nothing. What is not known is Unknown with a reason; nothing is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from maestro_operator.model.decision import Decided, Hold, Perform, Record
+from maestro_operator.model.pair import Automatic
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import GuardState, NodeSeen, TrafficSeen, Unknown
+from maestro_operator.model.status import (
+    Condition,
+    NodeStatus,
+    PairStatus,
+    QuarantineEntry,
+    Recorded,
+    ReplicationStatus,
+    ServiceStatus,
+    State,
+    VoteStatus,
+)
+from maestro_operator.model.steps import EpisodeKind, StepName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maestro_operator.model.seen import Seen
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a condition may look at: the look, the decision, and the status to be written."""
+
+    seen: Seen
+    decided: Decided
+    status: PairStatus
+
+Answer = tuple[Truth, Reason, str]
+
+WAITS_FOR_PEOPLE = (
+    Reason.WAIT_FOR_USER,
+    Reason.FLAPPING,
+    Reason.FENCE_UNPROVEN,
+    Reason.DEMOTION_UNPROVEN,
+    Reason.COPY_OVER_BUDGET,
+    Reason.LOSS_NOT_ACCEPTED,
+    Reason.CONFIRMATION_UNPROVEN,
+    Reason.FOREIGN_PAIR,
+    Reason.ORDER_NOT_DONE,
+)
+BEING_DONE: dict[EpisodeKind, State] = {
+    EpisodeKind.ADOPT: State.ADOPTING,
+    EpisodeKind.ACTIVATE: State.ACTIVATING,
+    EpisodeKind.SWITCHOVER: State.SWITCHING_OVER,
+    EpisodeKind.FAILOVER: State.FAILING_OVER,
+    EpisodeKind.REJOIN: State.REJOINING,
+    EpisodeKind.RENEW: State.SWITCHING_OVER,
+    EpisodeKind.RESTART: State.ACTIVATING,
+    EpisodeKind.REPAIR: State.ACTIVE,
+}
+
+
+def _true(message: str, reason: Reason = Reason.ALL_GOOD) -> Answer:
+    return "True", reason, message
+
+
+def _false(reason: Reason, message: str) -> Answer:
+    return "False", reason, message
+
+
+def _unknown(reason: Reason, message: str) -> Answer:
+    return "Unknown", reason, message
+
+
+def _active(known: Known) -> NodeSeen | Unknown | None:
+    name = known.status.active_node
+    return known.seen.nodes.get(name) if name else None
+
+
+def available(known: Known) -> Answer:
+    """The service answers on the active node."""
+    node = _active(known)
+    if node is None:
+        return _false(Reason.WAIT_FOR_USER, "no node is active")
+    if isinstance(node, Unknown):
+        return _unknown(node.reason, node.message)
+    if node.guard.may_run and node.runs_everything:
+        return _true(f"{node.name} runs every service", Reason.ANSWERS)
+    return _false(Reason.SERVICE_DOWN, f"{node.name} does not run every service")
+
+
+def ready(known: Known) -> Answer:
+    """The service answers on the ordered node and nothing is held back."""
+    decision = known.decided.decision
+    if isinstance(decision, Hold) and decision.reason is not Reason.STANDBY_ABSENT:
+        return _false(decision.reason, decision.message)
+    if known.status.episode is not None and known.status.episode.kind is not EpisodeKind.REJOIN:
+        return _false(Reason.EPISODE_UNDER_WAY, f"{known.status.episode.kind} is under way")
+    return available(known)
+
+
+def reconciling(known: Known) -> Answer:
+    """An episode is under way (kstatus)."""
+    episode = known.status.episode
+    if episode is None:
+        return _false(Reason.AS_ORDERED, "nothing is under way")
+    return _true(f"{episode.kind}: {episode.step}", Reason.EPISODE_UNDER_WAY)
+
+
+def stalled(known: Known) -> Answer:
+    """Something is held back (kstatus)."""
+    decision = known.decided.decision
+    if isinstance(decision, Hold):
+        return _true(decision.message, decision.reason)
+    return _false(Reason.AS_ORDERED, "nothing is held back")
+
+
+def peer_ready(known: Known) -> Answer:
+    """A failover now would work."""
+    if known.status.active_node is None:
+        return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
+    hold = known.decided.assessment.peer_not_ready
+    return _false(hold.reason, hold.message) if hold else _true("the standby could take over")
+
+
+def data_in_sync(known: Known) -> Answer:
+    """The standby has a whole copy, younger than two intervals."""
+    found = known.decided.assessment.out_of_sync
+    return _false(found.reason, found.message) if found else _true("the copy is whole and young")
+
+
+def fencing_ready(known: Known) -> Answer:
+    """The active node could be fenced out of band now."""
+    active = known.status.active_node
+    if active is None:
+        return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
+    if known.decided.assessment.fencing_ready[active]:
+        return _true(f"{active} could be fenced")
+    failed = [item for item in known.seen.devices if isinstance(item, Unknown)]
+    text = "; ".join(item.message for item in failed) or f"{active}: no device was read yet"
+    return _false(Reason.FENCING_NOT_READY, text)
+
+
+def protected(known: Known) -> Answer:
+    """A copy, a fence and an able standby are all there."""
+    for ask in (peer_ready, data_in_sync, fencing_ready):
+        truth, reason, message = ask(known)
+        if truth != "True":
+            return _false(reason, message)
+    return _true("the standby is able, its copy whole and the active node can be fenced")
+
+
+def verified(known: Known) -> Answer:
+    """The checks after the last start all passed."""
+    if not known.seen.spec.verification:
+        return _unknown(Reason.NOT_CONFIGURED, "spec.verification is empty")
+    for entry in known.status.history:
+        step = next((item for item in entry.steps if item.name is StepName.VERIFY), None)
+        if step is not None:
+            if step.state == "Failed":
+                return _false(Reason.VERIFICATION_FAILED, f"a check failed after {entry.id}")
+            return _true(f"every check passed after {entry.id}")
+    return _unknown(Reason.NOT_YET_KNOWN, "nothing was verified yet")
+
+
+def traffic_on_active(known: Known) -> Answer:
+    """Every name and address points at the active node alone."""
+    active = known.status.active_node
+    if active is None:
+        return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
+    address = known.seen.spec.node(active).address
+    for item in known.seen.traffic:
+        if isinstance(item, Unknown):
+            return _unknown(Reason.TRAFFIC_UNPROVEN, item.message)
+        if isinstance(item, TrafficSeen) and item.addresses != (address,):
+            return _false(Reason.TRAFFIC_ELSEWHERE, f"{item.name} points at {', '.join(item.addresses)}")
+    return _true(f"all traffic points at {active}")
+
+
+def backup_fresh(_known: Known) -> Answer:
+    """A nightly backup succeeded lately."""
+    return _unknown(Reason.NOT_CONFIGURED, "backups are not watched by this version")
+
+
+def automatic_failover_allowed(known: Known) -> Answer:
+    """No brake holds an automatic failover back."""
+    if known.status.episode is not None:
+        return _false(Reason.EPISODE_UNDER_WAY, f"{known.status.episode.kind} is under way")
+    held = known.decided.assessment.brakes
+    return _false(held[0].reason, held[0].message) if held else _true("no brake holds")
+
+
+def versions_match(known: Known) -> Answer:
+    """Both nodes run the same version of the guard."""
+    versions = {
+        node.name: node.guard.version
+        for node in known.seen.nodes.values()
+        if isinstance(node, NodeSeen) and node.guard.state is not GuardState.ABSENT
+    }
+    if len(versions) < len(known.seen.nodes):
+        return _unknown(Reason.NOT_YET_KNOWN, "not every guard could be read")
+    if len(set(versions.values())) == 1:
+        return _true("both guards are of one version")
+    text = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    return _false(Reason.VERSIONS_DIFFER, text)
+
+
+def active_node_overridden(known: Known) -> Answer:
+    """The operator moved away from the declared node by itself (abnormal when True)."""
+    status, wanted = known.status, known.seen.spec.active_node
+    same = status.active_node in (None, wanted)
+    if same or status.observed_active_node != wanted:
+        return _false(Reason.NOT_OVERRIDDEN, "the declared node is the active one, or ordered")
+    text = f"{status.active_node} is active, {wanted} is declared: set activeNode or answer HandBack"
+    return _true(text, Reason.ACTIVE_NODE_OVERRIDDEN)
+
+
+def observer_isolated(known: Known) -> Answer:
+    """The operator itself is cut off (abnormal when True)."""
+    if known.seen.operator_is_isolated:
+        return _true("the operator reaches nothing at all", Reason.OBSERVER_ISOLATED)
+    return _false(Reason.ANSWERS, "the operator reaches something of the pair")
+
+
+def split_brain_detected(known: Known) -> Answer:
+    """Both nodes run services (abnormal when True)."""
+    readings = [node for node in known.seen.nodes.values() if isinstance(node, NodeSeen)]
+    running = [node.name for node in readings if node.runs_something]
+    if len(running) == len(known.seen.nodes):
+        return _true("both nodes run the services", Reason.SPLIT_BRAIN)
+    if len(readings) < len(known.seen.nodes):
+        return _unknown(Reason.NOT_YET_KNOWN, "not every node could be read")
+    return _false(Reason.ONE_WRITER, "at most one node runs the services")
+
+
+CONDITIONS: dict[str, Callable[[Known], Answer]] = {
+    "Ready": ready,
+    "Reconciling": reconciling,
+    "Stalled": stalled,
+    "Available": available,
+    "PeerReady": peer_ready,
+    "Protected": protected,
+    "DataInSync": data_in_sync,
+    "FencingReady": fencing_ready,
+    "Verified": verified,
+    "TrafficOnActive": traffic_on_active,
+    "BackupFresh": backup_fresh,
+    "AutomaticFailoverAllowed": automatic_failover_allowed,
+    "VersionsMatch": versions_match,
+    "ActiveNodeOverridden": active_node_overridden,
+    "ObserverIsolated": observer_isolated,
+    "SplitBrainDetected": split_brain_detected,
+}
+
+
+def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
+    """Return the status to write: the decision's journal with everything people read beside it."""
+    known = Known(seen, decided, status)
+    before = {item.type: item for item in seen.status.conditions}
+    conditions = tuple(
+        _condition(known, before.get(name), name, ask(known)) for name, ask in CONDITIONS.items()
+    )
+    return status.model_copy(
+        update={
+            "observed_generation": seen.generation,
+            "conditions": conditions,
+            "state": state(known),
+            "plan": plan(known),
+            "nodes": tuple(_node(known, name) for name in seen.spec.names),
+            "recorded": tuple(_recorded(known, name) for name in seen.spec.names),
+            "replication": _replication(known),
+            "quarantine": _quarantine(known),
+        }
+    )
+
+
+def _condition(known: Known, before: Condition | None, name: str, answer: Answer) -> Condition:
+    truth, reason, message = answer
+    changed = before is None or before.status != truth
+    return Condition(
+        type=name,
+        status=truth,
+        reason=reason.value,
+        message=message[:1024],
+        observed_generation=known.seen.generation,
+        last_transition_time=known.seen.now if changed or before is None else before.last_transition_time,
+    )
+
+
+def state(known: Known) -> State:
+    """Return the one printed word."""
+    decision, status = known.decided.decision, known.status
+    if split_brain_detected(known)[0] == "True":
+        return State.SPLIT_BRAIN
+    if isinstance(decision, Hold):
+        if decision.reason is Reason.PAUSED:
+            return State.PAUSED
+        if decision.reason in WAITS_FOR_PEOPLE:
+            return State.WAIT_FOR_USER
+    if status.episode is not None:
+        return BEING_DONE[status.episode.kind]
+    if status.active_node is None:
+        return State.ADOPTING
+    return State.ACTIVE if available(known)[0] == "True" else State.LOST
+
+
+def plan(known: Known) -> str:
+    """Return one sentence: would a failover happen now, and if not, why not."""
+    decision = known.decided.decision
+    if isinstance(decision, (Perform, Record)):
+        return decision.message[:512]
+    if known.status.active_node is None:
+        return decision.message[:512]
+    held = known.decided.assessment.brakes
+    if held:
+        return f"would not fail over by itself: {held[0].reason}: {held[0].message}"[:512]
+    return "would fail over when the active node is conclusively down"
+
+
+def _node(known: Known, name: str) -> NodeStatus:
+    node, status = known.seen.nodes[name], known.status
+    votes = tuple(
+        VoteStatus(vantage_point=item.vantage_point, vote=item.vote.value, reason=item.reason.value)
+        for item in known.seen.votes
+        if item.node == name
+    )
+    role = None
+    if status.active_node is not None:
+        role = "active" if status.active_node == name else "standby"
+    common: dict[str, object] = {
+        "name": name,
+        "role": role,
+        "verdict": known.decided.assessment.verdicts[name],
+        "fencing_ready": known.decided.assessment.fencing_ready[name],
+        "votes": votes,
+    }
+    if isinstance(node, Unknown):
+        return NodeStatus(reachable=False, reason=node.reason.value, **common)  # type: ignore[arg-type]
+    return NodeStatus(
+        reachable=True,
+        reason=Reason.ANSWERS.value,
+        machine_id=node.machine_id,
+        boot_id=node.boot_id,
+        epoch=node.guard.in_force.number if node.guard.in_force else None,
+        may_run=node.guard.may_run,
+        services=tuple(ServiceStatus(name=unit.name, state=unit.active) for unit in node.units),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _recorded(known: Known, name: str) -> Recorded:
+    """Remember the highest epoch a node was ever read to hold, and which machine it was."""
+    before = next((item for item in known.status.recorded if item.node == name), None)
+    node = known.seen.nodes[name]
+    if isinstance(node, Unknown):
+        return before or Recorded(node=name, epoch=0)
+    in_force = node.guard.in_force.number if node.guard.in_force else 0
+    highest = max(in_force, before.epoch if before else 0)
+    return Recorded(node=name, epoch=highest, machine_id=node.machine_id)
+
+
+def _replication(known: Known) -> ReplicationStatus:
+    found = known.decided.assessment.out_of_sync
+    if found is None:
+        return ReplicationStatus(in_sync=True, reason=Reason.ALL_GOOD.value)
+    return ReplicationStatus(in_sync=False, reason=found.reason.value)
+
+
+def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:
+    """List what is kept aside; what a node that cannot be read keeps stays listed."""
+    entries: list[QuarantineEntry] = []
+    for name, node in known.seen.nodes.items():
+        if isinstance(node, Unknown):
+            entries += [item for item in known.status.quarantine if item.node == name]
+        else:
+            entries += [
+                QuarantineEntry(node=name, episode=episode, bytes=size)
+                for episode, size in node.replica.quarantine
+            ]
+    return tuple(entries)
