@@ -1,7 +1,8 @@
 """Waits until an API server says it is ready.
 
 A program of its own, standard library only, because it runs where the server does: maybe inside a network namespace.
-Usage: await_ready.py HOST PORT CA CERTIFICATE KEY SECONDS PID; PID is the server's; when it ends, so does the wait. Exits 0 when ready, else 1 with the last reason on stderr.
+Usage: await_ready.py HOST PORT CA CERTIFICATE KEY SECONDS PID, where PID is the server's: when it ends, so does the wait.
+Exits 0 when ready, else 1 with the last reason on stderr.
 """
 
 from __future__ import annotations

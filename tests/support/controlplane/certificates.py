@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 _LIFETIME = timedelta(days=30)
 # A folder may be moved to a machine whose clock is a little behind.
 _CLOCK_SLACK = timedelta(hours=1)
-_SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+_SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
 # The first address of the service range is the server's own.
 _SERVER_ADDRESSES = ("127.0.0.1", "::1", "10.96.0.1")
 
@@ -109,7 +115,9 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _leaf(subject: x509.Name, *, key: ec.EllipticCurvePrivateKey, usage: x509.ObjectIdentifier) -> x509.CertificateBuilder:
+def _leaf(
+    subject: x509.Name, *, key: ec.EllipticCurvePrivateKey, usage: x509.ObjectIdentifier
+) -> x509.CertificateBuilder:
     """Return the start of a server's or a client's certificate."""
     return (
         _builder(subject, key=key)

@@ -1,8 +1,8 @@
 """Processes that cannot outlive the one that started them.
 
-A child dies with its parent, also when the parent is killed by SIGKILL: the kernel sends the signal (PR_SET_PDEATHSIG, set by
-`setpriv`). The kernel counts the *thread* that forked as the parent, so one thread that lives as long as the program forks
-for everybody; else a control plane started from a worker thread would die with the worker.
+A child dies with its parent, also when the parent is killed by SIGKILL: the kernel sends the signal (PR_SET_PDEATHSIG,
+set by `setpriv`). The kernel counts the *thread* that forked as the parent, so one thread that lives as long as the
+program forks for everybody; else a control plane started from a worker thread would die with the worker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STILL_MY_CHILD = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"']
 
 def dying_with_parent(command: list[str], *, enter: Enter | None = None) -> list[str]:
     """Return the command wrapped so that it is killed when this process ends in any way."""
-    # Once outside, for the wrapper, and once inside, because a change of credentials on the way makes the kernel forget.
+    # Once outside, for the wrapper, and once inside, because a change of credentials makes the kernel forget.
     inner = [*_PDEATHSIG, *command]
     return [*_PDEATHSIG, *_STILL_MY_CHILD, str(os.getpid()), *(enter(inner) if enter else inner)]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from support.controlplane.certificates import Certificates, make_certificates
 from support.controlplane.clock import await_condition
-from support.controlplane.errors import CommandFailed, NotReady
+from support.controlplane.errors import CommandError, NotReadyError
 from support.controlplane.etcd_health import is_healthy
 from support.controlplane.process import Enter, Server, dying_with_parent
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 AUDIT_POLICY = Path(__file__).resolve().parent / "audit-policy.yaml"
 _HERE = Path(__file__).resolve().parent
 
-# Sockets in the folder: nobody without the folder's rights reaches the store, and no port can collide. The names look like
-# host:port because etcd insists; they are relative because a socket's path may have only 107 letters.
+# Sockets in the folder: nobody without the folder's rights reaches the store, and no port can collide. The names look
+# like host:port because etcd insists; they are relative because a socket's path may have only 107 letters.
 _ETCD = "unix://etcd:0"
 _ETCD_PEER = "unix://etcd-peer:0"
 _SERVICE_RANGE = "10.96.0.0/16"
@@ -75,7 +75,7 @@ class Servers:
     def start(self) -> None:
         """Start what does not run and wait until the API server is ready.
 
-        Raises NotReady with the end of the log; what was started is ended then.
+        Raises NotReadyError with the end of the log; what was started is ended then.
         """
         try:
             if self._etcd is None or not self._etcd.is_running():
@@ -134,7 +134,7 @@ class Servers:
     def run(self, command: list[str], *, input_text: str = "", timeout_seconds: float = _TOOL_LIMIT_SECONDS) -> str:
         """Run a program where the servers run and return what it printed.
 
-        Raises CommandFailed with what it said instead.
+        Raises CommandError with what it said instead.
         """
         shown = " ".join(Path(word).name if word.startswith("/") else word for word in command)
         try:
@@ -149,9 +149,11 @@ class Servers:
                 check=True,
             )
         except subprocess.CalledProcessError as error:
-            raise CommandFailed(f"{shown}: {error.stderr.strip() or error.returncode}") from error
+            raise CommandError(
+                f"{shown}: {error.stderr.strip() or error.stdout.strip() or error.returncode}"
+            ) from error
         except subprocess.TimeoutExpired as error:
-            raise CommandFailed(f"{shown}: no end after {timeout_seconds:.0f} s") from error
+            raise CommandError(f"{shown}: no end after {timeout_seconds:.0f} s") from error
         return done.stdout
 
     def environ(self) -> Mapping[str, str]:
@@ -172,7 +174,9 @@ class Servers:
             return not etcd.is_running() or is_healthy(self.directory / _ETCD.removeprefix("unix://"))
 
         if not await_condition(settled, within_seconds=_READY_SECONDS) or not etcd.is_running():
-            raise NotReady(f"etcd is not ready{'' if etcd.is_running() else ', it has ended'}:\n{etcd.last_words()}")
+            raise NotReadyError(
+                f"etcd is not ready{'' if etcd.is_running() else ', it has ended'}:\n{etcd.last_words()}"
+            )
 
     def _await_ready(self, server: Server) -> None:
         made = self.certificates
@@ -184,16 +188,16 @@ class Servers:
         # fmt: on
         try:
             self.run(command, timeout_seconds=_READY_SECONDS + 10.0)
-        except CommandFailed as error:
+        except CommandError as error:
             dead = [one for one in (self._etcd, server) if one and not one.is_running()]
             ended = f"; {dead[0].name} has ended" if dead else ""
             words = (dead[0] if dead else server).last_words()
-            raise NotReady(f"the API server is not ready{ended}: {error}\n{words}") from error
+            raise NotReadyError(f"the API server is not ready{ended}: {error}\n{words}") from error
 
     def _tool(self, name: str) -> str:
         path = {"etcdctl": self.binaries.etcdctl, "etcdutl": self.binaries.etcdutl}[name]
         if path is None:
-            raise CommandFailed(f"{name} is not among the binaries in use, so the store cannot be copied")
+            raise CommandError(f"{name} is not among the binaries in use, so the store cannot be copied")
         return str(path)
 
     def _etcd_command(self) -> list[str]:

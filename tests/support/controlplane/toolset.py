@@ -65,7 +65,10 @@ CHART_TOOLS = Toolset(
     name="chart",
     version="v3.22.0",
     module=_HERE / "go_chart",
-    tools=(Tool("helm", "helm.sh/helm/v3/cmd/helm"), Tool("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform")),
+    tools=(
+        Tool("helm", "helm.sh/helm/v3/cmd/helm"),
+        Tool("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    ),
     # helm guesses the cluster's version from this when it renders without one.
     linker_flags=("-s", "-w", "-X helm.sh/helm/v3/internal/version.version=v3.22.0"),
 )
