@@ -1,0 +1,256 @@
+"""The process that is the bed: everything in it lives in this process's namespaces and dies with it.
+
+Started by `unshare --net --mount --pid`, it splits once: the first process of the namespace only reaps, the second
+holds. When either ends, by SIGKILL too, the kernel kills every process of the bed, and with the last one go the
+interfaces, routes, rules and mounts. Its standard input is the caller's life: at its end the bed goes down.
+"""
+
+import argparse
+import base64
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from support.bed import certificates, clock, control_groups, disks, forward, layout, network, redfish, wire
+from support.bed.control_groups import ControlGroup
+from support.bed.description import DIRECTIONS, MODES, Description
+from support.bed.evidence import Journal
+from support.bed.machine import Machine
+from support.bed.nameserver import Nameserver
+
+
+class Holder:
+    """The parts of a running bed, and the verbs that callers have."""
+
+    def __init__(self, plan: layout.Layout, *, root: Path) -> None:
+        self.ended = threading.Event()
+        self.keep_disks = False
+        self._plan = plan
+        self._power = Journal(plan.evidence / "power.jsonl")
+        self._audit = Journal(plan.evidence / "bmc.jsonl")
+        self._nameserver = Nameserver(plan)
+        self._group = ControlGroup(plan.cgroup)
+        self._group.remove()
+        self._group.make()
+        network.make_switch()
+        ssh_key = _make_ssh_key(plan.keys)
+        with ThreadPoolExecutor() as pool:
+            certificate = pool.submit(certificates.make, plan.keys, address=layout.BED_ADDRESS)
+            naming = pool.submit(self._nameserver.start)
+            making = [pool.submit(self._make_machine, name, root, ssh_key) for name in layout.NODE_ADDRESSES]
+            machines = [made.result() for made in making]
+            naming.result()
+        self.machines = {machine.name: machine for machine in machines}
+        self._bmcs = {name: self._make_bmc(name, certificate.result()) for name in self.machines}
+
+    def start(self, *, powered: bool) -> None:
+        """Switch everything on and answer callers from now on."""
+        for bmc in self._bmcs.values():
+            bmc.start()
+        if powered:
+            for machine in self.machines.values():
+                machine.power_on("bed")
+        Description(
+            nodes={name: machine.identity for name, machine in self.machines.items()},
+            accounts={name: bmc.account for name, bmc in self._bmcs.items()},
+            tsig=self._nameserver.key,
+            ssh_key=str(self._plan.keys / "id_ed25519"),
+        ).save(self._plan.description)
+        wire.Listener(self._plan.control, self._verbs())
+
+    def stop(self) -> None:
+        """Cut the power of everything and clean up; the kernel does the rest when this process ends."""
+        for machine in self.machines.values():
+            machine.power_cut("bed")
+        self._nameserver.stop()
+        self._group.remove()
+        for name in self.machines:
+            disks.unmount(self._plan.node(name))
+        if not self.keep_disks:
+            disks.discard(self._plan.nodes)
+        for path in (self._plan.control, self._plan.description):
+            path.unlink(missing_ok=True)
+
+    def _make_machine(self, name: str, root: Path, authorized_key: str) -> Machine:
+        identity = disks.prepare(name, paths=self._plan.node(name), root=root, authorized_key=authorized_key)
+        return Machine(identity=identity, plan=self._plan, power=self._power)
+
+    def _make_bmc(self, name: str, certificate: certificates.ServerCertificate) -> redfish.Bmc:
+        account = redfish.account_for(
+            name, password=secrets.token_urlsafe(18), uuid=str(uuid.uuid4()), authority=str(certificate.authority)
+        )
+        return redfish.Bmc(
+            machine=self.machines[name], account=account, certificate=certificate, audit=self._audit
+        )
+
+    def _verbs(self) -> dict[str, wire.Verb]:
+        return {
+            "power_on": lambda request: self._machine(request).power_on("bed"),
+            "power_cut": lambda request: self._machine(request).power_cut("bed"),
+            "soft_off": lambda request: self._machine(request).soft_off("bed"),
+            "reboot": lambda request: self._machine(request).reboot("bed"),
+            "is_on": lambda request: self._machine(request).is_on(),
+            "boots": lambda request: self._machine(request).boots(),
+            "cut": self._cut,
+            "heal": lambda request: self._machine(request).heal(),
+            "freeze": lambda request: self._machine(request).freeze(),
+            "thaw": lambda request: self._machine(request).thaw(),
+            "wait_ready": self._wait_ready,
+            "wait_off": self._wait_off,
+            "wait_boot": self._wait_boot,
+            "run": self._run,
+            "push": self._push,
+            "bmc_mode": self._bmc_mode,
+            "dns_freeze": lambda _: self._nameserver.freeze(),
+            "dns_thaw": lambda _: self._nameserver.thaw(),
+            "forward": self._forward,
+            "down": self._down,
+        }
+
+    def _machine(self, request: wire.Request) -> Machine:
+        return self.machines[str(request.arguments["node"])]
+
+    def _cut(self, request: wire.Request) -> None:
+        direction = next(known for known in DIRECTIONS if known == request.arguments["direction"])
+        self._machine(request).cut(direction)
+
+    def _wait_ready(self, request: wire.Request) -> None:
+        machine = self._machine(request)
+        clock.wait_until(
+            machine.greets,
+            timeout_seconds=_number(request, "timeout_seconds"),
+            what=f"sshd on node {machine.name}",
+            every_seconds=0.05,
+        )
+
+    def _wait_off(self, request: wire.Request) -> None:
+        machine = self._machine(request)
+        clock.wait_until(
+            lambda: not machine.is_on(),
+            timeout_seconds=_number(request, "timeout_seconds"),
+            what=f"node {machine.name} to be off",
+        )
+
+    def _wait_boot(self, request: wire.Request) -> None:
+        machine, boots = self._machine(request), _number(request, "after")
+        clock.wait_until(
+            lambda: machine.boots() > boots,
+            timeout_seconds=_number(request, "timeout_seconds"),
+            what=f"node {machine.name} to boot again",
+        )
+
+    def _run(self, request: wire.Request) -> dict[str, object]:
+        ran = self._machine(request).run(
+            str(request.arguments["script"]),
+            user=str(request.arguments["user"]),
+            stdin=base64.b64decode(str(request.arguments["stdin"])),
+            timeout_seconds=_number(request, "timeout_seconds"),
+        )
+        return {
+            "return_code": ran.return_code,
+            "stdout": base64.b64encode(ran.stdout).decode(),
+            "stderr": base64.b64encode(ran.stderr).decode(),
+        }
+
+    def _push(self, request: wire.Request) -> None:
+        content = base64.b64decode(str(request.arguments["content"]))
+        self._machine(request).push(str(request.arguments["path"]), content, mode=int(_number(request, "mode")))
+
+    def _bmc_mode(self, request: wire.Request) -> None:
+        mode = next(known for known in MODES if known == request.arguments["mode"])
+        bmc = self._bmcs[str(request.arguments["node"])]
+        bmc.set_mode(mode, slow_seconds=_number(request, "slow_seconds"))
+
+    def _forward(self, request: wire.Request) -> None:
+        listening = socket.socket(fileno=request.passed[0])
+        address, port = str(request.arguments["address"]), int(_number(request, "port"))
+        forward.serve(listening, address=address, port=port)
+
+    def _down(self, request: wire.Request) -> None:
+        self.keep_disks = bool(request.arguments["keep_disks"])
+        self.ended.set()
+
+
+def main() -> int:
+    """Hold a bed until its caller is gone, someone says `down`, or a signal comes."""
+    parser = argparse.ArgumentParser(prog="support.bed.holder")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--unpowered", action="store_true")
+    parser.add_argument("--outlive-caller", action="store_true")
+    options = parser.parse_args()
+    child = os.fork()
+    if child:
+        return _reap_until_gone(child)
+    plan = layout.Layout(options.directory)
+    lock = plan.lock.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _clear(plan)
+    _isolate()
+    holder = Holder(plan, root=options.root)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: holder.ended.set())
+    holder.start(powered=not options.unpowered)
+    if not options.outlive_caller:
+        threading.Thread(target=_end_with_caller, args=(holder.ended,), daemon=True).start()
+    holder.ended.wait()
+    holder.stop()
+    return 0
+
+
+def _reap_until_gone(child: int) -> int:
+    while True:
+        process_id, status = os.wait()
+        if process_id == child:
+            return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def _end_with_caller(ended: threading.Event) -> None:
+    while sys.stdin.buffer.raw.read(1):
+        pass
+    ended.set()
+
+
+def _clear(plan: layout.Layout) -> None:
+    """Remove what an earlier run left below the bed's directory, and nothing else that lies there."""
+    for path in (plan.control, plan.description):
+        path.unlink(missing_ok=True)
+    for folder in (plan.nodes, plan.keys, plan.dns, plan.scratch):
+        disks.discard(folder)
+    plan.evidence.mkdir(exist_ok=True)
+    for pattern in ("power.jsonl", "bmc.jsonl", "dns-*.log", "console-*.log"):
+        for path in plan.evidence.glob(pattern):
+            path.unlink()
+    plan.keys.mkdir(mode=0o700)
+    plan.nodes.mkdir()
+    plan.scratch.mkdir(mode=0o700)
+
+
+def _isolate() -> None:
+    control_groups.mount_unified()
+    # Machine names and locks of systemd-nspawn are of this bed alone.
+    Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
+    subprocess.run(("mount", "-t", "tmpfs", "tmpfs", "/run/systemd/nspawn"), check=True, timeout=10)
+
+
+def _make_ssh_key(folder: Path) -> str:
+    key = folder / "id_ed25519"
+    command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bed", "-f", str(key))
+    subprocess.run(command, check=True, timeout=30)
+    return key.with_suffix(".pub").read_text()
+
+
+def _number(request: wire.Request, name: str) -> float:
+    return float(str(request.arguments[name]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

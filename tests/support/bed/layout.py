@@ -1,0 +1,121 @@
+"""The bed's addresses, names and paths: fixed, because they live in namespaces of its own."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+BRIDGE = "bed0"
+PREFIX_LENGTH = 24
+BED_ADDRESS = "10.77.0.1"
+"""The operator, clients, the API server and the BMCs live here."""
+NAMESERVER_ADDRESS = "10.77.0.53"
+NODE_ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
+BMC_PORTS = {"a": 8441, "b": 8442}
+ZONE = "example.org"
+PUBLIC_NAME = "maestro.example.org"
+TTL_SECONDS = 5
+NODE_USER = "maestro"
+DISK_BYTES = 2 * 1024**3
+
+
+@dataclasses.dataclass(frozen=True)
+class NodePaths:
+    """The files of one node, as the holder's mount namespace sees them."""
+
+    folder: Path
+
+    @property
+    def upper(self) -> Path:
+        """What the node changed of its root."""
+        return self.folder / "upper"
+
+    @property
+    def work(self) -> Path:
+        """The overlay's own scratch folder."""
+        return self.folder / "work"
+
+    @property
+    def root(self) -> Path:
+        """The node's root file system, mounted as long as the bed is up."""
+        return self.folder / "root"
+
+    @property
+    def image(self) -> Path:
+        """The data volume's sparse image."""
+        return self.folder / "srv.img"
+
+    @property
+    def srv(self) -> Path:
+        """The data volume, mounted read-write; the node has it at /srv."""
+        return self.folder / "srv"
+
+    @property
+    def disk(self) -> Path:
+        """The same volume read-only, for judges."""
+        return self.folder / "disk"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where a bed keeps its things below one directory."""
+
+    directory: Path
+
+    @property
+    def bed_id(self) -> str:
+        """Name the bed by its directory, so that a rerun finds what a killed run left."""
+        return hashlib.sha256(str(self.directory).encode()).hexdigest()[:10]
+
+    @property
+    def cgroup(self) -> str:
+        """The bed's control group, below the root of the unified hierarchy."""
+        return f"maestro-bed-{self.bed_id}"
+
+    @property
+    def lock(self) -> Path:
+        """Held by a live holder."""
+        return self.directory / "lock"
+
+    @property
+    def description(self) -> Path:
+        """Everything a caller needs to know, secrets included; written when the bed is up."""
+        return self.directory / "bed.json"
+
+    @property
+    def control(self) -> Path:
+        """The holder's socket."""
+        return self.directory / "control.sock"
+
+    @property
+    def log(self) -> Path:
+        """The holder's own output."""
+        return self.directory / "holder.log"
+
+    @property
+    def keys(self) -> Path:
+        """Credentials made for this run."""
+        return self.directory / "keys"
+
+    @property
+    def dns(self) -> Path:
+        """BIND's working folder."""
+        return self.directory / "dns"
+
+    @property
+    def nodes(self) -> Path:
+        """One folder for each node."""
+        return self.directory / "nodes"
+
+    @property
+    def scratch(self) -> Path:
+        """Output of commands run on nodes, until it is handed over."""
+        return self.directory / "scratch"
+
+    @property
+    def evidence(self) -> Path:
+        """What a judge reads; kept after the bed is down, until the next `up`."""
+        return self.directory / "evidence"
+
+    def node(self, name: str) -> NodePaths:
+        """Return one node's paths."""
+        return NodePaths(self.nodes / name)

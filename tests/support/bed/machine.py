@@ -1,0 +1,258 @@
+"""A node as the holder runs it: systemd-nspawn in a control group of its own, with a power supply and a cable."""
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from support.bed import clock, layout, network
+from support.bed.control_groups import ControlGroup
+from support.bed.description import Direction, Identity, Ran
+from support.bed.evidence import Journal
+
+REBOOT_EXIT_CODE = 133
+"""How systemd-nspawn says that the node asked for a reboot."""
+POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
+REBOOT_SIGNAL = signal.SIGRTMIN + 5
+OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/root",
+    "USER": "root",
+}
+
+
+class NodeIsOffError(Exception):
+    """The node was asked for something that only a running one can do."""
+
+
+class Machine:
+    """One node; each method is safe to call from several threads."""
+
+    def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal) -> None:
+        self.identity = identity
+        self.paths = plan.node(identity.name)
+        self._console = plan.evidence / f"console-{identity.name}.log"
+        self._scratch = plan.scratch
+        self._group = ControlGroup(plan.cgroup).child(f"node-{identity.name}")
+        self._power = power
+        self._lock = threading.RLock()
+        self._supply: threading.Event | None = None
+        """Set when the current supply of power has ended; None before the first."""
+        self._wanted = False
+        self._boots = 0
+        self._scripts = 0
+
+    @property
+    def name(self) -> str:
+        """The node's name in the pair."""
+        return self.identity.name
+
+    def is_on(self) -> bool:
+        """Say whether any process of the node lives: the truth that BMCs should tell."""
+        return self._group.is_populated()
+
+    def boots(self) -> int:
+        """Count the boots since the bed is up."""
+        return self._boots
+
+    def power_on(self, cause: str) -> None:
+        """Switch the power on; does nothing to a node that is on."""
+        with self._lock:
+            if self.is_on():
+                return
+            if self._supply is not None and not self._supply.wait(timeout=20):
+                message = f"the supervisor of node {self.name} did not end"
+                raise clock.TimedOutError(message)
+            self._power.write(node=self.name, event="power-on", cause=cause)
+            self._group.make()
+            network.remove_port(self.name)
+            self._wanted = True
+            self._supply = threading.Event()
+            threading.Thread(target=self._supervise, args=(self._supply, self._boot()), daemon=True).start()
+            clock.wait_until(self.is_on, timeout_seconds=10, what=f"a process of node {self.name}")
+
+    def power_cut(self, cause: str) -> None:
+        """Cut the power: first the link, so that no dying socket says goodbye, then every process at once."""
+        with self._lock:
+            was_on = self.is_on()
+            self._wanted = False
+            network.silence(self.name)
+            if was_on:
+                self._power.write(node=self.name, event="link-down", cause=cause)
+            self._group.kill()
+            network.remove_port(self.name)
+            self._power.write(node=self.name, event="power-cut", cause=cause, was_on=was_on)
+            if self._supply is not None:
+                self._supply.wait(timeout=20)
+            self._group.remove()
+
+    def soft_off(self, cause: str) -> None:
+        """Press the power button: the node's systemd shuts down in order, in its own time."""
+        self._power.write(node=self.name, event="soft-off-asked", cause=cause)
+        os.kill(self._leader(), POWER_OFF_SIGNAL)
+
+    def reboot(self, cause: str) -> None:
+        """Ask the node's systemd to reboot; the power stays on."""
+        self._power.write(node=self.name, event="reboot-asked", cause=cause)
+        os.kill(self._leader(), REBOOT_SIGNAL)
+
+    def cut(self, direction: Direction) -> None:
+        """Drop what passes the node's cable; lasts over power cycles."""
+        self._power.write(node=self.name, event="cable-cut", direction=direction)
+        network.cut(self.name, direction)
+
+    def heal(self) -> None:
+        """Plug the cable in again."""
+        network.heal(self.name)
+        self._power.write(node=self.name, event="cable-healed")
+
+    def freeze(self) -> None:
+        """Stop all of the node's processes at one instant."""
+        self._group.freeze()
+        self._power.write(node=self.name, event="frozen")
+
+    def thaw(self) -> None:
+        """Let the node's processes go on."""
+        self._power.write(node=self.name, event="thawed")
+        self._group.thaw()
+
+    def greets(self) -> bool:
+        """Say whether sshd greets over the network and the node lets users in."""
+        try:
+            leader = self._leader()
+            with socket.create_connection((self.identity.address, 22), timeout=0.5) as connection:
+                connection.settimeout(1)
+                greeting = connection.recv(4)
+        except (OSError, NodeIsOffError):
+            return False
+        return greeting == b"SSH-" and not Path(f"/proc/{leader}/root/run/nologin").exists()
+
+    def run(self, script: str, *, user: str, stdin: bytes, timeout_seconds: float) -> Ran:
+        """Run a bash script in the node by nsenter, as from a console: no network is needed."""
+        leader = self._leader()
+        with self._lock:
+            self._scripts += 1
+            number = self._scripts
+        login = ("bash", "-c", script) if user == "root" else ("runuser", "-l", user, "-c", script)
+        enter = ("nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
+        return self._run_grouped((*enter, *login), name=f"script-{number}", stdin=stdin, timeout_seconds=timeout_seconds)
+
+    def push(self, path: str, content: bytes, *, mode: int) -> None:
+        """Write a file, root's, whether the node is on or off; the last step is a rename."""
+        quoted, partial = shlex.quote(path), shlex.quote(f"{path}.partial")
+        script = (
+            f"set -e; mkdir -p {shlex.quote(os.path.dirname(path))}; umask 077; cat > {partial};"
+            f" chmod {mode:o} {partial}; mv -f {partial} {quoted}"
+        )
+        if self.is_on():
+            ran = self.run(script, user="root", stdin=content, timeout_seconds=30)
+        else:
+            ran = self._run_offline(script, stdin=content)
+        if ran.return_code != 0:
+            message = f"writing {path} on node {self.name}: {ran.stderr.decode(errors='replace')}"
+            raise OSError(message)
+
+    def _run_offline(self, script: str, *, stdin: bytes) -> Ran:
+        root, srv = shlex.quote(str(self.paths.root)), shlex.quote(str(self.paths.srv))
+        outside = f"mount --bind {srv} {root}/srv && exec chroot {root} bash -c {shlex.quote(script)}"
+        command = ("unshare", "--mount", "--propagation=private", "bash", "-c", outside)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, timeout=30, check=False, env=ENVIRONMENT
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def _run_grouped(self, command: tuple[str, ...], *, name: str, stdin: bytes, timeout_seconds: float) -> Ran:
+        # In the node's group, so that a power cut and a freeze hit it like everything else of the node.
+        group = self._group.child(name)
+        group.make()
+        stem = self._scratch / f"{self.name}-{name}"
+        files = [stem.with_suffix(suffix) for suffix in (".in", ".out", ".err")]
+        files[0].write_bytes(stdin)
+        try:
+            with files[0].open("rb") as source, files[1].open("wb") as out, files[2].open("wb") as err:
+                process = subprocess.Popen(
+                    _joining(group, command), stdin=source, stdout=out, stderr=err, env=ENVIRONMENT, cwd="/"
+                )
+                try:
+                    return_code = process.wait(timeout=timeout_seconds)
+                except subprocess.TimeoutExpired as expired:
+                    group.kill()
+                    process.wait(timeout=5)
+                    message = f"a script on node {self.name} took over {timeout_seconds:g} s"
+                    raise clock.TimedOutError(message) from expired
+            return Ran(return_code, _head(files[1]), _head(files[2]))
+        finally:
+            for file in files:
+                file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                group.path.rmdir()
+
+    def _leader(self) -> int:
+        for process_id in self._group.process_ids():
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{process_id}/status").read_text()
+                inner = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+                # One namespace below ours, and the first process there.
+                if len(inner) == 3 and inner[-1] == "1":
+                    return process_id
+        message = f"node {self.name} is off"
+        raise NodeIsOffError(message)
+
+    def _boot(self) -> subprocess.Popen[bytes]:
+        self._boots += 1
+        with self._console.open("ab") as console:
+            return subprocess.Popen(
+                _joining(self._group, self._nspawn()),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+
+    def _nspawn(self) -> tuple[str, ...]:
+        return (
+            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe"),
+            *(f"--machine={self.identity.hostname}", f"--directory={self.paths.root}"),
+            *(f"--network-bridge={layout.BRIDGE}", f"--bind={self.paths.srv}:/srv"),
+            *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--kill-signal=SIGRTMIN+3"),
+        )
+
+    def _supervise(self, ended: threading.Event, process: subprocess.Popen[bytes]) -> None:
+        return_code = process.wait()
+        while return_code == REBOOT_EXIT_CODE:
+            again = self._boot_again()
+            if again is None:
+                break
+            return_code = again.wait()
+        if self._wanted:
+            self._power.write(node=self.name, event="off", return_code=return_code)
+        ended.set()
+
+    def _boot_again(self) -> subprocess.Popen[bytes] | None:
+        while self._wanted:
+            # A power cut holds the lock while it waits for this thread to end.
+            if self._lock.acquire(timeout=0.05):
+                try:
+                    if not self._wanted:
+                        return None
+                    self._power.write(node=self.name, event="rebooted")
+                    network.remove_port(self.name)
+                    return self._boot()
+                finally:
+                    self._lock.release()
+        return None
+
+
+def _joining(group: ControlGroup, command: tuple[str, ...]) -> tuple[str, ...]:
+    return ("sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group.procs), *command)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(OUTPUT_LIMIT_BYTES)

@@ -1,0 +1,80 @@
+"""The bed's switch: a bridge in a network namespace of the bed's own, whose ports can be cut.
+
+A cut drops every frame, ARP included, by nftables rules on the port's name. The rules outlive a power cycle, as a
+pulled cable does.
+"""
+
+import contextlib
+import subprocess
+
+
+from support.bed import layout
+from support.bed.description import Direction
+
+RULES = """
+table bridge cuts {
+  set senders { type ifname; }
+  set receivers { type ifname; }
+  chain from_ports { type filter hook prerouting priority -300; iifname @senders drop; }
+  chain to_ports { type filter hook postrouting priority 300; oifname @receivers drop; }
+}
+"""
+
+
+def port_of(node: str) -> str:
+    """Return the name that systemd-nspawn gives to the switch's end of a node's cable."""
+    return f"vb-node-{node}"
+
+
+def make_switch() -> None:
+    """Create the bridge with the bed's own addresses."""
+    _run("ip", "link", "set", "lo", "up")
+    _run("ip", "link", "add", layout.BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    for address in (layout.BED_ADDRESS, layout.NAMESERVER_ADDRESS):
+        _run("ip", "address", "add", f"{address}/{layout.PREFIX_LENGTH}", "dev", layout.BRIDGE)
+    _run("ip", "link", "set", layout.BRIDGE, "up")
+    _nft(RULES)
+
+
+def cut(node: str, direction: Direction) -> None:
+    """Drop what passes the node's port in this direction, from now on."""
+    for name in _sets(direction):
+        _nft(f'add element bridge cuts {name} {{ "{port_of(node)}" }}')
+
+
+def heal(node: str) -> None:
+    """Let everything pass again."""
+    for name in _sets("both"):
+        # Adding first makes deleting valid whether or not the port was cut.
+        port = port_of(node)
+        _nft(f'add element bridge cuts {name} {{ "{port}" }}\ndelete element bridge cuts {name} {{ "{port}" }}')
+
+
+def silence(node: str) -> None:
+    """Take the port down, so that not even a dying socket's farewell leaves the node."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _run("ip", "link", "set", port_of(node), "down")
+
+
+def remove_port(node: str) -> None:
+    """Remove a dead node's port at once; the kernel would do so a little later."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _run("ip", "link", "delete", port_of(node))
+
+
+def _sets(direction: Direction) -> tuple[str, ...]:
+    match direction:
+        case "both":
+            return ("senders", "receivers")
+        case "in":
+            return ("receivers",)
+        case "out":
+            return ("senders",)
+
+
+def _nft(commands: str) -> None:
+    subprocess.run(("nft", "-f", "-"), input=commands.encode(), check=True, capture_output=True, timeout=10)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=10)
