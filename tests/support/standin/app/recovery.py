@@ -1,8 +1,8 @@
 """Brings files and rows together at start, and says so in the lui_log.
 
 At most one record is in flight at a time, and its file is written before its row. So after a power cut one
-file may be newer than the last committed row: that record was never acknowledged and is put aside. Anything
-else that does not agree is damage.
+file may carry the number after the last committed row's: that record was never acknowledged and is put aside.
+Anything else that does not agree is damage, such as files and rows from different moments.
 """
 
 import json
@@ -26,7 +26,7 @@ def recover(*, database: Database, files: RecordFiles, lost_and_found: Path, lui
     have_file = set(files.keys())
     damage: list[str] = []
     for key in sorted(have_file - rows.keys()):
-        if _sequence(files.path(key)) > last:
+        if _sequence(files.path(key)) == last + 1:
             _put_aside(files.path(key), key, lost_and_found)
             lui_log.warning(
                 f"record {key[0]}/{key[1]} was in flight at the last stop; its file is now in {lost_and_found}"
