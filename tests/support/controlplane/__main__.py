@@ -41,7 +41,7 @@ class Kept:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Runs one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m support.controlplane", description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     default = Path("build") / "control-plane"
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _up(directory: Path, *, port: int) -> int:
-    """Start a keeper and wait until its control plane is ready."""
+    """Starts a keeper and waits until its control plane is ready."""
     if _kept(directory) is not None:
         return _status(directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _up(directory: Path, *, port: int) -> int:
 
 
 def _keep(directory: Path, *, port: int) -> int:
-    """Run a control plane until a signal comes."""
+    """Runs a control plane until a signal comes."""
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: over.set())
@@ -135,7 +135,7 @@ def _keep(directory: Path, *, port: int) -> int:
 
 
 def _down(directory: Path) -> int:
-    """Ask the keeper to stop and wait until it has; nothing running is as good as stopped."""
+    """Asks the keeper to stop and waits until it has; nothing running is as good as stopped."""
     kept = _kept(directory)
     if kept is None:
         print("not running")
@@ -149,7 +149,7 @@ def _down(directory: Path) -> int:
 
 
 def _status(directory: Path) -> int:
-    """Say what runs and what the cache holds; returns 3 when nothing runs."""
+    """Says what runs and what the cache holds; returns 3 when nothing runs."""
     root = cache_root(os.environ)
     for toolset in TOOLSETS:
         found = inspect(toolset, root=root)
@@ -166,14 +166,14 @@ def _status(directory: Path) -> int:
 
 
 def _build(tool: str) -> int:
-    """Fill the cache and print where the programs are."""
+    """Fills the cache and prints where the programs are."""
     for path in obtain_programs(tool, report=print_progress).values():
         print(path)
     return 0
 
 
 def _kept(directory: Path, *, number: Kept | None = None) -> Kept | None:
-    """Return what the keeper of the folder wrote, if that very process still lives."""
+    """Returns what the keeper of the folder wrote, if that very process still lives."""
     if number is None:
         try:
             number = Kept(**json.loads((directory / "state.json").read_text()))
@@ -183,7 +183,7 @@ def _kept(directory: Path, *, number: Kept | None = None) -> Kept | None:
 
 
 def _started_ticks(pid: int) -> str:
-    """Return when a process started, or nothing if it is gone."""
+    """Returns when a process started, or nothing if it is gone."""
     try:
         words = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
     except OSError:

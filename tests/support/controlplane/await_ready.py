@@ -1,7 +1,7 @@
 """Waits until an API server says it is ready.
 
 A program of its own, standard library only, because it runs where the server does: maybe inside a network namespace.
-Usage: await_ready.py HOST PORT CA CERTIFICATE KEY SECONDS PID, where PID is the server's: when it ends, so does the wait.
+Usage: await_ready.py HOST PORT CA CERTIFICATE KEY SECONDS PID, where PID is the server's: when it ends, the wait does.
 Exits 0 when ready, else 1 with the last reason on stderr.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
-    """Ask `/readyz` every 50 ms until it answers 200, the server ends or the time is over."""
+    """Asks `/readyz` every 50 ms until it answers 200, the server ends or the time is over."""
     host, port, ca, certificate, key, seconds, pid = arguments
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(certificate, key)
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _is_running(pid: str) -> bool:
-    """Say whether the process is there and is not just waiting to be reaped."""
+    """Says whether the process is there and is not just waiting to be reaped."""
     try:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -46,7 +46,7 @@ class GoBuilder:
         }
 
     def __call__(self, toolset: Toolset, folder: Path) -> None:
-        """Write every program of the toolset into the folder.
+        """Writes every program of the toolset into the folder.
 
         Raises BuildError with the last lines the compiler said.
         """
@@ -57,7 +57,7 @@ class GoBuilder:
         self._report(f"{toolset.name}: built in {monotonic_seconds() - started:.0f} s")
 
     def _build_one(self, tool: Tool, *, toolset: Toolset, go: str, folder: Path) -> None:
-        """Build one program, counting the packages as the compiler names them."""
+        """Builds one program, counting the packages as the compiler names them."""
         # fmt: off
         command = [
             go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false",
@@ -82,7 +82,7 @@ class GoBuilder:
             raise BuildError(f"building {tool.name} failed ({process.returncode}):\n" + "\n".join(last))
 
     def _follow(self, process: subprocess.Popen[bytes], *, name: str) -> deque[str]:
-        """Report progress until the compiler ends; returns its last lines."""
+        """Reports progress until the compiler ends; returns its last lines."""
         started = reported = monotonic_seconds()
         packages = 0
         last: deque[str] = deque(maxlen=_LAST_LINES)
@@ -110,7 +110,7 @@ class GoBuilder:
         return last
 
     def _go(self, toolset: Toolset) -> str:
-        """Return a Go that is new enough for the module."""
+        """Returns a Go that is new enough for the module."""
         own = shutil.which("go", path=self._environ.get("PATH"))
         if own and self._is_new_enough(own, toolset=toolset):
             return own
@@ -129,7 +129,7 @@ class GoBuilder:
         return str(go)
 
     def _is_new_enough(self, go: str, *, toolset: Toolset) -> bool:
-        """Ask Go itself: in the module's folder it refuses, or fetches its successor, when it is too old."""
+        """Asks Go itself: in the module's folder it refuses, or fetches its successor, when it is too old."""
         try:
             answer = subprocess.run(
                 [go, "list", "-m"],
@@ -144,7 +144,7 @@ class GoBuilder:
         return answer.returncode == 0
 
     def _run(self, command: list[str]) -> None:
-        """Run a step towards the toolchain."""
+        """Runs a step towards the toolchain."""
         try:
             subprocess.run(command, env=self._environ, capture_output=True, timeout=_SHORT_LIMIT_SECONDS, check=True)
         except subprocess.CalledProcessError as error:

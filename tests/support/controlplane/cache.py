@@ -52,7 +52,7 @@ class Unusable:
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
-    """Return the project's cache folder."""
+    """Returns the project's cache folder."""
     if own := environ.get("MAESTRO_CACHE"):
         return Path(own)
     base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".cache"
@@ -60,7 +60,7 @@ def cache_root(environ: Mapping[str, str]) -> Path:
 
 
 def inspect(toolset: Toolset, *, root: Path) -> Whole | Unusable:
-    """Say whether the cached toolset can be used, reading every byte of it."""
+    """Says whether the cached toolset can be used, reading every byte of it."""
     folder = root / "tools" / toolset.key()
     try:
         sums = json.loads((folder / "manifest.json").read_text())["sha256"]
@@ -76,7 +76,7 @@ def inspect(toolset: Toolset, *, root: Path) -> Whole | Unusable:
 
 
 def obtain(toolset: Toolset, *, root: Path, build: Builder, report: Report) -> Mapping[str, Path]:
-    """Return the toolset's programs by name; builds them when the cache has none or a broken one.
+    """Returns the toolset's programs by name; builds them when the cache has none or a broken one.
 
     Raises BuildError; a failed build leaves the cache as it was.
     """
@@ -100,7 +100,7 @@ def obtain(toolset: Toolset, *, root: Path, build: Builder, report: Report) -> M
 
 
 def _build_and_publish(toolset: Toolset, *, tools: Path, build: Builder) -> None:
-    """Build beside the final place, then move the whole folder there by one rename."""
+    """Builds beside the final place, then moves the whole folder there by one rename."""
     fresh = Path(tempfile.mkdtemp(prefix=f".building-{toolset.name}-", dir=tools))
     try:
         build(toolset, fresh)
@@ -119,14 +119,14 @@ def _build_and_publish(toolset: Toolset, *, tools: Path, build: Builder) -> None
 
 
 def _remove_leftovers(tools: Path, toolset: Toolset) -> None:
-    """Remove what builders that were killed, and broken folders, left behind; the caller holds the lock."""
+    """Removes what builders that were killed, and broken folders, left behind; the caller holds the lock."""
     for prefix in _LEFTOVERS:
         for folder in tools.glob(f"{prefix}{toolset.name}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fault(program: Path, expected_sum: object) -> str | None:
-    """Return what is wrong with a cached program, or None."""
+    """Returns what is wrong with a cached program, or None."""
     try:
         if not os.access(program, os.X_OK):
             return f"{program.name} is {'not executable' if program.exists() else 'missing'}"
@@ -144,7 +144,7 @@ def _sha256(path: Path) -> str:
 
 @contextmanager
 def _only_builder(lock: Path, *, report: Report) -> Iterator[None]:
-    """Hold the builders' lock; the kernel gives it back when its holder dies."""
+    """Holds the builders' lock; the kernel gives it back when its holder dies."""
     with lock.open("w") as file:
         started = monotonic_seconds()
         reported = started - _LOCK_REPORT_SECONDS

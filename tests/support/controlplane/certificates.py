@@ -47,7 +47,7 @@ class Certificates:
 
 
 def make_certificates(folder: Path, *, addresses: Iterable[str]) -> Certificates:
-    """Make what is missing in the folder; the server's certificate is always made anew, for these addresses."""
+    """Makes what is missing in the folder; the server's certificate is always made anew, for these addresses."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ca_path, ca_key_path = folder / "ca.crt", folder / "ca.key"
     service_account_key = folder / "service-account.key"
@@ -83,7 +83,7 @@ def make_certificates(folder: Path, *, addresses: Iterable[str]) -> Certificates
 
 
 def _name(common_name: str, *, organization: str | None = None) -> x509.Name:
-    """Return a subject; for Kubernetes the common name is the user and the organization a group."""
+    """Returns a subject; for Kubernetes the common name is the user and the organization a group."""
     parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     if organization:
         parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
@@ -104,7 +104,7 @@ def _builder(subject: x509.Name, *, key: ec.EllipticCurvePrivateKey) -> x509.Cer
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    """Return the authority's own certificate."""
+    """Returns the authority's own certificate."""
     subject = _name("maestro-pair-test-authority")
     return (
         _builder(subject, key=key)
@@ -118,7 +118,7 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 def _leaf(
     subject: x509.Name, *, key: ec.EllipticCurvePrivateKey, usage: x509.ObjectIdentifier
 ) -> x509.CertificateBuilder:
-    """Return the start of a server's or a client's certificate."""
+    """Returns the start of a server's or a client's certificate."""
     return (
         _builder(subject, key=key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -134,7 +134,7 @@ def _issue(
     ca: x509.Certificate,
     ca_key: ec.EllipticCurvePrivateKey,
 ) -> None:
-    """Sign with the authority's key and write the certificate."""
+    """Signs with the authority's key and writes the certificate."""
     authority = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     certificate = (
         builder.issuer_name(ca.subject)
@@ -159,7 +159,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Make a key and write it, in the form the API server takes for signing tokens too, for its owner's eyes only."""
+    """Makes a key and writes it, in the form the API server takes for signing tokens too, for its owner's eyes only."""
     key = ec.generate_private_key(ec.SECP256R1())
     encoded = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()

@@ -14,22 +14,22 @@ _NEVER_SET = threading.Event()
 
 
 def monotonic_seconds() -> float:
-    """Return the monotonic clock, in seconds."""
+    """Returns the monotonic clock, in seconds."""
     return time.monotonic()
 
 
 def utc_now() -> datetime:
-    """Return the wall clock in UTC; certificates carry it."""
+    """Returns the wall clock in UTC; certificates carry it."""
     return datetime.now(UTC)
 
 
 def pause(seconds: float) -> None:
-    """Wait for a moment between two looks at a condition."""
+    """Waits for a moment between two looks at a condition."""
     _NEVER_SET.wait(seconds)
 
 
 def await_condition(condition: Callable[[], bool], *, within_seconds: float, every_seconds: float = 0.05) -> bool:
-    """Wait until the condition holds and return whether it came to hold in time."""
+    """Waits until the condition holds and returns whether it came to hold in time."""
     deadline = monotonic_seconds() + within_seconds
     while not condition():
         if monotonic_seconds() >= deadline:

@@ -1,10 +1,10 @@
 """What can go wrong with the control plane.
 
 ControlPlaneError
-├── BuildError      the tools could not be built, or no Go toolchain can be had
-├── NotReadyError         a server did not start, or not in time; the message ends with its log's last lines
-├── CommandError    kubectl or another tool said no; the message carries its words
-└── NotOursError          the control plane belongs to somebody else: it is used, never killed or restored
+├── BuildError       the tools could not be built, or no Go toolchain can be had
+├── NotReadyError    a server did not start, or not in time; the message ends with its log's last lines
+├── CommandError     kubectl or another tool said no; the message carries its words
+└── NotOursError     the control plane belongs to somebody else: it is used, never killed or restored
 """
 
 from __future__ import annotations

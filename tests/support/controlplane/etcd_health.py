@@ -32,7 +32,7 @@ class _SocketConnection(http.client.HTTPConnection):
 
 
 def is_healthy(path: Path) -> bool:
-    """Return whether the etcd behind the socket says it is healthy."""
+    """Returns whether the etcd behind the socket says it is healthy."""
     connection = _SocketConnection(path)
     try:
         connection.request("GET", "/health")

@@ -15,7 +15,7 @@ _FIRST, _LAST, _TRIES = 20000, 32767, 200
 
 
 def main(address: str) -> int:
-    """Try random ports until one can be bound."""
+    """Tries random ports until one can be bound."""
     reason = ""
     for _ in range(_TRIES):
         port = random.randint(_FIRST, _LAST)

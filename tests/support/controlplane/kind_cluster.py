@@ -28,7 +28,7 @@ class KindCluster:
         self._name = "maestro-pair-" + hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:8]
 
     def create(self) -> None:
-        """Create the cluster; one of the same name, left by a run that was killed, is deleted first."""
+        """Creates the cluster; one of the same name, left by a run that was killed, is deleted first."""
         self.delete()
         self.audit_log.parent.mkdir(parents=True, exist_ok=True)
         self.audit_log.unlink(missing_ok=True)
@@ -36,7 +36,7 @@ class KindCluster:
         self._run(["create", "cluster", "--config", config, "--wait=300s"], limit_seconds=_CREATE_LIMIT_SECONDS)
 
     def delete(self) -> None:
-        """Delete the cluster; one that is not there is as good as deleted."""
+        """Deletes the cluster; one that is not there is as good as deleted."""
         self._run(["delete", "cluster"], limit_seconds=_DELETE_LIMIT_SECONDS)
 
     def _run(self, words: list[str], *, limit_seconds: float) -> None:

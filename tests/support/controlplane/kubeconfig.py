@@ -23,7 +23,7 @@ class Cluster:
 
 
 def user_with_certificate(*, certificate: Path, key: Path) -> dict[str, str]:
-    """Return the user entry of a client certificate, its content included."""
+    """Returns the user entry of a client certificate, its content included."""
     return {
         "client-certificate-data": _encoded(certificate.read_bytes()),
         "client-key-data": _encoded(key.read_bytes()),
@@ -31,7 +31,7 @@ def user_with_certificate(*, certificate: Path, key: Path) -> dict[str, str]:
 
 
 def user_with_token(token: str) -> dict[str, str]:
-    """Return the user entry of a bearer token."""
+    """Returns the user entry of a bearer token."""
     return {"token": token}
 
 
@@ -42,7 +42,7 @@ def write_kubeconfig(
     user: Mapping[str, str],
     namespace: str = "default",
 ) -> Path:
-    """Write a kubeconfig that needs no other file, in place of an older one at once."""
+    """Writes a kubeconfig that needs no other file, in place of an older one at once."""
     name = "maestro-pair"
     content = {
         "apiVersion": "v1",

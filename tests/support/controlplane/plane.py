@@ -2,7 +2,8 @@
 
 A control plane has no controllers: nobody makes a namespace's `default` ServiceAccount (`ensure_namespace` does),
 nobody finishes deleting a namespace (it stays Terminating: use a fresh name), nobody runs a Deployment's pods, nobody
-collects what an owner left behind. What the API server itself does is all there: RBAC, CEL, admission, tokens, watches, audit.
+collects what an owner left behind. What the API server itself does is all there: RBAC, CEL, admission, tokens,
+watches, audit.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class ControlPlane:
     def __init__(
         self, directory: Path, *, kubectl: Path, servers: Servers | None, given: Path | None, audit_log: Path | None
     ) -> None:
-        """Take what `start` found or made; use `start`."""
+        """Takes what `start` found or made; use `start`."""
         self.directory = directory
         self.kubectl = kubectl
         """The kubectl that fits the server."""
@@ -69,14 +70,14 @@ class ControlPlane:
         own_processes: bool = False,
         report: Report = print_progress,
     ) -> ControlPlane:
-        """Start a control plane whose files are all in the folder, and wait until it is ready.
+        """Starts a control plane whose files are all in the folder, and waits until it is ready.
 
         Started again in a folder that was used before, it goes on with the data, keys and certificates there.
         `enter` wraps every command so that it runs inside a network namespace (it must exec, not fork). With `enter`,
         or with own_processes, the servers are always children of this process and die with it, however it ends; else a
         cluster that the environment names, or kind, comes before the cached build. `port` 0 takes a free one.
 
-        Raises BuildError, NotReadyError, or ControlPlaneError for a folder in use or a source that is named and missing.
+        Raises BuildError, NotReadyError, or ControlPlaneError for a folder in use or a named source that is missing.
         """
         directory = directory.absolute()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,7 +126,7 @@ class ControlPlane:
         self.stop()
 
     def stop(self) -> None:
-        """End what was started, and wait until it is gone; the folder keeps its data. A second call does nothing."""
+        """Ends what was started, and waitss until it is gone; the folder keeps its data. A second call does nothing."""
         self._on_stop.close()
 
     @property
@@ -141,12 +142,12 @@ class ControlPlane:
     # ------------------------------------------------------------ identities
 
     def ensure_namespace(self, namespace: str) -> None:
-        """Make the namespace and its `default` ServiceAccount where they are missing."""
+        """Makes the namespace and its `default` ServiceAccount where they are missing."""
         self._ensure("namespace", namespace)
         self._ensure("serviceaccount", "default", namespace=namespace)
 
     def token_for_service_account(self, namespace: str, name: str, *, lifetime_seconds: int = 86400) -> str:
-        """Return a fresh token from the server's TokenRequest; makes the ServiceAccount where it is missing."""
+        """Returns a fresh token from the server's TokenRequest; makes the ServiceAccount where it is missing."""
         self.ensure_namespace(namespace)
         self._ensure("serviceaccount", name, namespace=namespace)
         # fmt: off
@@ -156,18 +157,18 @@ class ControlPlane:
         # fmt: on
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
-        """Return a kubeconfig that acts as the ServiceAccount, which has only the rights somebody bound to it."""
+        """Returns a kubeconfig that acts as the ServiceAccount, which has only the rights somebody bound to it."""
         token = self.token_for_service_account(namespace, name)
         path = self.directory / "kubeconfigs" / f"{namespace}.{name}.kubeconfig"
         return write_kubeconfig(path, cluster=self._cluster, user=user_with_token(token), namespace=namespace)
 
     def kubeconfig_for_token(self, token: str, *, name: str) -> Path:
-        """Return a kubeconfig that shows this token; the name is the file's."""
+        """Returns a kubeconfig that shows this token; the name is the file's."""
         path = self.directory / "kubeconfigs" / f"{name}.kubeconfig"
         return write_kubeconfig(path, cluster=self._cluster, user=user_with_token(token))
 
     def kubeconfig_through(self, server: str, *, name: str) -> Path:
-        """Return an admin kubeconfig for another way to the server, such as a forward from outside its namespace.
+        """Returns an admin kubeconfig for another way to the server, such as a forward from outside its namespace.
 
         The server's certificate is good for its own address, 127.0.0.1, ::1 and localhost.
         """
@@ -187,7 +188,7 @@ class ControlPlane:
         input_text: str = "",
         timeout_seconds: float = _KUBECTL_LIMIT_SECONDS,
     ) -> str:
-        """Run kubectl where the server is, as admin unless another kubeconfig is given; return what it printed.
+        """Runs kubectl where the server is, as admin unless another kubeconfig is given; returns what it printed.
 
         Raises CommandError with what it said instead.
         """
@@ -208,24 +209,24 @@ class ControlPlane:
     # ------------------------------------------------------------ ways to hurt it
 
     def kill_apiserver(self) -> None:
-        """End the API server by SIGKILL; `restart_apiserver` brings it back.
+        """Ends the API server by SIGKILL; `restart_apiserver` brings it back.
 
         Raises NotOursError, as everything below does, where the server is no child of this process.
         """
         self._own_servers().kill_api_server()
 
     def restart_apiserver(self) -> None:
-        """End the API server, if it runs, and wait until a new one is ready on the same port."""
+        """Ends the API server, if it runs, and waits until a new one is ready on the same port."""
         servers = self._own_servers()
         servers.stop_api_server()
         servers.start()
 
     def snapshot(self, path: Path) -> None:
-        """Write the store as it is at one moment to the file."""
+        """Writes the store as it is at one moment to the file."""
         self._own_servers().snapshot(path)
 
     def restore(self, path: Path, *, bump_revision: int = 0) -> None:
-        """Put the store back to a snapshot and start again; every later write is gone.
+        """Puts the store back to a snapshot and starts again; every later write is gone.
 
         With bump_revision 0 resourceVersions are given out a second time, as after a careless restore; a careful one
         bumps them (etcd's advice: 1000000000), so that watches and caches start over.
@@ -238,13 +239,13 @@ class ControlPlane:
         return self._servers
 
     def _ensure(self, resource: str, name: str, *, namespace: str = "default") -> None:
-        """Make an object where it is missing."""
+        """Makes an object where it is missing."""
         found = self.run_kubectl("get", resource, name, "--namespace", namespace, "--ignore-not-found", "-o", "name")
         if not found.strip():
             self.run_kubectl("create", resource, name, "--namespace", namespace)
 
     def _read_cluster(self) -> Cluster:
-        """Read the server's address and authority out of a kubeconfig of any form."""
+        """Reads the server's address and authority out of a kubeconfig of any form."""
         view = json.loads(self.run_kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
         cluster = view["clusters"][0]["cluster"]
         return Cluster(server=cluster["server"], ca=base64.b64decode(cluster.get("certificate-authority-data", "")))
@@ -252,7 +253,7 @@ class ControlPlane:
 
 @contextmanager
 def _only_user(directory: Path) -> Iterator[None]:
-    """Hold the folder for this process; the kernel gives it back when the process ends."""
+    """Holds the folder for this process; the kernel gives it back when the process ends."""
     with (directory / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,7 +263,7 @@ def _only_user(directory: Path) -> Iterator[None]:
 
 
 def _binaries(source: Assets | Built, *, report: Report) -> Binaries:
-    """Return the programs of a source whose servers are processes of ours."""
+    """Returns the programs of a source whose servers are processes of ours."""
     if isinstance(source, Assets):
         folder = source.folder
         etcdctl, etcdutl = folder / "etcdctl", folder / "etcdutl"

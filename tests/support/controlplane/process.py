@@ -31,7 +31,7 @@ _STILL_MY_CHILD = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"']
 
 
 def dying_with_parent(command: list[str], *, enter: Enter | None = None) -> list[str]:
-    """Return the command wrapped so that it is killed when this process ends in any way."""
+    """Returns the command wrapped so that it is killed when this process ends in any way."""
     # Once outside, for the wrapper, and once inside, because a change of credentials makes the kernel forget.
     inner = [*_PDEATHSIG, *command]
     return [*_PDEATHSIG, *_STILL_MY_CHILD, str(os.getpid()), *(enter(inner) if enter else inner)]
@@ -45,7 +45,7 @@ def spawn(
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Start a process from the forking thread, in a session of its own so that Ctrl-C reaches only the caller."""
+    """Starts a process from the forking thread, in a session of its own so that Ctrl-C reaches only the caller."""
 
     def fork() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -73,7 +73,7 @@ class Server:
 
     @classmethod
     def start(cls, command: list[str], *, name: str, cwd: Path, env: Mapping[str, str]) -> Server:
-        """Start the command; its output is appended to `<cwd>/<name>.log`."""
+        """Starts the command; its output is appended to `<cwd>/<name>.log`."""
         log = cwd / f"{name}.log"
         with log.open("ab") as file:
             process = spawn(command, cwd=cwd, env=env, stdout=file, stderr=subprocess.STDOUT)
@@ -85,23 +85,23 @@ class Server:
         return self._process.pid
 
     def is_running(self) -> bool:
-        """Return whether the process has not ended yet."""
+        """Returns whether the process has not ended yet."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Ends the process at once."""
         self._process.kill()
         self._process.wait()
 
     def stop(self, *, grace_seconds: float) -> None:
-        """Ask the process to end, and end it when it has not within the grace."""
+        """Asks the process to end, and ends it when it has not within the grace."""
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=grace_seconds)
         self.kill()
 
     def last_words(self, *, lines: int = 15) -> str:
-        """Return the end of its log, for error messages."""
+        """Returns the end of its log, for error messages."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError as error:
@@ -113,7 +113,7 @@ _forkers: dict[int, queue.SimpleQueue[_Job]] = {}
 
 
 def _forker() -> queue.SimpleQueue[_Job]:
-    """Return the queue of this process's forking thread; starts the thread at first use."""
+    """Returns the queue of this process's forking thread; starts the thread at first use."""
     with _lock:
         # By process number, because a forked copy of this program inherits the queue and not the thread.
         jobs = _forkers.get(os.getpid())

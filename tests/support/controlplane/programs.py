@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def print_progress(line: str) -> None:
-    """Say one line on stderr, so that a command's own output stays clean."""
+    """Says one line on stderr, so that a command's own output stays clean."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
 def obtain_programs(tool: str, *, report: Report = print_progress) -> Mapping[str, Path]:
-    """Return every program that is built together with the tool (`helm`, `kubectl`, `kind`, ...), by name.
+    """Returns every program that is built together with the tool (`helm`, `kubectl`, `kind`, ...), by name.
 
     Comes from the cache at once, or is built. Raises BuildError, and KeyError for a name nobody builds.
     """

@@ -73,7 +73,7 @@ class Servers:
         return {server.name: server.pid for server in (self._etcd, self._api_server) if server and server.is_running()}
 
     def start(self) -> None:
-        """Start what does not run and wait until the API server is ready.
+        """Starts what does not run and waits until the API server is ready.
 
         Raises NotReadyError with the end of the log; what was started is ended then.
         """
@@ -89,31 +89,31 @@ class Servers:
             raise
 
     def stop(self) -> None:
-        """End both servers and wait until they are gone."""
+        """Ends both servers and waits until they are gone."""
         self.stop_api_server()
         if self._etcd is not None:
             self._etcd.stop(grace_seconds=_ETCD_GRACE_SECONDS)
             self._etcd = None
 
     def stop_api_server(self) -> None:
-        """End the API server as an upgrade would."""
+        """Ends the API server as an upgrade would."""
         if self._api_server is not None:
             self._api_server.stop(grace_seconds=_API_SERVER_GRACE_SECONDS)
             self._api_server = None
 
     def kill_api_server(self) -> None:
-        """End the API server as a power cut would."""
+        """Ends the API server as a power cut would."""
         if self._api_server is not None:
             self._api_server.kill()
             self._api_server = None
 
     def snapshot(self, path: Path) -> None:
-        """Write a copy of the store from one moment, while it runs."""
+        """Writes a copy of the store from one moment, while it runs."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.run([self._tool("etcdctl"), f"--endpoints={_ETCD}", "snapshot", "save", str(path.absolute())])
 
     def restore(self, path: Path, *, bump_revision: int) -> None:
-        """Put the store back to a snapshot, with both servers down meanwhile."""
+        """Puts the store back to a snapshot, with both servers down meanwhile."""
         fresh = self.directory / "etcd.restored"
         shutil.rmtree(fresh, ignore_errors=True)
         # fmt: off
@@ -132,7 +132,7 @@ class Servers:
         self.start()
 
     def run(self, command: list[str], *, input_text: str = "", timeout_seconds: float = _TOOL_LIMIT_SECONDS) -> str:
-        """Run a program where the servers run and return what it printed.
+        """Runs a program where the servers run and returns what it printed.
 
         Raises CommandError with what it said instead.
         """
@@ -157,7 +157,7 @@ class Servers:
         return done.stdout
 
     def environ(self) -> Mapping[str, str]:
-        """Return the environment of everything that runs here: all it writes goes into the folder."""
+        """Returns the environment of everything that runs here: all it writes goes into the folder."""
         own = str(self.directory)
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "LC_ALL"}}
         return {**kept, "HOME": own, "TMPDIR": own, "KUBECACHEDIR": str(self.directory / "kubectl-cache")}
@@ -168,7 +168,7 @@ class Servers:
         )
 
     def _await_store(self, etcd: Server) -> None:
-        """Wait until the store serves; an API server that comes earlier loses a second by backing off."""
+        """Waits until the store serves; an API server that comes earlier loses a second by backing off."""
 
         def settled() -> bool:
             return not etcd.is_running() or is_healthy(self.directory / _ETCD.removeprefix("unix://"))

@@ -44,7 +44,7 @@ Source = Given | Assets | Kind | Built
 
 
 def choose_source(environ: Mapping[str, str], *, own_processes: bool) -> Source:
-    """Return the first source there is; with own_processes only those whose servers are children of this process.
+    """Returns the first source there is; with own_processes only those whose servers are children of this process.
 
     Raises ControlPlaneError when the environment names something that is not there: falling back in silence would test
     another cluster than the one that was asked for.
@@ -64,7 +64,7 @@ def choose_source(environ: Mapping[str, str], *, own_processes: bool) -> Source:
 
 
 def engine_runs() -> bool:
-    """Return whether a container engine answers; a docker command alone is no engine."""
+    """Returns whether a container engine answers; a docker command alone is no engine."""
     docker = shutil.which("docker")
     if docker is None:
         return False

@@ -32,7 +32,7 @@ class Toolset:
     linker_flags: tuple[str, ...] = ("-s", "-w")
 
     def key(self) -> str:
-        """Return a name that changes with everything that goes into the binaries."""
+        """Returns a name that changes with everything that goes into the binaries."""
         digest = hashlib.sha256()
         for name in ("go.mod", "go.sum"):
             digest.update((self.module / name).read_bytes())
@@ -84,7 +84,7 @@ TOOLSETS = (CONTROL_PLANE, CHART_TOOLS, KIND)
 
 
 def toolset_of(tool: str) -> Toolset:
-    """Return the toolset that a tool, or the toolset's own name, belongs to.
+    """Returns the toolset that a tool, or the toolset's own name, belongs to.
 
     Raises KeyError for a name nobody builds.
     """
