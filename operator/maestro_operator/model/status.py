@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from maestro_operator.model.pair import FencingRung, Ssh
 from maestro_operator.model.proof import Proof
@@ -82,6 +83,7 @@ class Generation(ResourceValue):
     epoch: int
     counter: int
 
+    @override
     def __str__(self) -> str:
         """Return `epoch.counter`, as it is named on the nodes."""
         return f"{self.epoch}.{self.counter}"
@@ -195,6 +197,8 @@ class ReplicationStatus(ResourceValue):
     in_sync: bool | None = None
     generation: Generation | None = None
     last_sync: str | None = None
+    lag: str | None = None
+    """How far the copy is behind in words, coarse so that it seldom changes: a printed column."""
     reason: str | None = None
 
 
@@ -257,6 +261,8 @@ class PairStatus(ResourceValue):
     automatic_move: AutomaticMove | None = None
     history: tuple[HistoryEntry, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
+    verdicts: str | None = None
+    """The verdicts of both nodes in one line: a printed column, which cannot show a list."""
     replication: ReplicationStatus | None = None
     quarantine: tuple[QuarantineEntry, ...] = ()
     plan: str | None = None
