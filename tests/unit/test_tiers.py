@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.tiers import execute, junit, plan, report
+from support.bed.doctor import Check
+from support.tiers import execute, junit, needs, plan, report
 from support.tiers.__main__ import main
 from support.tiers.plan import PlanError, Tier
 from support.tiers.verdict import Counts, Run, absent, judge, total
@@ -108,6 +110,10 @@ def test_the_declared_budgets_leave_ci_its_time() -> None:
         ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nsteps = ["true"]', "minimum"),
         ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimum = 0\nsteps = ["true"]', "at least 1"),
         ('[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimum = 1', "either tests or steps"),
+        (
+            '[[tier]]\nname = "a"\nabout = ""\nbudget_seconds = 1\nminimum = 1\nneeds = ["luck"]\nsteps = ["true"]',
+            "luck",
+        ),
         ('[[tiers]]\nname = "a"', "only [[tier]] is known"),
     ],
 )
@@ -183,6 +189,29 @@ def test_a_result_file_cut_short_is_no_result(tmp_path: Path) -> None:
     path.write_text('<testsuites><testsuite tests="3" failures="0"')
 
     assert junit.read(path) is None
+
+
+# ------------------------------------------------------------------ the machine
+
+
+@pytest.fixture
+def _fresh_doctor() -> Iterator[None]:
+    needs._problems.cache_clear()
+    yield
+    needs._problems.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh_doctor")
+def test_what_a_machine_lacks_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacks = (
+        Check("root", "unsuited", "running as user 1000", "run this as root"),
+        Check("disk", "unsuited", "1 GiB free", "free 4 GiB"),
+    )
+    monkeypatch.setattr("support.bed.doctor.problems", lambda: lacks)
+
+    assert needs.unmet(()) == ""
+    assert needs.unmet(("root",)) == "root: running as user 1000 → run this as root"
+    assert needs.unmet(("bed",)) == "root: running as user 1000 → run this as root; disk: 1 GiB free → free 4 GiB"
 
 
 # ------------------------------------------------------------------ the whole

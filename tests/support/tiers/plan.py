@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PLAN = Path("tests/tiers.toml")
+NEEDS = frozenset({"bed", "root"})
+"""What a tier may ask for: all that two nodes take, or root alone."""
 
 
 class PlanError(Exception):
@@ -72,6 +74,8 @@ def _tier(entry: dict[str, Any], *, where: str) -> Tier:
         raise PlanError(f"{where}: tier {name}: {error}") from error
     if bool(tier.tests) == bool(tier.steps):
         raise PlanError(f"{where}: tier {name}: give either tests or steps")
+    if strange := set(tier.needs) - NEEDS:
+        raise PlanError(f"{where}: tier {name}: no doctor knows the need {sorted(strange)}")
     if tier.budget_seconds < 1 or tier.minimum < 1:
         raise PlanError(f"{where}: tier {name}: budget_seconds and minimum are at least 1")
     return tier
