@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from maestro_operator.act.effects import perform
 from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
-from maestro_operator.model.errors import StatusConflict
+from maestro_operator.model.errors import MaestroError, StatusConflict
 from maestro_operator.model.outcome import Done, Failed, Outcome
 from maestro_operator.model.pair import PairKey, PairSpec
 from maestro_operator.model.reasons import Reason
@@ -29,7 +29,7 @@ from maestro_operator.observe.wallclock import block_remaining_seconds, deadline
 from maestro_operator.report.conditions import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
@@ -67,6 +67,7 @@ class Store(Protocol):
 
         Raises:
             StatusConflict: somebody did, or the object is another one by now.
+
         """
 
 
@@ -102,8 +103,8 @@ class Publisher(Protocol):
 class CountsCommands(Protocol):
     """Says how many remote commands were run, so that the journal can say what a step cost."""
 
-    def commands_run(self) -> int:
-        """Return the number of remote commands run so far for this pair."""
+    def commands_run(self, node: str) -> int:
+        """Return the number of commands run on one node so far."""
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class _Memory:
 class PairLoop:
     """Runs the turns of one pair until it is told to stop."""
 
-    def __init__(  # noqa: PLR0913 - everything a loop touches is handed to it
+    def __init__(
         self,
         *,
         store: Store,
@@ -129,6 +130,7 @@ class PairLoop:
         clock: Clock,
         publisher: Publisher,
         commands: CountsCommands,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Keep what the turns need; nothing is read yet."""
         self._store = store
@@ -137,9 +139,20 @@ class PairLoop:
         self._clock = clock
         self._publisher = publisher
         self._commands = commands
+        self._close = close
+        self._spec: PairSpec | None = None
         self._memory = _Memory()
         self._observer: tuple[PairSpec, Observer] | None = None
         self._wake = asyncio.Event()
+        self._turn_began_seconds: float | None = None
+        self.turns = 0
+        """How many turns ended, well or not; liveness wants it to grow."""
+
+    @property
+    def in_turn_for_seconds(self) -> float:
+        """Return how long the turn under way has lasted, 0 between turns."""
+        began = self._turn_began_seconds
+        return 0.0 if began is None else self._clock.monotonic_seconds() - began
 
     def wake(self) -> None:
         """Take the next turn now and read the resource anew."""
@@ -153,6 +166,20 @@ class PairLoop:
                 await self._rest(pause)
         finally:
             self._close_observer()
+            if self._close is not None:
+                await self._close()
+
+    @property
+    def spec(self) -> PairSpec:
+        """Return the spec of the turn under way.
+
+        Raises:
+            MaestroError: no turn has read one yet.
+        """
+        if self._spec is None:
+            message = "no turn has read a spec yet"
+            raise MaestroError(message)
+        return self._spec
 
     async def _rest(self, seconds: float) -> None:
         if seconds <= 0:
@@ -167,6 +194,7 @@ class PairLoop:
 
     async def _guarded_turn(self) -> float | None:
         """Take one turn; a surprise is logged and the loop goes on."""
+        self._turn_began_seconds = self._clock.monotonic_seconds()
         try:
             return await self.turn()
         except StatusConflict as conflict:
@@ -177,6 +205,9 @@ class PairLoop:
             log.exception("a turn ended in a surprise; the next one looks anew")
             self._memory.resource = None
             return SURPRISE_SECONDS
+        finally:
+            self.turns += 1
+            self._turn_began_seconds = None
 
     async def turn(self) -> float | None:
         """Take one turn; return how long to rest, or None where the resource is gone."""
@@ -191,6 +222,7 @@ class PairLoop:
         except ValidationError as error:
             log.error("%s cannot be read by this version: %s", resource.key, _first_line(error))  # noqa: TRY400
             return SURPRISE_SECONDS
+        self._spec = spec
         seen = await self._see(resource, spec, status)
         decided = decide(seen)
         pause = await self._act(seen, decided, resource)
@@ -264,9 +296,7 @@ class PairLoop:
             case _:
                 assert_never(decision)
 
-    async def _report(
-        self, seen: Seen, decided: Decided, resource: Resource, status: PairStatus
-    ) -> None:
+    async def _report(self, seen: Seen, decided: Decided, resource: Resource, status: PairStatus) -> None:
         """Write the status with its conditions, where anything in it changed, and publish."""
         full = reported(seen, decided, status)
         body = full.to_resource()
@@ -275,14 +305,12 @@ class PairLoop:
             self._memory.writes += 1
         await self._publisher.publish(seen, decided, full)
 
-    async def _perform(
-        self, seen: Seen, decided: Decided, action: Perform, resource: Resource
-    ) -> float:
+    async def _perform(self, seen: Seen, decided: Decided, action: Perform, resource: Resource) -> float:
         """Write the intent, look at the leadership once more, perform, remember the outcome."""
         if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
             log.info("%s waits: the leadership might not outlast it", action.step)
             return EPISODE_HOLD_SECONDS
-        commands, writes = self._commands.commands_run(), self._memory.writes
+        commands, writes = self._commands_run(seen), self._memory.writes
         began = self._clock.monotonic_seconds()
         await self._report(seen, decided, resource, action.status)
         outcome = await self._while_leading(seen, action)
@@ -295,12 +323,15 @@ class PairLoop:
             outcome=outcome,
             age_seconds=0.0,
             seconds=ended - began,
-            remote_commands=self._commands.commands_run() - commands,
+            remote_commands=self._commands_run(seen) - commands,
             api_writes=self._memory.writes - writes,
         )
         self._memory.last_at_seconds = ended
         _log_outcome(action, outcome, ended - began)
         return 0.0
+
+    def _commands_run(self, seen: Seen) -> int:
+        return sum(self._commands.commands_run(name) for name in seen.spec.names)
 
     async def _while_leading(self, seen: Seen, action: Perform) -> Outcome:
         """Perform a step and cut it off at the moment the leadership ends."""
@@ -340,5 +371,3 @@ def _first_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(item) for item in first["loc"])
     return f"{where}: {first['msg']}"
-
-

@@ -69,7 +69,7 @@ class Acting:
             raise MaestroError(message)
         return node
 
-    async def order(  # noqa: PLR0913 - these are the words of an order
+    async def order(
         self,
         node: FrozenNode,
         verb: str,
@@ -126,9 +126,7 @@ async def _equip(acting: Acting) -> Outcome:
 
     async def install(node: FrozenNode) -> Outcome:
         equipment = Equipment(status.pair_uid or "", acting.seen.spec, node.name)
-        return await acting.drivers.nodes.equip(
-            node, equipment, deadline_seconds=acting.deadline_seconds
-        )
+        return await acting.drivers.nodes.equip(node, equipment, deadline_seconds=acting.deadline_seconds)
 
     installed = await asyncio.gather(*(install(node) for node in nodes))
     bad = _first_bad(list(installed))
@@ -209,6 +207,7 @@ def _needs_proof(acting: Acting) -> Proof:
 
     Raises:
         MaestroError: a promotion without a proof, or with one for the target itself, was decided.
+
     """
     proof = acting.action.proof
     if proof is None or proof.node == acting.episode.target or proof.epoch != acting.episode.epoch:
@@ -254,9 +253,7 @@ async def adopt(acting: Acting, _proof: Proof) -> Outcome:
 
 
 async def _localise(acting: Acting) -> Outcome:
-    names = [
-        name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names
-    ]
+    names = [name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names]
     return await acting.drivers.nodes.pin(
         acting.target,
         dict.fromkeys(names, acting.target.address),
@@ -281,9 +278,7 @@ async def _start_services(acting: Acting) -> Outcome:
     mark, services = acting.in_force, acting.seen.spec.services
     return await _in_order(
         lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
-        lambda: acting.drivers.nodes.start(
-            acting.target, services, deadline_seconds=acting.deadline_seconds
-        ),
+        lambda: acting.drivers.nodes.start(acting.target, services, deadline_seconds=acting.deadline_seconds),
     )
 
 
@@ -332,9 +327,7 @@ async def _store_epoch(acting: Acting) -> Outcome:
     """Give the node that is not the owner the owner's epoch to hold in force."""
     if acting.episode.kind is EpisodeKind.REJOIN:
         mark = acting.in_force
-        return await acting.order(
-            acting.target, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode
-        )
+        return await acting.order(acting.target, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode)
     return await _demote(acting)
 
 
@@ -353,9 +346,7 @@ async def _grant(acting: Acting) -> Outcome:
 
 
 async def _resync(acting: Acting) -> Outcome:
-    return await acting.drivers.replication.sync(
-        acting.source, acting.target, deadline_seconds=acting.deadline_seconds
-    )
+    return await acting.drivers.replication.sync(acting.source, acting.target, deadline_seconds=acting.deadline_seconds)
 
 
 async def _swap_permit(acting: Acting) -> Outcome:

@@ -119,9 +119,7 @@ def _begin(seen: Seen, kind: EpisodeKind, owner: str) -> Record:
         epoch=facts.next_epoch(seen),
         order=owner,
     )
-    seen_before = tuple(
-        TakenAnswer(episode=item.episode, say=item.say.value, of=item.of) for item in seen.spec.answers
-    )
+    seen_before = tuple(TakenAnswer(episode=item.episode, say=item.say.value, of=item.of) for item in seen.spec.answers)
     update = {
         "pair_uid": uid,
         "episode": episode,

@@ -154,9 +154,7 @@ def _back_to_fence(seen: Seen, episode: Episode, lost: NoProof) -> Decision:
 def _turn(seen: Seen, episode: Episode) -> Decision | None:
     if episode.kind in GIVEN_UP_WHEN_UNREADABLE and _is_pointless(seen, episode):
         text = f"{episode.kind} cannot go on: a node it needs cannot be read"
-        return journal.finish(
-            seen, episode, result="Abandoned", because=Reason.RETURN_UNREADABLE, message=text
-        )
+        return journal.finish(seen, episode, result="Abandoned", because=Reason.RETURN_UNREADABLE, message=text)
     if episode.kind is EpisodeKind.SWITCHOVER and is_before(episode.kind, episode.step, StepName.PROMOTE):
         return _turn_switchover(seen, episode)
     if episode.kind is EpisodeKind.FAILOVER and is_before(episode.kind, episode.step, StepName.SEVER):
@@ -210,9 +208,7 @@ def roll_back(seen: Seen, episode: Episode, why: str) -> Record:
 
 def _to_failover(seen: Seen, episode: Episode) -> Record:
     text = f"{episode.source} is down or was given up by a person; {episode.id} becomes a failover"
-    ended = journal.finish(
-        seen, episode, result="Abandoned", because=Reason.OUTAGE_CONCLUDED, message=text
-    )
+    ended = journal.finish(seen, episode, result="Abandoned", because=Reason.OUTAGE_CONCLUDED, message=text)
     failover = journal.begin(
         seen,
         EpisodeKind.FAILOVER,

@@ -13,9 +13,9 @@ from maestro_operator.model.decision import Perform, Record
 from maestro_operator.model.outcome import Failed, InProgress, Refused
 from maestro_operator.model.status import (
     AutomaticMove,
+    Episode,
     Epoch,
     EpochMark,
-    Episode,
     FrozenNode,
     HistoryEntry,
     HistoryStep,
@@ -37,7 +37,7 @@ CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
 RAISES = (StepName.RAISE, StepName.SWAP_PERMIT, StepName.STORE_EPOCH)
 
 
-def begin(  # noqa: PLR0913 - an episode is what these say, and each must be said
+def begin(
     seen: Seen,
     kind: EpisodeKind,
     *,
@@ -88,9 +88,7 @@ def intend(
     """Return the action whose one write makes `step` the running one, and then performs it."""
     record = _running(seen, episode, step)
     kept = tuple(item for item in episode.steps if item.name is not step)
-    updated = episode.model_copy(
-        update={"step": step, "steps": (*kept, record), "proof": proof or episode.proof}
-    )
+    updated = episode.model_copy(update={"step": step, "steps": (*kept, record), "proof": proof or episode.proof})
     status = seen.status.model_copy(update={"episode": updated})
     mark = EpochMark(number=episode.epoch, owner=episode.target, episode=episode.id)
     if step in RAISES and episode.kind is not EpisodeKind.REJOIN:

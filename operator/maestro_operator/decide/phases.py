@@ -255,8 +255,10 @@ def _promoted(seen: Seen, episode: Episode) -> bool:
     return _target(
         seen,
         episode,
-        lambda node: facts.holds_epoch(node, _mark(episode))
-        and (episode.kind is EpisodeKind.ACTIVATE or node.replica.promoted_episode == episode.id),
+        lambda node: (
+            facts.holds_epoch(node, _mark(episode))
+            and (episode.kind is EpisodeKind.ACTIVATE or node.replica.promoted_episode == episode.id)
+        ),
     )
 
 
@@ -346,17 +348,17 @@ def _could_not_be_left(seen: Seen, episode: Episode) -> bool:
     return silent and _target(
         seen,
         episode,
-        lambda node: node.guard.max_permit_boot == node.boot_id
-        and node.guard.in_force is not None
-        and node.guard.in_force.owner == node.name,
+        lambda node: (
+            node.guard.max_permit_boot == node.boot_id
+            and node.guard.in_force is not None
+            and node.guard.in_force.owner == node.name
+        ),
     )
 
 
 def _quarantined(seen: Seen, episode: Episode) -> bool:
     mark = seen.status.epoch.in_force
-    return mark is not None and _target(
-        seen, episode, lambda node: node.guard.quarantined_epoch == mark.number
-    )
+    return mark is not None and _target(seen, episode, lambda node: node.guard.quarantined_epoch == mark.number)
 
 
 def _resynced(seen: Seen, episode: Episode) -> bool:
@@ -376,9 +378,7 @@ def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
 
 
 def _swapped(seen: Seen, episode: Episode) -> bool:
-    return _target(
-        seen, episode, lambda node: facts.holds_epoch(node, _mark(episode)) and node.guard.may_run
-    )
+    return _target(seen, episode, lambda node: facts.holds_epoch(node, _mark(episode)) and node.guard.may_run)
 
 
 def _confirm_ready(seen: Seen, episode: Episode) -> Hold | None:

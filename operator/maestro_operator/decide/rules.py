@@ -187,11 +187,7 @@ def repair(seen: Seen) -> Decision | None:
     if active is None or not facts.owner_serves(seen):
         return None
     address = seen.spec.node(active).address
-    astray = [
-        item.name
-        for item in seen.traffic
-        if isinstance(item, TrafficSeen) and item.addresses != (address,)
-    ]
+    astray = [item.name for item in seen.traffic if isinstance(item, TrafficSeen) and item.addresses != (address,)]
     if astray or not facts.is_localised(seen, active):
         return _begin(seen, EpisodeKind.REPAIR, target=active, trigger=f"astray: {','.join(astray) or 'pins'}")
     return None
@@ -307,9 +303,7 @@ def _flapping(seen: Seen) -> Hold | None:
     moves: list[HistoryEntry] = [
         entry
         for entry in seen.status.history
-        if entry.kind in MOVES
-        and entry.result == "Done"
-        and datetime.fromisoformat(entry.finished_at) > since
+        if entry.kind in MOVES and entry.result == "Done" and datetime.fromisoformat(entry.finished_at) > since
     ]
     if len(moves) < FLAPPING_MOVES:
         return None

@@ -62,9 +62,7 @@ def _unreadable(seen: Seen, name: str) -> Concluded:
     shortest = min(vote.for_seconds for vote in dead)
     wanted = seen.spec.detection.down_for_seconds
     if shortest < wanted:
-        return _uncertain(
-            Reason.NOT_DOWN_LONG_ENOUGH, f"{name} is dead to all for less than {wanted} s"
-        )
+        return _uncertain(Reason.NOT_DOWN_LONG_ENOUGH, f"{name} is dead to all for less than {wanted} s")
     names = " and ".join(vote.vantage_point for vote in dead)
     return Concluded(Verdict.DOWN, Reason.OUTAGE_CONCLUDED, f"{names} agree: {name} is down")
 

@@ -50,5 +50,4 @@ class Failed:
     message: str
 
 
-
 Outcome = Done | InProgress | Refused | Failed

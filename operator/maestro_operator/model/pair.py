@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from pydantic import Field
+from typing_extensions import override
 
 from maestro_operator.model.resource import ResourceValue
 
@@ -266,6 +267,7 @@ class PairSpec(ResourceValue):
 
         Raises:
             KeyError: no node of the pair has the name.
+
         """
         for node in self.nodes:
             if node.name == name:
@@ -277,6 +279,7 @@ class PairSpec(ResourceValue):
 
         Raises:
             KeyError: no node of the pair has the name.
+
         """
         self.node(name)
         return next(node for node in self.nodes if node.name != name)
@@ -295,6 +298,7 @@ class PairKey(ResourceValue):
     name: str
     uid: str
 
+    @override
     def __str__(self) -> str:
         """Return `namespace/name`, as kubectl prints it."""
         return f"{self.namespace}/{self.name}"

@@ -127,9 +127,7 @@ class NodeSeen:
     @property
     def is_stopped(self) -> bool:
         """Tell whether the node was read back stopped: units, processes and ports."""
-        return (
-            all(unit.is_stopped for unit in self.units) and not self.holders and not self.listeners
-        )
+        return all(unit.is_stopped for unit in self.units) and not self.holders and not self.listeners
 
     @property
     def runs_something(self) -> bool:

@@ -132,6 +132,7 @@ def following(kind: EpisodeKind, step: StepName) -> StepName | None:
 
     Raises:
         ValueError: the kind has no such step.
+
     """
     steps = STEPS[kind]
     index = steps.index(step) + 1

@@ -143,15 +143,17 @@ class Observer:
         own = self._spec.detection.probes
         return own or tuple(probe for item in self._spec.services for probe in item.readiness)
 
-    def _is_isolated(
-        self, nodes: list[NodeSeen | Unknown], traffic: list[TrafficSeen | Unknown]
-    ) -> bool:
+    def _is_isolated(self, nodes: list[NodeSeen | Unknown], traffic: list[TrafficSeen | Unknown]) -> bool:
         """Tell whether this operator reaches nothing at all, so that it may be what is cut off."""
         return all(isinstance(item, Unknown) for item in (*nodes, *traffic))
 
     def close(self) -> None:
         """End every look under way."""
-        for item in (*self._nodes.values(), *self._traffic):
-            item.close()
-        for periodic in (*self._votes.values(), *self._devices.values()):
-            periodic.close()
+        for node in self._nodes.values():
+            node.close()
+        for entry in self._traffic:
+            entry.close()
+        for vote in self._votes.values():
+            vote.close()
+        for devices in self._devices.values():
+            devices.close()

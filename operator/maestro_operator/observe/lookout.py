@@ -79,9 +79,7 @@ class Lookout(Generic[T]):
 class Periodic(Generic[T]):
     """Looks again every so often in the background and gives the last answer at once."""
 
-    def __init__(
-        self, first: T, look: Callable[[], Awaitable[T]], *, clock: Clock, period_seconds: float
-    ) -> None:
+    def __init__(self, first: T, look: Callable[[], Awaitable[T]], *, clock: Clock, period_seconds: float) -> None:
         """Keep how to look and how often."""
         self._look = look
         self._clock = clock

@@ -30,9 +30,7 @@ class VoteMemory:
         """Begin with nothing said."""
         self._said: dict[tuple[str, str], _Said] = {}
 
-    def remember(
-        self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float
-    ) -> VoteSeen:
+    def remember(self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float) -> VoteSeen:
         """Return the vote with how long this vantage point has said so without interruption."""
         if isinstance(vote, Unknown):
             vote = _unknown(vantage_point, node, vote.reason, vote.message)
@@ -41,9 +39,7 @@ class VoteMemory:
         same = before is not None and before.vote is vote.vote
         since = before.since_seconds if before is not None and same else at_seconds
         self._said[key] = _Said(vote.vote, since, at_seconds)
-        return replace(
-            vote, vantage_point=vantage_point, node=node, for_seconds=max(0.0, at_seconds - since)
-        )
+        return replace(vote, vantage_point=vantage_point, node=node, for_seconds=max(0.0, at_seconds - since))
 
 
 def _unknown(vantage_point: str, node: str, reason: Reason, message: str) -> VoteSeen:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
-from maestro_operator.model.pair import Automatic
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState, NodeSeen, TrafficSeen, Unknown
+from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
 from maestro_operator.model.status import (
     Condition,
     NodeStatus,
@@ -41,6 +40,7 @@ class Known:
     seen: Seen
     decided: Decided
     status: PairStatus
+
 
 Answer = tuple[Truth, Reason, str]
 
@@ -179,7 +179,7 @@ def traffic_on_active(known: Known) -> Answer:
     for item in known.seen.traffic:
         if isinstance(item, Unknown):
             return _unknown(Reason.TRAFFIC_UNPROVEN, item.message)
-        if isinstance(item, TrafficSeen) and item.addresses != (address,):
+        if item.addresses != (address,):
             return _false(Reason.TRAFFIC_ELSEWHERE, f"{item.name} points at {', '.join(item.addresses)}")
     return _true(f"all traffic points at {active}")
 
@@ -264,9 +264,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
     """Return the status to write: the decision's journal with everything people read beside it."""
     known = Known(seen, decided, status)
     before = {item.type: item for item in seen.status.conditions}
-    conditions = tuple(
-        _condition(known, before.get(name), name, ask(known)) for name, ask in CONDITIONS.items()
-    )
+    conditions = tuple(_condition(known, before.get(name), name, ask(known)) for name, ask in CONDITIONS.items())
     return status.model_copy(
         update={
             "observed_generation": seen.generation,
@@ -381,7 +379,6 @@ def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:
             entries += [item for item in known.status.quarantine if item.node == name]
         else:
             entries += [
-                QuarantineEntry(node=name, episode=episode, bytes=size)
-                for episode, size in node.replica.quarantine
+                QuarantineEntry(node=name, episode=episode, bytes=size) for episode, size in node.replica.quarantine
             ]
     return tuple(entries)

@@ -1,0 +1,1 @@
+"""Out-of-band fencing by ClusterLabs agents, run as processes."""

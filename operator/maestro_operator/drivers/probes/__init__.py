@@ -1,0 +1,1 @@
+"""The operator's own look at a service from outside."""

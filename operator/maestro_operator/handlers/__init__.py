@@ -1,0 +1,1 @@
+"""The watch: the one part that imports `kopf`."""

@@ -1,0 +1,1 @@
+"""The API server: the one part that imports `kubernetes`."""

@@ -1,0 +1,115 @@
+"""The custom resource: read whole, its status replaced by compare-and-swap.
+
+The status is replaced, never merged: what a merge leaves behind is a second author. The
+replacement carries the `resourceVersion` that was read, so somebody else's write in between
+refuses it, and the uid is compared here because the API server does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from kubernetes.aio import client
+
+from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException
+from maestro_operator.loop import Resource
+from maestro_operator.model.errors import StatusConflict
+from maestro_operator.model.pair import PairKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP = "maestropair.dev"
+VERSION = "v1alpha1"
+PLURAL = "maestropairs"
+KIND = "MaestroPair"
+
+
+def resource_of(body: Mapping[str, Any]) -> Resource:
+    """Return the resource that an API object's body is."""
+    meta = body["metadata"]
+    return Resource(
+        key=PairKey(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"]),
+        resource_version=meta["resourceVersion"],
+        generation=meta.get("generation", 0),
+        is_deleting="deletionTimestamp" in meta,
+        annotations=dict(meta.get("annotations") or {}),
+        spec=body.get("spec") or {},
+        status=body.get("status") or {},
+    )
+
+
+async def list_keys(api: client.ApiClient, namespace: str | None) -> list[PairKey]:
+    """Return every pair there is, in one namespace or in all."""
+    custom = client.CustomObjectsApi(api)
+    if namespace is None:
+        found = await custom.list_cluster_custom_object(
+            GROUP, VERSION, PLURAL, _request_timeout=CALL_SECONDS
+        )
+    else:
+        found = await custom.list_namespaced_custom_object(
+            GROUP, VERSION, namespace, PLURAL, _request_timeout=CALL_SECONDS
+        )
+    return [resource_of(item).key for item in cast("dict[str, Any]", found)["items"]]
+
+
+class PairStore:
+    """Reads one pair and writes its status."""
+
+    def __init__(self, api: client.ApiClient, key: PairKey) -> None:
+        """Keep which object it is, its uid included."""
+        self._custom = client.CustomObjectsApi(api)
+        self._key = key
+
+    async def read(self) -> Resource | None:
+        """Read the resource, or None where it is gone or another one stands in its place."""
+        try:
+            body = await self._custom.get_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                self._key.namespace,
+                PLURAL,
+                self._key.name,
+                _request_timeout=CALL_SECONDS,
+            )
+        except ApiException as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        resource = resource_of(cast("dict[str, Any]", body))
+        return resource if resource.key.uid == self._key.uid else None
+
+    async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
+        """Replace the status where nobody wrote since `resource` was read.
+
+        Raises:
+            StatusConflict: somebody did, or the object is gone.
+        """
+        body = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "metadata": {
+                "namespace": self._key.namespace,
+                "name": self._key.name,
+                "uid": self._key.uid,
+                "resourceVersion": resource.resource_version,
+            },
+            "spec": resource.spec,
+            "status": status,
+        }
+        try:
+            written = await self._custom.replace_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                self._key.namespace,
+                PLURAL,
+                self._key.name,
+                body,
+                field_validation="Strict",
+                _request_timeout=CALL_SECONDS,
+            )
+        except ApiException as error:
+            if error.status in (CONFLICT, NOT_FOUND):
+                raise StatusConflict(str(error.reason)) from error
+            raise
+        return resource_of(cast("dict[str, Any]", written))

@@ -1,0 +1,68 @@
+"""One pair's loop put together from the real drivers; the memory ones are put together the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from maestro_operator.drivers.fencing.agents import AgentFencing
+from maestro_operator.drivers.nodes.ssh import SshNodes
+from maestro_operator.drivers.ports import Drivers
+from maestro_operator.drivers.probes.network import NetworkProbes
+from maestro_operator.drivers.replication.rsync import RsyncReplication
+from maestro_operator.drivers.traffic.dns import DnsTraffic
+from maestro_operator.drivers.verification.checks import NodeVerification
+from maestro_operator.loop import PairLoop
+from maestro_operator.transport.session import Sessions
+
+if TYPE_CHECKING:
+    from maestro_operator.clock import Clock
+    from maestro_operator.kube.secrets import SecretReader
+    from maestro_operator.loop import Leader, Publisher, Store
+    from maestro_operator.model.pair import PairKey
+    from maestro_operator.settings import Settings
+
+
+class MakesLoops(Protocol):
+    """Makes the loop of one pair."""
+
+    def __call__(self, key: PairKey, store: Store) -> PairLoop:
+        """Return a new loop for the pair, not yet running."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealParts:
+    """Makes loops whose effects are real."""
+
+    settings: Settings
+    secrets: SecretReader
+    leader: Leader
+    publisher: Publisher
+    clock: Clock
+
+    def __call__(self, key: PairKey, store: Store) -> PairLoop:
+        """Return a new loop over SSH, fence agents, DNS and the network."""
+        sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock)
+        drivers = Drivers(
+            nodes=SshNodes(sessions, spec=lambda: loop.spec, clock=self.clock),
+            replication=RsyncReplication(sessions, clock=self.clock),
+            fencing=AgentFencing(
+                namespace=key.namespace,
+                folder=self.settings.fence_agents,
+                secrets=self.secrets,
+                clock=self.clock,
+            ),
+            traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
+            probes=NetworkProbes(),
+            verification=NodeVerification(sessions, clock=self.clock),
+        )
+        loop = PairLoop(
+            store=store,
+            drivers=drivers,
+            leader=self.leader,
+            clock=self.clock,
+            publisher=self.publisher,
+            commands=sessions,
+            close=sessions.close,
+        )
+        return loop
