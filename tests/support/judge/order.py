@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from typing_extensions import override
-
 from support.judge.events import Event, proof_in
 
 APART_SECONDS = 2.0
@@ -25,8 +23,7 @@ class Finding:
     steps: tuple[Event, ...]
     """The deciding events in order of time, as far as they were found."""
 
-    @override
-    def __str__(self) -> str:
+    def describe(self) -> str:
         """Show the steps with the seconds between them."""
         if not self.steps:
             return self.complaint or ""

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
-from typing_extensions import override
-
 from support.judge.evidence import Ack, Write
 
 
@@ -24,8 +22,7 @@ class Tenure:
     last_ns: int
     records: int
 
-    @override
-    def __str__(self) -> str:
+    def describe(self) -> str:
         """Name the tenure for a reader."""
         return f"node {self.node}, boot {self.boot_id[:8]}, epoch {self.epoch}"
 
@@ -41,10 +38,9 @@ class TwoWriters:
     seconds: float
     """How long both accepted records; 0 where they only touched."""
 
-    @override
-    def __str__(self) -> str:
+    def describe(self) -> str:
         """Say what happened, in one line."""
-        return f"{self.kind}: {self.earlier} and {self.later}, {self.seconds:.3f} s"
+        return f"{self.kind}: {self.earlier.describe()} and {self.later.describe()}, {self.seconds:.3f} s"
 
 
 def tenures(acks: Iterable[Ack], writes: Iterable[Write] = ()) -> tuple[Tenure, ...]:

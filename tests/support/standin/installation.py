@@ -13,40 +13,54 @@ SERVICES = ("maestro-db.service", "maestro.service")
 PROGRAMS = "/usr/local/lib/maestro-standin"
 CONFIGURATION = "/etc/maestro-standin/maestro.conf"
 GUARD = "/usr/local/lib/maestro-guard/maestro-guard"
+SCRIPT_SECONDS = 60.0
 HERE = Path(__file__).parent
+
+
+class Ran(Protocol):
+    """How a script on a machine ended."""
+
+    @property
+    def return_code(self) -> int:
+        """Its exit code."""
+
+    @property
+    def stderr(self) -> bytes:
+        """What it complained of."""
 
 
 class Node(Protocol):
     """What is asked of a machine the stand-in is put on."""
 
-    def run(self, script: str, *, user: str = "root", timeout_seconds: float) -> str:
-        """Run a shell script and return what it printed; raise where it fails."""
+    def run(self, script: str, *, timeout_seconds: float) -> Ran:
+        """Run a shell script as root."""
 
-    def push(self, path: str, content: bytes, mode: int) -> None:
+    def push(self, path: str, content: bytes, *, mode: int) -> None:
         """Write a file, making the folders above it."""
+
+
+class NotInstalledError(Exception):
+    """A script of the installation failed on the node; the message is what it complained of."""
 
 
 def install(node: Node, *, name: str, public_name: str = PUBLIC_NAME) -> None:
     """Put programs, units and configuration on a node that calls itself `name`."""
     # The packages around the application stay empty there: a node gets nothing of the tests.
     for package in ("support", "support/standin"):
-        node.push(f"{PROGRAMS}/{package}/__init__.py", b"", 0o644)
+        node.push(f"{PROGRAMS}/{package}/__init__.py", b"", mode=0o644)
     for source in sorted((HERE / "app").glob("*.py")):
-        node.push(f"{PROGRAMS}/support/standin/app/{source.name}", source.read_bytes(), 0o644)
-    node.push(f"{PROGRAMS}/initialise.sh", (HERE / "units" / "initialise.sh").read_bytes(), 0o755)
-    node.push(CONFIGURATION, configuration(name=name, public_name=public_name).encode(), 0o644)
+        node.push(f"{PROGRAMS}/support/standin/app/{source.name}", source.read_bytes(), mode=0o644)
+    node.push(f"{PROGRAMS}/initialise.sh", (HERE / "units" / "initialise.sh").read_bytes(), mode=0o755)
+    node.push(CONFIGURATION, configuration(name=name, public_name=public_name).encode(), mode=0o644)
     for unit in SERVICES:
-        node.push(f"/etc/systemd/system/{unit}", (HERE / "units" / unit).read_bytes(), 0o644)
+        node.push(f"/etc/systemd/system/{unit}", (HERE / "units" / unit).read_bytes(), mode=0o644)
     # Compiled once here, so that the first start is as fast as every other.
-    node.run(
-        f"python3 -m compileall -q {PROGRAMS}/support && systemctl daemon-reload",
-        timeout_seconds=30,
-    )
+    _run(node, f"python3 -m compileall -q {PROGRAMS}/support && systemctl daemon-reload")
 
 
 def initialise(node: Node) -> None:
     """Make the empty database and the empty files in /srv/maestro; data that is there stays."""
-    node.run(f"{PROGRAMS}/initialise.sh {LIVE}", timeout_seconds=60)
+    _run(node, f"{PROGRAMS}/initialise.sh {LIVE}")
 
 
 def configuration(
@@ -67,3 +81,9 @@ def configuration(
         "guard": GUARD,
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def _run(node: Node, script: str) -> None:
+    ran = node.run(script, timeout_seconds=SCRIPT_SECONDS)
+    if ran.return_code != 0:
+        raise NotInstalledError(f"{script}: {ran.stderr.decode(errors='replace').strip()}")
