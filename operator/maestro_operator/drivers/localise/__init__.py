@@ -1,0 +1,1 @@
+"""What differs by node: the public names, pinned to the node itself."""

@@ -1,0 +1,1 @@
+"""The nodes: read, equipped, ordered, started and stopped."""

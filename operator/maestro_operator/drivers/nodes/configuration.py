@@ -1,0 +1,64 @@
+"""The guard's configuration on a node, and everything that is installed with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from maestro_operator.drivers.nodes.watched import watched
+from maestro_operator.model.errors import BadInput
+from maestro_operator.transport.bundle import CONFIGURATION, UNITS, NodeFile, program_files
+
+if TYPE_CHECKING:
+    from maestro_operator.drivers.ports import Equipment
+
+WATCH_SECONDS = 3
+_VALUE = re.compile(r"[A-Za-z0-9@._:/ +=-]*")
+
+
+def configuration(equipment: Equipment) -> str:
+    """Return the guard's configuration file: KEY=VALUE lines that are parsed, never sourced.
+
+    Raises:
+        BadInput: a value could not be carried by such a line.
+
+    """
+    spec = equipment.spec
+    node, peer, view = spec.node(equipment.node), spec.other(equipment.node), watched(spec)
+    entries = [
+        ("pair", equipment.pair_uid),
+        ("node", node.name),
+        ("peer", peer.name),
+        ("peer_host", peer.ssh.host),
+        ("peer_port", str(peer.ssh.port)),
+        ("peer_user", "root"),
+        ("address", node.address),
+        ("peer_address", peer.address),
+        ("services", " ".join(view.units)),
+        ("live", view.live),
+        ("ports", " ".join(str(port) for port in view.ports)),
+        ("names", " ".join(view.names)),
+        *(("pin", name) for name in view.names),
+        ("interval_seconds", str(view.interval_seconds)),
+        ("watch_seconds", str(WATCH_SECONDS)),
+    ]
+    for key, value in entries:
+        if not _VALUE.fullmatch(value):
+            raise BadInput(f"{key} of node {node.name}", f"{value[:60]!r} has characters the guard does not read")
+    return "".join(f"{key}={value}\n" for key, value in entries)
+
+
+def node_files(equipment: Equipment) -> tuple[NodeFile, ...]:
+    """Return every file of a node: programs, units, configuration, the replication's interval.
+
+    Raises:
+        BadInput: the spec cannot be written into the guard's configuration.
+
+    """
+    interval = watched(equipment.spec).interval_seconds
+    timer = f"[Timer]\nOnBootSec=\nOnUnitInactiveSec=\nOnBootSec=15s\nOnUnitInactiveSec={interval}s\n"
+    return (
+        *program_files(),
+        NodeFile(f"{CONFIGURATION}/config", configuration(equipment).encode(), 0o600),
+        NodeFile(f"{UNITS}/maestro-replica.timer.d/50-interval.conf", timer.encode()),
+    )

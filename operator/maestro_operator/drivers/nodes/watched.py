@@ -1,0 +1,50 @@
+"""What of the spec a node is read for: its units, the data path, the service ports, the pinned names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import PairSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The part of a spec that is the same for both nodes and that every reading needs."""
+
+    units: tuple[str, ...]
+    live: str
+    ports: tuple[int, ...]
+    """Ports whose listeners count as a running service: those of the services' own readiness."""
+    names: tuple[str, ...]
+    interval_seconds: int
+
+
+def watched(spec: PairSpec) -> Watched:
+    """Return what the spec wants watched.
+
+    Raises:
+        BadInput: the consistency group is not one path that rsync can copy.
+
+    """
+    rsync = spec.replication.rsync
+    if rsync is None or len(rsync.paths) != 1:
+        raise BadInput("spec.replication.rsync.paths", "name exactly one path: the subvolume with files and database")
+    ports = {
+        port
+        for service in spec.services
+        for probe in service.readiness
+        for port in (probe.http.port if probe.http else None, probe.tcp.port if probe.tcp else None)
+        if port is not None
+    }
+    names = [name for item in spec.localise if item.hosts_pin for name in item.hosts_pin.names]
+    return Watched(
+        units=tuple(service.unit for service in spec.services),
+        live=rsync.paths[0].rstrip("/"),
+        ports=tuple(sorted(ports)),
+        names=tuple(dict.fromkeys(names)),
+        interval_seconds=rsync.interval_seconds,
+    )

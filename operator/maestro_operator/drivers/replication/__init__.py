@@ -1,0 +1,1 @@
+"""The one consistency group, moved as whole numbered generations."""

@@ -1,0 +1,58 @@
+"""What a node's `maestro-replica observe` says, read strictly."""
+
+from __future__ import annotations
+
+from maestro_operator.model.seen import Replica
+from maestro_operator.model.status import Generation
+from maestro_operator.transport.answers import BadAnswerError, Lines, whole_number
+
+
+def generation_of(value: str, *, key: str) -> Generation:
+    """Return a generation from `epoch.counter`.
+
+    Raises:
+        BadAnswerError: it is something else.
+
+    """
+    epoch, dot, counter = value.partition(".")
+    if not dot:
+        raise BadAnswerError(f"{key}={value[:40]!r} is no generation")
+    return Generation(epoch=whole_number(epoch, key=key), counter=whole_number(counter, key=key))
+
+
+def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
+    """Return one node's side of the replication from its lines.
+
+    Raises:
+        BadAnswerError: a value cannot be understood.
+
+    """
+
+    def generation(key: str) -> Generation | None:
+        value = lines.maybe(prefix + key)
+        return None if value is None else generation_of(value, key=key)
+
+    clock = lines.maybe(f"{prefix}clock") or "none"
+    if clock not in ("uptime", "wall", "none"):
+        raise BadAnswerError(f"clock={clock[:40]!r} is no clock")
+    return Replica(
+        newest=generation("generation"),
+        announced_age_seconds=lines.seconds(f"{prefix}announced_age_seconds"),
+        clock=clock,
+        is_whole=lines.yes(f"{prefix}whole"),
+        sent=generation("sent"),
+        sent_age_seconds=lines.seconds(f"{prefix}sent_age_seconds"),
+        live_present=lines.maybe(f"{prefix}live") in ("present", "plain"),
+        promoted=generation("promoted"),
+        promoted_episode=lines.maybe(f"{prefix}promoted_episode"),
+        quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")),
+        receivers=lines.whole(f"{prefix}receivers") or 0,
+        is_sending=lines.yes(f"{prefix}running"),
+    )
+
+
+def _kept(value: str) -> tuple[str, int]:
+    """Return one `episode:bytes:age`; bytes that were not measured yet count as 0."""
+    episode, _, rest = value.partition(":")
+    size, _, _ = rest.partition(":")
+    return episode, 0 if size in ("", "unknown") else whole_number(size, key="quarantine")

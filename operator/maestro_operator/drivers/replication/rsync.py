@@ -1,0 +1,113 @@
+"""Replication by rsync between the nodes: each verb is one call of `maestro-replica` on a node.
+
+The law of this file: the operator carries no data and decides nothing about it. A generation is
+believed when the node that committed it was read back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.drivers.replication.observation import generation_of, replica_of
+from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Replica, Unknown
+from maestro_operator.transport.answers import BadAnswerError, Lines, outcome_of, shortened
+from maestro_operator.transport.bundle import REPLICA
+
+if TYPE_CHECKING:
+    from maestro_operator.clock import Clock
+    from maestro_operator.model.status import FrozenNode, Generation
+    from maestro_operator.transport.session import Sessions
+
+READ_SECONDS = 10.0
+_REFUSALS = {
+    "NotWhole": Reason.COPY_NOT_WHOLE,
+    "LiveAbsent": Reason.COPY_NOT_WHOLE,
+    "ForeignPair": Reason.FOREIGN_PAIR,
+}
+
+
+class RsyncReplication:
+    """The consistency group of one pair, as its nodes keep it."""
+
+    def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
+        """Keep the way to the nodes."""
+        self._sessions = sessions
+        self._clock = clock
+
+    async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Send what the stopped source has; fact `generation` names what the target committed."""
+        return await self._send(source, target, verb="final", deadline_seconds=deadline_seconds)
+
+    async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Run one ordinary sync now.
+
+        It is the blocking run that `final_sync` uses too: unlike the timer's it waits for one that
+        is under way, and says what was committed.
+        """
+        return await self._send(source, target, verb="final", deadline_seconds=deadline_seconds)
+
+    async def promote(
+        self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float
+    ) -> Outcome:
+        """Make a whole generation the live data; without one the live data that is there is used."""
+        if generation is None:
+            return await self._replica(node, "up", deadline_seconds=deadline_seconds)
+        words = ("promote", "--episode", episode, "--generation", str(generation))
+        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
+
+    async def reverse(
+        self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
+    ) -> Outcome:
+        """Make an old source, equal to that generation, ready to receive."""
+        words = ("reverse", "--episode", episode, "--generation", str(generation))
+        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
+
+    async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Keep aside what the node wrote last, before anything may overwrite it."""
+        return await self._replica(node, "quarantine", "--episode", episode, deadline_seconds=deadline_seconds)
+
+    async def _send(self, source: FrozenNode, target: FrozenNode, *, verb: str, deadline_seconds: float) -> Outcome:
+        ends = self._clock.monotonic_seconds() + deadline_seconds
+        sent = await self._replica(source, verb, deadline_seconds=deadline_seconds)
+        if not isinstance(sent, Done):
+            return sent
+        try:
+            generation = generation_of(sent.facts.get("generation", ""), key="generation")
+        except BadAnswerError as error:
+            return Failed(Reason.BAD_ANSWER, f"{source.name}: {verb}: {error}")
+        left = max(0.1, ends - self._clock.monotonic_seconds())
+        committed = await self._observe(target, deadline_seconds=min(left, READ_SECONDS))
+        if isinstance(committed, Unknown):
+            return Failed(committed.reason, f"reading back generation {generation}: {committed.message}")
+        if committed.newest is None or _order(committed.newest) < _order(generation):
+            text = f"{target.name} has {committed.newest or 'no generation'}, not {generation}"
+            return Failed(Reason.COPY_NOT_WHOLE, text)
+        return Done({**sent.facts, "generation": str(generation)})
+
+    async def _observe(self, node: FrozenNode, *, deadline_seconds: float) -> Replica | Unknown:
+        answer = await self._sessions.run(node, (REPLICA, "observe"), deadline_seconds=deadline_seconds)
+        if isinstance(answer, Unknown):
+            return answer
+        if answer.exit_status != 0:
+            return Unknown(Reason.COMMAND_FAILED, f"{node.name}: {shortened(answer)}")
+        try:
+            return replica_of(Lines(answer.stdout))
+        except BadAnswerError as error:
+            return Unknown(Reason.BAD_ANSWER, f"{node.name}: {error}")
+
+    async def _replica(self, node: FrozenNode, *words: str, deadline_seconds: float) -> Outcome:
+        answer = await self._sessions.run(node, (REPLICA, *words), deadline_seconds=deadline_seconds)
+        outcome = outcome_of(answer, what=f"{node.name}: {words[0]}", refusals=_REFUSALS, otherwise=Reason.STEP_REFUSED)
+        if isinstance(outcome, Refused) and outcome.remote_reason in _BUSY:
+            # Another run holds the lock; it ends by itself.
+            return Failed(Reason.STEP_FAILED, outcome.message)
+        return outcome
+
+
+_BUSY = ("RunBusy", "ReceiverBusy", "HoldersPresent")
+
+
+def _order(generation: Generation) -> tuple[int, int]:
+    return generation.epoch, generation.counter

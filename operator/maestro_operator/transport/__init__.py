@@ -1,0 +1,1 @@
+"""How the operator reaches a node: sessions that heal, and what is installed there."""

@@ -1,0 +1,74 @@
+"""One connection to a node, opened with its pinned host key and the key from its Secret."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown
+from maestro_operator.transport.failures import EXPECTED, unknown_from
+
+if TYPE_CHECKING:
+    from maestro_operator.model.status import FrozenNode
+
+ReadSecret = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
+"""Reads a Secret by namespace and name; a LookupError says that it does not exist."""
+PRIVATE_KEY = "ssh-privatekey"
+KEEPALIVE_SECONDS = 5
+KEEPALIVE_MISSES = 3
+
+
+async def open_connection(
+    node: FrozenNode, *, secrets: ReadSecret, namespace: str
+) -> asyncssh.SSHClientConnection | Unknown:
+    """Open a connection to the node's pinned key; the caller bounds the time."""
+    what = f"{node.name}: ssh {node.ssh.user}@{node.ssh.host}:{node.ssh.port}"
+    key = await _private_key(node, secrets=secrets, namespace=namespace)
+    if isinstance(key, Unknown):
+        return key
+    try:
+        pinned = asyncssh.import_public_key(node.ssh.host_key)
+    except asyncssh.KeyImportError:
+        return Unknown(Reason.INVALID_SPEC, f"{node.name}: ssh.hostKey is no public key")
+    try:
+        return await asyncssh.connect(
+            node.ssh.host,
+            node.ssh.port,
+            username=node.ssh.user,
+            known_hosts=([pinned], [], []),
+            client_keys=[key],
+            config=None,
+            agent_path=None,
+            client_host_keys=None,
+            preferred_auth="publickey",
+            password_auth=False,
+            kbdint_auth=False,
+            gss_auth=False,
+            gss_kex=False,
+            host_based_auth=False,
+            tunnel=None,
+            keepalive_interval=KEEPALIVE_SECONDS,
+            keepalive_count_max=KEEPALIVE_MISSES,
+        )
+    except EXPECTED as error:
+        return unknown_from(error, what=what)
+
+
+async def _private_key(node: FrozenNode, *, secrets: ReadSecret, namespace: str) -> asyncssh.SSHKey | Unknown:
+    name = node.ssh.credentials_secret.name
+    try:
+        secret = await secrets(namespace, name)
+        content = secret[PRIVATE_KEY]
+    except LookupError:
+        return Unknown(Reason.SECRET_MISSING, f"{node.name}: Secret {name} has no {PRIVATE_KEY}")
+    except Exception as error:  # noqa: BLE001 - whatever the store raises, it is one fact: there is no key now
+        kind = type(error).__name__
+        return Unknown(Reason.SECRET_MISSING, f"{node.name}: Secret {name} could not be read ({kind})")
+    try:
+        return asyncssh.import_private_key(content)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        # The library's own text may quote what it was given.
+        return Unknown(Reason.WRONG_CREDENTIALS, f"{node.name}: {PRIVATE_KEY} of Secret {name} is no usable key")
