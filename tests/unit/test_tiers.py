@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.bed.doctor import Check
+from support.report import Claim
 from support.tiers import execute, junit, needs, plan, report
 from support.tiers.__main__ import main
 from support.tiers.plan import PlanError, Tier
@@ -81,12 +82,23 @@ def test_the_closing_line_adds_the_tiers_up() -> None:
     assert total(judged) == Counts(passed=6, failed=3, skipped=1)
 
 
-def test_the_report_claims_nothing_for_a_tier_that_did_not_run() -> None:
-    document = report.document((absent(tier(), "needs root", strict=False),), tree="abc", strict=False)
+def test_a_tier_that_did_not_run_claims_nothing_outside_ci_and_fails_its_claim_there() -> None:
+    judged = (absent(tier(), "needs root", strict=False),)
 
-    assert document["ok"]
-    assert [(claim["name"], claim["ok"], claim["says"]) for claim in document["claims"]] == [
-        ("tier some", None, "needs root"),
+    assert report.claims(judged, strict=False) == ()
+    assert report.claims(judged, strict=True) == (Claim(id="some.runs", ok=False, measured="needs root", bound="runs"),)
+
+
+def test_a_claim_stands_beside_what_it_was_held_against() -> None:
+    judged = (judge(tier(minimum=4), passing(3, seconds=61.0, skipped=1), strict=True),)
+
+    claims = report.claims(judged, strict=True)
+
+    assert [(claim.id, claim.ok, claim.measured, claim.bound) for claim in claims] == [
+        ("some.failures", True, 0, 0),
+        ("some.tests", True, 4, ">= 4"),
+        ("some.skipped", False, 1, 0),
+        ("some.seconds", False, 61.0, "<= 60"),
     ]
 
 
@@ -233,8 +245,5 @@ def test_make_test_fails_and_says_so_in_its_last_line_and_its_report(
     document = json.loads((tmp_path / "build/test.json").read_text())
     assert code == 1
     assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed, 0 skipped"
-    assert [(claim["name"], claim["ok"]) for claim in document["claims"]] == [
-        ("tier good", True),
-        ("tier short", False),
-    ]
+    assert [claim["id"] for claim in document["claims"] if not claim["ok"]] == ["short.tests"]
     assert not document["ok"]

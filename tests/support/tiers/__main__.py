@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from support.report import write_report
 from support.tiers import execute, needs, plan, report
 from support.tiers.verdict import Judged, absent, judge
 
@@ -35,13 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     for tier in chosen:
         left = _WHOLE_LIMIT_SECONDS - (time.monotonic() - started) if strict else float("inf")
         judged.append(_one(tier, strict=strict, left_seconds=left))
-    print()
-    for line in report.lines(tuple(judged))[:-1]:
-        print(line)
-    content = report.document(tuple(judged), tree=report.tree(), strict=strict)
-    report.write(Path("build/test-long.json" if options.long else "build/test.json"), content)
-    print(report.lines(tuple(judged))[-1], flush=True)
-    return 0 if content["ok"] else 1
+    seconds = time.monotonic() - started
+    claims = report.claims(tuple(judged), strict=strict)
+    write_report("test-long" if options.long else "test", claims, seconds=seconds, build=Path("build"))
+    print("", *report.lines(tuple(judged)), sep="\n", flush=True)
+    return 0 if all(one.ok for one in judged) else 1
 
 
 def _one(tier: plan.Tier, *, strict: bool, left_seconds: float) -> Judged:

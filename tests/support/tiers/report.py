@@ -1,16 +1,14 @@
-"""What the reader of `make test` gets: a table, what did not run and why, the closing line, build/test.json."""
+"""What the reader of `make test` gets: a table, what did not run and why, the closing line; and the run's claims."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from support.report import Claim
 from support.tiers.verdict import Counts, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from support.tiers.verdict import Judged
 
@@ -28,37 +26,27 @@ def closing(counts: Counts) -> str:
     return f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
 
 
-def document(judged: tuple[Judged, ...], *, tree: str, strict: bool) -> dict[str, Any]:
-    """Returns build/test.json: one claim a tier, with what it rests on."""
-    counts = total(judged)
-    return {
-        "ok": counts.failed == 0,
-        "tree": tree,
-        "strict": strict,
-        "seconds": round(sum(one.run.seconds for one in judged), 1),
-        "passed": counts.passed,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-        "claims": [_claim(one) for one in judged],
-    }
+def claims(judged: tuple[Judged, ...], *, strict: bool) -> tuple[Claim, ...]:
+    """Returns what the run claims, by tier; one that the machine could not run claims nothing outside CI."""
+    return tuple(claim for one in judged for claim in _claims(one, strict=strict))
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Writes the report whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def tree() -> str:
-    """Returns git's name for the tree that is tested, marked when files differ from it; empty outside a checkout."""
-    try:
-        name = _git("rev-parse", "HEAD^{tree}")
-        changed = _git("status", "--porcelain")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{name}-changed" if changed else name
+def _claims(one: Judged, *, strict: bool) -> Iterator[Claim]:
+    """Gives a tier's claims: it ran without a fault, whole, and in CI within its budget and without a skip."""
+    name, counts, seconds = one.tier.name, one.run.counts, round(one.run.seconds, 1)
+    log = (f"build/tiers/{name}.log",)
+    if one.missing:
+        if strict:
+            yield Claim(id=f"{name}.runs", ok=False, measured=one.missing, bound="runs")
+        return
+    faults = counts.failed + len(one.run.faults)
+    enough = counts.all >= one.tier.minimum
+    yield Claim(id=f"{name}.failures", ok=faults == 0, measured=faults, bound=0, evidence=log)
+    yield Claim(id=f"{name}.tests", ok=enough, measured=counts.all, bound=f">= {one.tier.minimum}", evidence=log)
+    if strict:
+        in_time = one.run.seconds <= one.tier.budget_seconds
+        yield Claim(id=f"{name}.skipped", ok=counts.skipped == 0, measured=counts.skipped, bound=0, evidence=log)
+        yield Claim(id=f"{name}.seconds", ok=in_time, measured=seconds, bound=f"<= {one.tier.budget_seconds}")
 
 
 def _row(one: Judged) -> str:
@@ -76,23 +64,3 @@ def _remarks(one: Judged) -> Iterator[str]:
     yield from (f"note {one.tier.name}: {note} (fails in CI)" for note in one.notes)
     if one.missing and not one.problems:
         yield f"not run {one.tier.name}: {one.missing}"
-
-
-def _git(*arguments: str) -> str:
-    """Returns what git prints."""
-    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    return done.stdout.strip()
-
-
-def _claim(one: Judged) -> dict[str, Any]:
-    """Returns what the report says about one tier; a tier that did not run claims nothing."""
-    return {
-        "name": f"tier {one.tier.name}",
-        "ok": None if one.missing and not one.problems else one.ok,
-        "says": one.missing or "; ".join((*one.problems, *one.notes)) or closing(one.run.counts),
-        "seconds": round(one.run.seconds, 1),
-        "budget_seconds": one.tier.budget_seconds,
-        "passed": one.run.counts.passed,
-        "failed": one.run.counts.failed,
-        "skipped": one.run.counts.skipped,
-    }
