@@ -110,6 +110,7 @@ def test_only_answered_reads_of_the_bmc_are_readings(tmp_path: Path) -> None:
     log = jsonl(
         tmp_path / "bmc.jsonl",
         {**bmc_line(second=1, power="Off"), "status": 401, "answer": {"error": {}}},
+        {**bmc_line(second=2), "method": "POST", "status": 403, "answer": {"error": {}}},
         {**bmc_line(second=2), "method": "POST", "status": 204, "answer": None},
         bmc_line(second=3, power="Off"),
         bmc_line(second=4, power=None),
