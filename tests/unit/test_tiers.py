@@ -147,25 +147,28 @@ def run(declared: Tier, build: Path, *, limit_seconds: float = _LIMIT_SECONDS) -
     return execute.execute(declared, build=build, environment=environment, limit_seconds=limit_seconds)
 
 
+@pytest.mark.timeout(60)
 def test_each_command_counts_and_a_failed_one_does_not_hide_the_next(tmp_path: Path) -> None:
     ran = run(tier(steps=(("false",), ("true",), ("no-such-program",))), tmp_path)
 
     assert ran.counts == Counts(passed=1, failed=2)
 
 
+@pytest.mark.timeout(60)
 def test_a_command_that_hangs_is_ended_at_the_limit(tmp_path: Path) -> None:
     ran = run(tier(steps=(("sleep", "60"),)), tmp_path, limit_seconds=0.3)
 
     assert ran.counts.failed == 1
     assert "the tier's limit" in ran.faults[0]
-    assert ran.seconds < 2
+    assert ran.seconds < 20
 
 
+@pytest.mark.timeout(60)
 def test_what_a_command_leaves_behind_does_not_keep_the_tier_waiting(tmp_path: Path) -> None:
-    ran = run(tier(steps=(("sh", "-c", "sleep 5 & echo started"),)), tmp_path)
+    ran = run(tier(steps=(("sh", "-c", "sleep 50 & echo started"),)), tmp_path)
 
     assert ran.counts == Counts(passed=1)
-    assert ran.seconds < 2
+    assert ran.seconds < 20
     assert (tmp_path / "some.log").read_text() == "started\n"
 
 
