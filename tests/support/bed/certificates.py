@@ -17,7 +17,7 @@ class ServerCertificate:
 
 
 def make(folder: Path, *, address: str) -> ServerCertificate:
-    """Make an authority and a certificate that it signed for `address`."""
+    """Makes an authority and a certificate that it signed for `address`."""
     authority, authority_key = folder / "ca.pem", folder / "ca.key"
     made = ServerCertificate(authority=authority, certificate=folder / "server.pem", key=folder / "server.key")
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(VALID_DAYS))

@@ -4,6 +4,7 @@ Calls block and are bounded; none needs the caller to be inside the bed's namesp
 """
 
 import base64
+import dataclasses
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from support.bed import clock, layout, namespace, rootfs, wire
 from support.bed.description import Account, Description, Direction, Mode, Ran, TsigKey
@@ -21,6 +22,8 @@ from support.bed.description import Account, Description, Direction, Mode, Ran, 
 START_SECONDS = 60.0
 CALL_SECONDS = 30.0
 READY_SECONDS = 30.0
+DOWN_SECONDS = 30.0
+KILL_SECONDS = 10.0
 
 
 class BedFailedError(Exception):
@@ -49,53 +52,53 @@ class Node:
         return self._bed.inside(self._bed.plan.node(self.name).disk)
 
     def is_on(self) -> bool:
-        """Say whether the node has power."""
+        """Says whether the node has power."""
         return bool(self._call("is_on"))
 
     def power_on(self) -> None:
-        """Switch the power on; the node boots."""
+        """Switches the power on; the node boots."""
         self._call("power_on")
 
     def power_cut(self) -> None:
-        """Cut the power as a pulled plug does: no farewell on any connection."""
+        """Cuts the power as a pulled plug does: no farewell on any connection."""
         self._call("power_cut")
 
     def soft_off(self) -> None:
-        """Press the power button; `wait_off` sees the end of it."""
+        """Presses the power button; `wait_off` sees the end of it."""
         self._call("soft_off")
 
     def wait_off(self, *, timeout_seconds: float = READY_SECONDS) -> None:
-        """Wait until the node is off."""
+        """Waits until the node is off."""
         self._call("wait_off", timeout_seconds=timeout_seconds)
 
     def reboot(self, *, timeout_seconds: float = READY_SECONDS) -> None:
-        """Reboot the node in order, and return when it boots again."""
+        """Reboots the node in order, and return when it boots again."""
         boots = self._call("boots")
         self._call("reboot")
         self._call("wait_boot", after=boots, timeout_seconds=timeout_seconds)
 
     def ssh_ready(self, *, timeout_seconds: float = READY_SECONDS) -> None:
-        """Wait until sshd answers over the network and lets users in."""
+        """Waits until sshd answers over the network and lets users in."""
         self._call("wait_ready", timeout_seconds=timeout_seconds)
 
     def cut(self, direction: Direction = "both") -> None:
-        """Drop what the node receives (`in`), sends (`out`) or both, until `heal`, over power cycles too."""
+        """Drops what the node receives (`in`), sends (`out`) or both, until `heal`, over power cycles too."""
         self._call("cut", direction=direction)
 
     def heal(self) -> None:
-        """End every cut of this node."""
+        """Ends every cut of this node."""
         self._call("heal")
 
     def freeze(self) -> None:
-        """Stop all of the node's processes at one instant."""
+        """Stops all of the node's processes at one instant."""
         self._call("freeze")
 
     def thaw(self) -> None:
-        """Let the node's processes go on."""
+        """Lets the node's processes go on."""
         self._call("thaw")
 
     def run(self, script: str, *, user: str = "root", stdin: bytes = b"", timeout_seconds: float = CALL_SECONDS) -> Ran:
-        """Run a bash script by nsenter, as from the node's console; works while the network is cut."""
+        """Runs a bash script by nsenter, as from the node's console; works while the network is cut."""
         found = self._call(
             "run", script=script, user=user, stdin=base64.b64encode(stdin).decode(), timeout_seconds=timeout_seconds
         )
@@ -107,11 +110,11 @@ class Node:
         )
 
     def push(self, path: str, content: bytes, *, mode: int) -> None:
-        """Write a file of root's at an absolute path, /srv included, whether the node is on or off."""
+        """Writes a file of root's at an absolute path, /srv included, whether the node is on or off."""
         self._call("push", path=path, content=base64.b64encode(content).decode(), mode=mode)
 
     def ssh_command(self, *command: str, options: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return an OpenSSH command, to be run in the bed's network, that pins the node's host key."""
+        """Returns an OpenSSH command, to be run in the bed's network, that pins the node's host key."""
         known = self._bed.plan.keys / "known_hosts"
         return (
             *("ssh", "-F", "none", "-i", self._bed.description.ssh_key, "-o", f"UserKnownHostsFile={known}"),
@@ -120,7 +123,7 @@ class Node:
         )
 
     def _call(self, verb: str, **arguments: object) -> object:
-        return self._bed.call(verb, node=self.name, **arguments)
+        return self._bed.call(verb, {"node": self.name, **arguments})
 
 
 class Bmc:
@@ -132,8 +135,9 @@ class Bmc:
         self.account: Account = bed.description.accounts[name]
 
     def set_mode(self, mode: Mode, *, slow_seconds: float = 20) -> None:
-        """Change how the BMC behaves from its next request on."""
-        self._bed.call("bmc_mode", node=self._name, mode=mode, slow_seconds=slow_seconds)
+        """Changes how the BMC behaves from its next request on."""
+        arguments = {"node": self._name, "mode": mode, "slow_seconds": slow_seconds}
+        self._bed.call("bmc_mode", arguments)
 
 
 class Dns:
@@ -146,7 +150,7 @@ class Dns:
         self.key: TsigKey = bed.description.tsig
 
     def lookup(self, name: str) -> tuple[str, ...]:
-        """Return the addresses that an unsigned question is told now, sorted; none where there is no such name."""
+        """Returns the addresses that an unsigned question is told now, sorted; none where there is no such name."""
         import dns.message  # noqa: PLC0415 - the doctor runs where nothing is installed yet
         import dns.query  # noqa: PLC0415
         import dns.rdatatype  # noqa: PLC0415
@@ -164,18 +168,38 @@ class Dns:
         )
 
     def freeze(self) -> None:
-        """Confirm updates from now on, and tell everyone who asks unsigned what was true before."""
-        self._bed.call("dns_freeze")
+        """Confirms updates from now on, and tell everyone who asks unsigned what was true before."""
+        self._bed.call("dns_freeze", {})
 
     def thaw(self) -> None:
-        """Tell the truth again, with all updates confirmed meanwhile."""
-        self._bed.call("dns_thaw")
+        """Tells the truth again, with all updates confirmed meanwhile."""
+        self._bed.call("dns_thaw", {})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Started:
+    """A holder that this process started."""
+
+    process: subprocess.Popen[bytes]
+    life: int | None
+    """The writing end of the holder's standard input, which closes with this process; None where it outlives us."""
+
+    def end(self, *, timeout_seconds: float) -> None:
+        """Waits for the holder's end, and kills it where it does not come: the kernel takes all of the bed along."""
+        try:
+            self.process.wait(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=KILL_SECONDS)
+        finally:
+            if self.life is not None:
+                os.close(self.life)
 
 
 class Bed:
     """A running bed. As a context manager it goes down at the end of the block."""
 
-    def __init__(self, directory: Path, *, holder: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, directory: Path, *, holder: _Started | None = None) -> None:
         self.plan = layout.Layout(directory.resolve())
         self._holder = holder
         self.process_id = wire.holder_process_id(self.plan.control)
@@ -186,19 +210,19 @@ class Bed:
 
     @classmethod
     def up(cls, directory: Path, *, powered: bool = True, outlive_caller: bool = False) -> "Bed":
-        """Make a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise."""
+        """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise."""
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)
         root = rootfs.ensure()
         holder = _start_holder(plan, root=root, powered=powered, outlive_caller=outlive_caller)
         try:
             clock.wait_until(
-                lambda: holder.poll() is not None or plan.control.exists(),
+                lambda: holder.process.poll() is not None or plan.control.exists(),
                 timeout_seconds=START_SECONDS,
                 what=f"the bed's holder; see {plan.log}",
             )
-            if holder.poll() is not None:
-                raise BedFailedError(f"the bed did not come up:\n{plan.log.read_text()[-2000:]}")
+            if holder.process.poll() is not None:
+                _fail(plan)
             bed = cls(plan.directory, holder=holder)
             _write_known_hosts(bed)
             if powered:
@@ -206,14 +230,14 @@ class Bed:
                     node.ssh_ready()
         except BaseException:
             # An interrupt while the bed comes up leaves nothing either: one kill takes the namespaces along.
-            holder.kill()
-            holder.wait()
+            holder.process.kill()
+            holder.end(timeout_seconds=KILL_SECONDS)
             raise
         return bed
 
     @classmethod
     def attach(cls, directory: Path) -> "Bed":
-        """Return the bed that another process brought up."""
+        """Returns the bed that another process brought up."""
         return cls(directory)
 
     @property
@@ -227,18 +251,22 @@ class Bed:
         return Path(self.description.ssh_key)
 
     def down(self, *, keep_disks: bool = False) -> None:
-        """Cut everything's power and take the bed away; evidence stays, disks only if asked for."""
+        """Cuts everything's power and take the bed away; evidence stays, disks only if asked for."""
         with suppress(wire.HolderGoneError):
-            self.call("down", keep_disks=keep_disks)
+            self.call("down", {"keep_disks": keep_disks})
+        if self._holder is not None:
+            self._holder.end(timeout_seconds=DOWN_SECONDS)
+            self._holder = None
+            return
         try:
-            clock.wait_until(self._is_gone, timeout_seconds=30, what="the bed's holder to end")
+            clock.wait_until(self._is_gone, timeout_seconds=DOWN_SECONDS, what="the bed's holder to end")
         except clock.TimedOutError:
             with suppress(ProcessLookupError):
                 os.kill(self.process_id, signal.SIGKILL)
-            clock.wait_until(self._is_gone, timeout_seconds=10, what="the bed's killed holder to end")
+            clock.wait_until(self._is_gone, timeout_seconds=KILL_SECONDS, what="the bed's killed holder to end")
 
     def network(self) -> AbstractContextManager[None]:
-        """Put the calling thread into the bed's network for the length of a block."""
+        """Puts the calling thread into the bed's network for the length of a block."""
         return namespace.entered(self.process_id)
 
     @property
@@ -254,53 +282,47 @@ class Bed:
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> namespace.Process:
-        """Start a program that is part of the bed: in its network, and dead when the bed is."""
-        return namespace.Process(
-            self.process_id, command, log=log, environment=environment, directory=directory
-        )
+        """Starts a program that is part of the bed: in its network, and dead when the bed is."""
+        return namespace.Process(self.process_id, command, log=log, environment=environment, directory=directory)
 
     def forward(self, *, port: int, address: str = layout.BED_ADDRESS, host_port: int = 0) -> int:
-        """Let the host's 127.0.0.1 reach a port in the bed, and return the host's port."""
+        """Lets the host's 127.0.0.1 reach a port in the bed, and return the host's port."""
         with socket.create_server(("127.0.0.1", host_port)) as listening:
-            self.call("forward", address=address, port=port, passed=(listening.fileno(),))
+            self.call("forward", {"address": address, "port": port}, passed=(listening.fileno(),))
             return int(listening.getsockname()[1])
 
     def inside(self, path: Path) -> Path:
-        """Return how the host reaches a path that is mounted in the bed only."""
+        """Returns how the host reaches a path that is mounted in the bed only."""
         return Path(f"/proc/{self.process_id}/root{path}")
 
-    def call(self, verb: str, *, passed: tuple[int, ...] = (), **arguments: object) -> object:
-        """Ask the holder for one verb."""
+    def call(self, verb: str, arguments: Mapping[str, object], *, passed: tuple[int, ...] = ()) -> object:
+        """Asks the holder for one verb."""
         bound = arguments.get("timeout_seconds", CALL_SECONDS)
         assert isinstance(bound, int | float)
         return wire.call(self.plan.control, verb, arguments, timeout_seconds=bound, passed=passed)
 
     def __enter__(self) -> Self:
-        """Return the bed itself."""
+        """Returns the bed itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bed down, whatever happened in the block."""
+        """Takes the bed down, whatever happened in the block."""
         self.down()
 
     def _is_gone(self) -> bool:
-        if self._holder is not None:
-            return self._holder.poll() is not None
         return not Path(f"/proc/{self.process_id}").exists()
 
 
-def _start_holder(
-    plan: layout.Layout, *, root: Path, powered: bool, outlive_caller: bool
-) -> subprocess.Popen[bytes]:
+def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_caller: bool) -> _Started:
+    if _is_held(plan):
+        raise BedFailedError(f"a bed is up at {plan.directory}; take it down first")
     for path in (plan.control, plan.description):
-        if _is_held(plan):
-            raise BedFailedError(f"a bed is up at {plan.directory}; take it down first")
         path.unlink(missing_ok=True)
-    source = str(Path(__file__).parents[2])
-    with plan.log.open("wb") as log:
-        return subprocess.Popen(
+    reading, writing = os.pipe()
+    with plan.log.open("wb") as log, os.fdopen(reading, "rb") as life:
+        process = subprocess.Popen(
             (
                 *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
                 *("--propagation=private", "--", sys.executable, "-m", "support.bed.holder"),
@@ -308,13 +330,20 @@ def _start_holder(
                 *(() if powered else ("--unpowered",)),
                 *(("--outlive-caller",) if outlive_caller else ()),
             ),
-            stdin=subprocess.DEVNULL if outlive_caller else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if outlive_caller else life,
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": source},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             # Not in the terminal's foreground group: Ctrl-C reaches the caller, who takes the bed down in order.
             start_new_session=True,
         )
+    if outlive_caller:
+        os.close(writing)
+    return _Started(process=process, life=None if outlive_caller else writing)
+
+
+def _fail(plan: layout.Layout) -> NoReturn:
+    raise BedFailedError(f"the bed did not come up:\n{plan.log.read_text()[-2000:]}")
 
 
 def _is_held(plan: layout.Layout) -> bool:

@@ -1,6 +1,6 @@
 """The one place of the test bed that reads clocks and waits."""
 
-import datetime
+import datetime as dt
 import time
 from collections.abc import Callable
 
@@ -10,22 +10,22 @@ class TimedOutError(Exception):
 
 
 def monotonic_nanoseconds() -> int:
-    """Return the host's monotonic clock, which all evidence of one run shares."""
+    """Returns the host's monotonic clock, which all evidence of one run shares."""
     return time.monotonic_ns()
 
 
 def monotonic_seconds() -> float:
-    """Return the host's monotonic clock in seconds."""
+    """Returns the host's monotonic clock in seconds."""
     return time.monotonic()
 
 
 def wall() -> str:
-    """Return the wall clock as RFC 3339 in UTC, for people who read evidence."""
-    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="microseconds")
+    """Returns the wall clock as RFC 3339 in UTC, for people who read evidence."""
+    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
 
 
 def pause(seconds: float) -> None:
-    """Sleep once; loops use `wait_until`, which is bounded."""
+    """Sleeps once; loops use `wait_until`, which is bounded."""
     time.sleep(seconds)
 
 
@@ -36,7 +36,7 @@ def wait_until(
     what: str,
     every_seconds: float = 0.01,
 ) -> None:
-    """Wait until `holds` is true, or raise TimedOutError naming `what` was waited for."""
+    """Waits until `holds` is true, or raise TimedOutError naming `what` was waited for."""
     deadline = time.monotonic() + timeout_seconds
     while not holds():
         if time.monotonic() >= deadline:

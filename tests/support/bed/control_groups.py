@@ -15,7 +15,7 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 def mount_unified() -> None:
-    """Show the calling mount namespace, and nobody else, cgroup2 at /sys/fs/cgroup."""
+    """Shows the calling mount namespace, and nobody else, cgroup2 at /sys/fs/cgroup."""
     subprocess.run(("mount", "-t", "cgroup2", "cgroup2", str(MOUNT)), check=True, timeout=10)
 
 
@@ -26,11 +26,11 @@ class ControlGroup:
         self.path = MOUNT / name
 
     def child(self, name: str) -> "ControlGroup":
-        """Return a group below this one."""
+        """Returns a group below this one."""
         return ControlGroup(str(self.path.relative_to(MOUNT) / name))
 
     def make(self) -> None:
-        """Create the group where it is missing."""
+        """Creates the group where it is missing."""
         self.path.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -39,11 +39,11 @@ class ControlGroup:
         return self.path / "cgroup.procs"
 
     def is_populated(self) -> bool:
-        """Say whether any live process is in the group or below."""
+        """Says whether any live process is in the group or below."""
         return self._event("populated")
 
     def process_ids(self) -> Iterator[int]:
-        """Yield the processes of the group and all below, as the caller's namespace numbers them."""
+        """Yields the processes of the group and all below, as the caller's namespace numbers them."""
         for file in sorted(self.path.rglob("cgroup.procs")):
             with contextlib.suppress(OSError):
                 for line in file.read_text().split():
@@ -51,7 +51,7 @@ class ControlGroup:
                         yield int(line)
 
     def kill(self) -> None:
-        """Kill every process at one instant, and wait until the last one is gone."""
+        """Kills every process at one instant, and wait until the last one is gone."""
         if not self.path.exists():
             return
         (self.path / "cgroup.kill").write_text("1")
@@ -63,17 +63,17 @@ class ControlGroup:
         )
 
     def freeze(self) -> None:
-        """Stop every process at one instant; they notice nothing."""
+        """Stops every process at one instant; they notice nothing."""
         (self.path / "cgroup.freeze").write_text("1")
         clock.wait_until(lambda: self._event("frozen"), timeout_seconds=10, what=f"{self.path.name} to freeze")
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Lets every process go on."""
         (self.path / "cgroup.freeze").write_text("0")
         clock.wait_until(lambda: not self._event("frozen"), timeout_seconds=10, what=f"{self.path.name} to thaw")
 
     def remove(self) -> None:
-        """Kill what is in the group and remove it with all below."""
+        """Kills what is in the group and remove it with all below."""
         if not self.path.exists():
             return
         self.kill()

@@ -77,7 +77,7 @@ class Description:
     """The path of the private key that user maestro's authorized_keys lists on both nodes."""
 
     def save(self, path: Path) -> None:
-        """Write the description, for root's eyes only, in one step."""
+        """Writes the description, for root's eyes only, in one step."""
         partial = path.with_suffix(".partial")
         partial.touch(mode=0o600)
         partial.write_text(json.dumps(dataclasses.asdict(self), indent=2))
@@ -85,7 +85,7 @@ class Description:
 
     @classmethod
     def load(cls, path: Path) -> "Description":
-        """Read what `save` wrote."""
+        """Reads what `save` wrote."""
         found = json.loads(path.read_text())
         return cls(
             nodes={name: Identity(**fields) for name, fields in found["nodes"].items()},

@@ -22,7 +22,7 @@ iface host0 inet static
 
 
 def prepare(name: str, *, paths: layout.NodePaths, root: Path, authorized_key: str) -> Identity:
-    """Make and mount both disks of a node that never ran, and give it its identity."""
+    """Makes and mount both disks of a node that never ran, and give it its identity."""
     for folder in (paths.upper, paths.work, paths.root, paths.srv, paths.disk):
         folder.mkdir(parents=True)
     options = f"lowerdir={root},upperdir={paths.upper},workdir={paths.work}"
@@ -32,13 +32,13 @@ def prepare(name: str, *, paths: layout.NodePaths, root: Path, authorized_key: s
 
 
 def unmount(paths: layout.NodePaths) -> None:
-    """Unmount both disks; their files stay."""
+    """Unmounts both disks; their files stay."""
     for target in (paths.disk, paths.srv, paths.root):
         subprocess.run(("umount", str(target)), check=False, capture_output=True, timeout=20)
 
 
 def discard(folder: Path) -> None:
-    """Delete the nodes' files."""
+    """Deletes the nodes' files."""
     if folder.exists():
         shutil.rmtree(folder)
 

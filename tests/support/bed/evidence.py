@@ -15,7 +15,7 @@ class Journal:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, **fields: object) -> None:
-        """Append one line; the clocks are read under the lock, so lines are in order of time."""
+        """Appends one line; the clocks are read under the lock, so lines are in order of time."""
         with self._lock:
             stamped = {"monotonic_ns": clock.monotonic_nanoseconds(), "wall": clock.wall(), **fields}
             self._file.write(json.dumps(stamped) + "\n")

@@ -13,7 +13,7 @@ CHUNK_BYTES = 65536
 
 
 def serve(listening: socket.socket, *, address: str, port: int) -> None:
-    """Forward each connection in threads of its own, for as long as the holder lives."""
+    """Forwards each connection in threads of its own, for as long as the holder lives."""
     threading.Thread(target=_accept, args=(listening, address, port), daemon=True).start()
 
 

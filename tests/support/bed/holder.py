@@ -18,6 +18,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO
 
 from support.bed import certificates, clock, control_groups, disks, forward, layout, network, redfish, wire
 from support.bed.control_groups import ControlGroup
@@ -25,6 +26,8 @@ from support.bed.description import DIRECTIONS, MODES, Description
 from support.bed.evidence import Journal
 from support.bed.machine import Machine
 from support.bed.nameserver import Nameserver
+
+LOCK_SECONDS = 10.0
 
 
 class Holder:
@@ -52,7 +55,7 @@ class Holder:
         self._bmcs = {name: self._make_bmc(name, certificate.result()) for name in self.machines}
 
     def start(self, *, powered: bool) -> None:
-        """Switch everything on and answer callers from now on."""
+        """Switches everything on and answer callers from now on."""
         for bmc in self._bmcs.values():
             bmc.start()
         if powered:
@@ -67,7 +70,7 @@ class Holder:
         wire.Listener(self._plan.control, self._verbs())
 
     def stop(self) -> None:
-        """Cut the power of everything and clean up; the kernel does the rest when this process ends."""
+        """Cuts the power of everything and clean up; the kernel does the rest when this process ends."""
         for machine in self.machines.values():
             machine.power_cut("bed")
         self._nameserver.stop()
@@ -87,9 +90,7 @@ class Holder:
         account = redfish.account_for(
             name, password=secrets.token_urlsafe(18), uuid=str(uuid.uuid4()), authority=str(certificate.authority)
         )
-        return redfish.Bmc(
-            machine=self.machines[name], account=account, certificate=certificate, audit=self._audit
-        )
+        return redfish.Bmc(machine=self.machines[name], account=account, certificate=certificate, audit=self._audit)
 
     def _verbs(self) -> dict[str, wire.Verb]:
         return {
@@ -180,7 +181,7 @@ class Holder:
 
 
 def main() -> int:
-    """Hold a bed until its caller is gone, someone says `down`, or a signal comes."""
+    """Holds a bed until its caller is gone, someone says `down`, or a signal comes."""
     parser = argparse.ArgumentParser(prog="support.bed.holder")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
@@ -192,7 +193,7 @@ def main() -> int:
         return _reap_until_gone(child)
     plan = layout.Layout(options.directory)
     lock = plan.lock.open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    clock.wait_until(lambda: _locked(lock), timeout_seconds=LOCK_SECONDS, what="an earlier holder to end")
     _clear(plan)
     _isolate()
     holder = Holder(plan, root=options.root)
@@ -206,6 +207,14 @@ def main() -> int:
     return 0
 
 
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _reap_until_gone(child: int) -> int:
     while True:
         process_id, status = os.wait()
@@ -214,13 +223,13 @@ def _reap_until_gone(child: int) -> int:
 
 
 def _end_with_caller(ended: threading.Event) -> None:
-    while sys.stdin.buffer.raw.read(1):
+    while os.read(sys.stdin.fileno(), 1):
         pass
     ended.set()
 
 
 def _clear(plan: layout.Layout) -> None:
-    """Remove what an earlier run left below the bed's directory, and nothing else that lies there."""
+    """Removes what an earlier run left below the bed's directory, and nothing else that lies there."""
     for path in (plan.control, plan.description):
         path.unlink(missing_ok=True)
     for folder in (plan.nodes, plan.keys, plan.dns, plan.scratch):

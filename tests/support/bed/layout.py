@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def bed_id(self) -> str:
-        """Name the bed by its directory, so that a rerun finds what a killed run left."""
+        """Names the bed by its directory, so that a rerun finds what a killed run left."""
         return hashlib.sha256(str(self.directory).encode()).hexdigest()[:10]
 
     @property
@@ -117,5 +117,5 @@ class Layout:
         return self.directory / "evidence"
 
     def node(self, name: str) -> NodePaths:
-        """Return one node's paths."""
+        """Returns one node's paths."""
         return NodePaths(self.nodes / name)

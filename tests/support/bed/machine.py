@@ -54,15 +54,15 @@ class Machine:
         return self.identity.name
 
     def is_on(self) -> bool:
-        """Say whether any process of the node lives: the truth that BMCs should tell."""
+        """Says whether any process of the node lives: the truth that BMCs should tell."""
         return self._group.is_populated()
 
     def boots(self) -> int:
-        """Count the boots since the bed is up."""
+        """Counts the boots since the bed is up."""
         return self._boots
 
     def power_on(self, cause: str) -> None:
-        """Switch the power on; does nothing to a node that is on."""
+        """Switches the power on; does nothing to a node that is on."""
         with self._lock:
             if self.is_on():
                 return
@@ -78,7 +78,7 @@ class Machine:
             clock.wait_until(self.is_on, timeout_seconds=10, what=f"a process of node {self.name}")
 
     def power_cut(self, cause: str) -> None:
-        """Cut the power: first the link, so that no dying socket says goodbye, then every process at once."""
+        """Cuts the power: first the link, so that no dying socket says goodbye, then every process at once."""
         with self._lock:
             was_on = self.is_on()
             self._wanted = False
@@ -93,37 +93,37 @@ class Machine:
             self._group.remove()
 
     def soft_off(self, cause: str) -> None:
-        """Press the power button: the node's systemd shuts down in order, in its own time."""
+        """Presses the power button: the node's systemd shuts down in order, in its own time."""
         self._power.write(node=self.name, event="soft-off-asked", cause=cause)
         os.kill(self._leader(), POWER_OFF_SIGNAL)
 
     def reboot(self, cause: str) -> None:
-        """Ask the node's systemd to reboot; the power stays on."""
+        """Asks the node's systemd to reboot; the power stays on."""
         self._power.write(node=self.name, event="reboot-asked", cause=cause)
         os.kill(self._leader(), REBOOT_SIGNAL)
 
     def cut(self, direction: Direction) -> None:
-        """Drop what passes the node's cable; lasts over power cycles."""
+        """Drops what passes the node's cable; lasts over power cycles."""
         self._power.write(node=self.name, event="cable-cut", direction=direction)
         network.cut(self.name, direction)
 
     def heal(self) -> None:
-        """Plug the cable in again."""
+        """Plugs the cable in again."""
         network.heal(self.name)
         self._power.write(node=self.name, event="cable-healed")
 
     def freeze(self) -> None:
-        """Stop all of the node's processes at one instant."""
+        """Stops all of the node's processes at one instant."""
         self._group.freeze()
         self._power.write(node=self.name, event="frozen")
 
     def thaw(self) -> None:
-        """Let the node's processes go on."""
+        """Lets the node's processes go on."""
         self._power.write(node=self.name, event="thawed")
         self._group.thaw()
 
     def greets(self) -> bool:
-        """Say whether sshd greets over the network and the node lets users in."""
+        """Says whether sshd greets over the network and the node lets users in."""
         try:
             leader = self._leader()
             with socket.create_connection((self.identity.address, 22), timeout=0.5) as connection:
@@ -134,20 +134,22 @@ class Machine:
         return greeting == b"SSH-" and not Path(f"/proc/{leader}/root/run/nologin").exists()
 
     def run(self, script: str, *, user: str, stdin: bytes, timeout_seconds: float) -> Ran:
-        """Run a bash script in the node by nsenter, as from a console: no network is needed."""
+        """Runs a bash script in the node by nsenter, as from a console: no network is needed."""
         leader = self._leader()
         with self._lock:
             self._scripts += 1
             number = self._scripts
         login = ("bash", "-c", script) if user == "root" else ("runuser", "-l", user, "-c", script)
         enter = ("nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
-        return self._run_grouped((*enter, *login), name=f"script-{number}", stdin=stdin, timeout_seconds=timeout_seconds)
+        return self._run_grouped(
+            (*enter, *login), name=f"script-{number}", stdin=stdin, timeout_seconds=timeout_seconds
+        )
 
     def push(self, path: str, content: bytes, *, mode: int) -> None:
-        """Write a file, root's, whether the node is on or off; the last step is a rename."""
+        """Writes a file, root's, whether the node is on or off; the last step is a rename."""
         quoted, partial = shlex.quote(path), shlex.quote(f"{path}.partial")
         script = (
-            f"set -e; mkdir -p {shlex.quote(os.path.dirname(path))}; umask 077; cat > {partial};"
+            f"set -e; mkdir -p {shlex.quote(str(Path(path).parent))}; umask 077; cat > {partial};"
             f" chmod {mode:o} {partial}; mv -f {partial} {quoted}"
         )
         if self.is_on():
@@ -162,9 +164,7 @@ class Machine:
         root, srv = shlex.quote(str(self.paths.root)), shlex.quote(str(self.paths.srv))
         outside = f"mount --bind {srv} {root}/srv && exec chroot {root} bash -c {shlex.quote(script)}"
         command = ("unshare", "--mount", "--propagation=private", "bash", "-c", outside)
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, timeout=30, check=False, env=ENVIRONMENT
-        )
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False, env=ENVIRONMENT)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def _run_grouped(self, command: tuple[str, ...], *, name: str, stdin: bytes, timeout_seconds: float) -> Ran:
@@ -217,7 +217,7 @@ class Machine:
 
     def _nspawn(self) -> tuple[str, ...]:
         return (
-            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe"),
+            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=read-only"),
             *(f"--machine={self.identity.hostname}", f"--directory={self.paths.root}"),
             *(f"--network-bridge={layout.BRIDGE}", f"--bind={self.paths.srv}:/srv"),
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--kill-signal=SIGRTMIN+3"),

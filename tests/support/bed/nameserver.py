@@ -81,7 +81,7 @@ class Nameserver:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start named and wait until it answers."""
+        """Starts named and wait until it answers."""
         self._folder.mkdir()
         subprocess.run(("mount", "--bind", str(self._folder), str(WORKING_FOLDER)), check=True, timeout=10)
         for name in LOGS:
@@ -110,7 +110,7 @@ class Nameserver:
         clock.wait_until(self._listens, timeout_seconds=15, what="named to answer")
 
     def freeze(self) -> None:
-        """Serve everyone what the zone says now, whatever is updated from now on."""
+        """Serves everyone what the zone says now, whatever is updated from now on."""
         # From file and journal, which holds every confirmed update; `rndc sync` returns before the file is written.
         files = (str(self._folder / "frozen.zone"), layout.ZONE, str(self._folder / "live.zone"))
         compile_zone = ("named-compilezone", "-j", "-o", *files)
@@ -119,12 +119,12 @@ class Nameserver:
         self._rndc("reconfig")
 
     def thaw(self) -> None:
-        """Serve the live zone again, with all updates confirmed meanwhile."""
+        """Serves the live zone again, with all updates confirmed meanwhile."""
         self._configure(frozen=False)
         self._rndc("reconfig")
 
     def stop(self) -> None:
-        """End named; what it logged stays."""
+        """Ends named; what it logged stays."""
         if self._process is not None:
             self._process.terminate()
             try:

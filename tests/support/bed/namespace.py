@@ -14,7 +14,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def entered(process_id: int) -> Iterator[None]:
-    """Put the calling thread, and threads it starts, into a process's network namespace for a while.
+    """Puts the calling thread, and threads it starts, into a process's network namespace for a while.
 
     Sockets made meanwhile stay there and can be used from anywhere. In a coroutine this would catch others that run
     on the same thread: give the bed's work an event loop of its own, started inside.
@@ -28,12 +28,12 @@ def entered(process_id: int) -> Iterator[None]:
 
 
 def network_only(process_id: int) -> tuple[str, ...]:
-    """Return what to put before a command so that it runs in the bed's network."""
+    """Returns what to put before a command so that it runs in the bed's network."""
     return ("nsenter", f"--net=/proc/{process_id}/ns/net", "--")
 
 
 def whole(process_id: int) -> tuple[str, ...]:
-    """Return what to put before a command so that it is the bed's own and dies with it."""
+    """Returns what to put before a command so that it is the bed's own and dies with it."""
     enter = ("nsenter", f"--target={process_id}", "--net", "--mount", "--pid", "--wdns=/")
     # nsenter waits in the caller's namespace; should it be killed, the command goes as well.
     return (*enter, "--", "setpriv", "--pdeathsig", "KILL", "--")
@@ -63,21 +63,21 @@ class Process:
             )
 
     def poll(self) -> int | None:
-        """Return the exit code, or None while the program runs."""
+        """Returns the exit code, or None while the program runs."""
         return self._outer.poll()
 
     def wait(self, *, timeout_seconds: float) -> int:
-        """Wait for the program's end and return its exit code."""
+        """Waits for the program's end and return its exit code."""
         return self._outer.wait(timeout=timeout_seconds)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the program itself, where it still runs."""
+        """Sends a signal to the program itself, where it still runs."""
         for child in _children(self._outer.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
 
     def stop(self, *, timeout_seconds: float = 10) -> int:
-        """Ask the program to end, insist after a while, and return its exit code."""
+        """Asks the program to end, insist after a while, and return its exit code."""
         self.signal(signal.SIGTERM)
         try:
             return self._outer.wait(timeout=timeout_seconds)
@@ -85,7 +85,7 @@ class Process:
             return self.kill()
 
     def kill(self) -> int:
-        """Kill the program and all of its process group."""
+        """Kills the program and all of its process group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._outer.pid, signal.SIGKILL)
         return self._outer.wait(timeout=10)

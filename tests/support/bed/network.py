@@ -7,7 +7,6 @@ pulled cable does.
 import contextlib
 import subprocess
 
-
 from support.bed import layout
 from support.bed.description import Direction
 
@@ -22,12 +21,12 @@ table bridge cuts {
 
 
 def port_of(node: str) -> str:
-    """Return the name that systemd-nspawn gives to the switch's end of a node's cable."""
+    """Returns the name that systemd-nspawn gives to the switch's end of a node's cable."""
     return f"vb-node-{node}"
 
 
 def make_switch() -> None:
-    """Create the bridge with the bed's own addresses."""
+    """Creates the bridge with the bed's own addresses."""
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "link", "add", layout.BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0")
     for address in (layout.BED_ADDRESS, layout.NAMESERVER_ADDRESS):
@@ -37,13 +36,13 @@ def make_switch() -> None:
 
 
 def cut(node: str, direction: Direction) -> None:
-    """Drop what passes the node's port in this direction, from now on."""
+    """Drops what passes the node's port in this direction, from now on."""
     for name in _sets(direction):
         _nft(f'add element bridge cuts {name} {{ "{port_of(node)}" }}')
 
 
 def heal(node: str) -> None:
-    """Let everything pass again."""
+    """Lets everything pass again."""
     for name in _sets("both"):
         # Adding first makes deleting valid whether or not the port was cut.
         port = port_of(node)
@@ -51,13 +50,13 @@ def heal(node: str) -> None:
 
 
 def silence(node: str) -> None:
-    """Take the port down, so that not even a dying socket's farewell leaves the node."""
+    """Takes the port down, so that not even a dying socket's farewell leaves the node."""
     with contextlib.suppress(subprocess.CalledProcessError):
         _run("ip", "link", "set", port_of(node), "down")
 
 
 def remove_port(node: str) -> None:
-    """Remove a dead node's port at once; the kernel would do so a little later."""
+    """Removes a dead node's port at once; the kernel would do so a little later."""
     with contextlib.suppress(subprocess.CalledProcessError):
         _run("ip", "link", "delete", port_of(node))
 

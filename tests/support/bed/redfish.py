@@ -42,9 +42,7 @@ class Answer:
 class Bmc:
     """One node's BMC; its server is closed while the mode is `offline`."""
 
-    def __init__(
-        self, *, machine: Machine, account: Account, certificate: ServerCertificate, audit: Journal
-    ) -> None:
+    def __init__(self, *, machine: Machine, account: Account, certificate: ServerCertificate, audit: Journal) -> None:
         self.machine = machine
         self.account = account
         self.audit = audit
@@ -59,12 +57,12 @@ class Bmc:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Listen on the BMC's own address and port."""
+        """Listens on the BMC's own address and port."""
         self._server = _Server((self.account.host, self.account.port), self, self._context)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def set_mode(self, mode: Mode, *, slow_seconds: float) -> None:
-        """Change what the BMC does from the next request on; a hanging one lets its callers go."""
+        """Changes what the BMC does from the next request on; a hanging one lets its callers go."""
         with self._lock:
             self.audit.write(bmc=self.machine.name, event="mode", mode=mode, true_power=self.true_power())
             self._pretended = self.true_power()
@@ -80,15 +78,15 @@ class Bmc:
                 self.start()
 
     def true_power(self) -> str:
-        """Return what the node's supply really does, in Redfish's words."""
+        """Returns what the node's supply really does, in Redfish's words."""
         return "On" if self.machine.is_on() else "Off"
 
     def hang(self) -> None:
-        """Keep a caller waiting until the mode changes."""
+        """Keeps a caller waiting until the mode changes."""
         self._mode_changed.wait(timeout=HANG_SECONDS)
 
     def answer(self, method: str, path: str, body: dict[str, object]) -> Answer:
-        """Do what was asked, in the way of the current mode."""
+        """Does what was asked, in the way of the current mode."""
         match method, path.rstrip("/"):
             case "GET", "/redfish/v1":
                 return Answer(200, _service_root())
@@ -170,7 +168,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore callers that broke off; what was asked is in the audit log."""
+        """Ignores callers that broke off; what was asked is in the audit log."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -179,11 +177,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     timeout: ClassVar[float] = REQUEST_SECONDS
 
     def do_GET(self) -> None:
-        """Serve a resource."""
+        """Serves a resource."""
         self._serve("GET", b"")
 
     def do_POST(self) -> None:
-        """Serve an action."""
+        """Serves an action."""
         length = min(int(self.headers.get("content-length") or 0), 65536)
         self._serve("POST", self.rfile.read(length))
 
@@ -237,7 +235,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: the audit log has it all."""
+        """Stays silent: the audit log has it all."""
 
 
 def _parsed(payload: bytes) -> dict[str, object]:
@@ -263,7 +261,7 @@ def _error(message: str) -> dict[str, object]:
 
 
 def account_for(node: str, *, password: str, uuid: str, authority: str) -> Account:
-    """Return the account of a node's BMC at its fixed address."""
+    """Returns the account of a node's BMC at its fixed address."""
     return Account(
         host=layout.BED_ADDRESS,
         port=layout.BMC_PORTS[node],

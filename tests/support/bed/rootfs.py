@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,7 +75,7 @@ class RootFailedError(Exception):
 
 
 def cache_directory() -> Path:
-    """Return the project's cache folder, which may be moved by MAESTRO_CACHE."""
+    """Returns the project's cache folder, which may be moved by MAESTRO_CACHE."""
     chosen = os.environ.get("MAESTRO_CACHE")
     if chosen:
         return Path(chosen)
@@ -85,18 +84,18 @@ def cache_directory() -> Path:
 
 
 def key() -> str:
-    """Return the name of the recipe, which changes with every part of it."""
+    """Returns the name of the recipe, which changes with every part of it."""
     recipe = json.dumps([SUITE, os.uname().machine, PACKAGES, DPKG_OPTIONS, BEFORE_CONFIGURE, AFTERWARDS])
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
 def is_cached() -> bool:
-    """Say whether a whole tree of today's recipe lies in the cache."""
+    """Says whether a whole tree of today's recipe lies in the cache."""
     return _is_whole(cache_directory() / "rootfs" / key())
 
 
 def ensure() -> Path:
-    """Return a whole root file system, building it if the cache has none."""
+    """Returns a whole root file system, building it if the cache has none."""
     folder = cache_directory() / "rootfs"
     folder.mkdir(parents=True, exist_ok=True)
     tree = folder / key()
@@ -107,7 +106,7 @@ def ensure() -> Path:
 
 
 def apt_sources() -> tuple[str, ...]:
-    """Return the host's own sources for Debian itself, so that its mirror and proxy serve the nodes too."""
+    """Returns the host's own sources for Debian itself, so that its mirror and proxy serve the nodes too."""
     form = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
     listing = subprocess.run(
         ("apt-get", "indextargets", "--format", form, "Created-By: Packages"),
@@ -212,12 +211,15 @@ def _last_line(log: Path) -> str:
 
 def _sizes(tree: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    for folder, _, names in os.walk(tree):
-        for name in names:
-            path = os.path.join(folder, name)
-            found = os.lstat(path)
-            if stat.S_ISREG(found.st_mode):
-                sizes[os.path.relpath(path, tree)] = found.st_size
+    folders = [str(tree)]
+    start = len(folders[0]) + 1
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    sizes[entry.path[start:]] = entry.stat(follow_symlinks=False).st_size
     return sizes
 
 

@@ -46,7 +46,7 @@ def call(
     timeout_seconds: float,
     passed: tuple[int, ...] = (),
 ) -> object:
-    """Ask the holder and return its answer, waiting no longer than the bound and a grace."""
+    """Asks the holder and return its answer, waiting no longer than the bound and a grace."""
     line = json.dumps({"verb": verb, "arguments": dict(arguments)}).encode() + b"\n"
     with socket.socket(socket.AF_UNIX) as connection, _address(path) as address:
         connection.settimeout(timeout_seconds + GRACE_SECONDS)
@@ -69,7 +69,7 @@ def call(
 
 
 def holder_process_id(path: Path) -> int:
-    """Return the holder's process id as the caller's own namespace numbers it."""
+    """Returns the holder's process id as the caller's own namespace numbers it."""
     with socket.socket(socket.AF_UNIX) as connection, _address(path) as address:
         try:
             connection.connect(address)
