@@ -5,6 +5,7 @@ public host name, files and rows that must agree, and LUI-yyyymmdd.LOG.
 """
 
 from support.standin.installation import (
+    GUARD,
     LIVE,
     PUBLIC_NAME,
     SERVICES,
@@ -14,4 +15,4 @@ from support.standin.installation import (
     install,
 )
 
-__all__ = ["LIVE", "PUBLIC_NAME", "SERVICES", "Node", "configuration", "initialise", "install"]
+__all__ = ["GUARD", "LIVE", "PUBLIC_NAME", "SERVICES", "Node", "configuration", "initialise", "install"]
