@@ -106,7 +106,7 @@ class RsyncReplication:
         return outcome
 
 
-_BUSY = ("RunBusy", "ReceiverBusy", "HoldersPresent")
+_BUSY = ("RunBusy", "ReceiverBusy")
 
 
 def _order(generation: Generation) -> tuple[int, int]:

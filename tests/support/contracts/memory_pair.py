@@ -1,0 +1,44 @@
+"""The contract's world in memory."""
+
+from maestro_operator.drivers.memory.ports import MemoryNodes, MemoryReplication
+from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
+from maestro_operator.drivers.ports import NodePort, ReplicationPort
+from support.contracts.pair_world import UNITS, pair_spec, spec_node
+
+ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
+
+
+class MemoryPair:
+    """Two nodes of a `MemoryWorld`."""
+
+    def __init__(self) -> None:
+        self._world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+        one, other = (spec_node(name, address=ADDRESSES[name], host_key=f"ssh-ed25519 {name}") for name in ADDRESSES)
+        self.spec = pair_spec(nodes=(one, other))
+        self.nodes: NodePort = MemoryNodes(self._world)
+        self.replication: ReplicationPort = MemoryReplication(self._world)
+
+    async def power_cut(self, name: str) -> None:
+        """Take a node's power away."""
+        self._world.power_cut(name)
+
+    async def power_on(self, name: str) -> None:
+        """Give it back."""
+        self._world.power_on(name)
+
+    async def isolate(self, name: str) -> None:
+        """Cut a node off from everybody."""
+        self._world.isolate(name)
+
+    async def heal(self) -> None:
+        """End every cut."""
+        self._world.heal()
+
+    async def write(self, name: str) -> None:
+        """Add one record to a node's live data."""
+        node = self._world.nodes[name]
+        node.records = (node.records or 0) + 1
+
+    async def records(self, name: str) -> int | None:
+        """Return how many records a node's live data has."""
+        return self._world.nodes[name].records
