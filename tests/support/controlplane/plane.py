@@ -126,7 +126,7 @@ class ControlPlane:
         self.stop()
 
     def stop(self) -> None:
-        """Ends what was started, and waitss until it is gone; the folder keeps its data. A second call does nothing."""
+        """Ends what was started, and waits until it is gone; the folder keeps its data. A second call does nothing."""
         self._on_stop.close()
 
     @property
