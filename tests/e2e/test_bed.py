@@ -557,6 +557,13 @@ def test_the_host_reaches_a_port_of_the_bed_by_its_loopback(bed: Bed, tmp_path: 
     assert page() is None
 
 
+def test_a_program_of_the_bed_resolves_names_as_the_bed_does(bed: Bed, tmp_path: Path) -> None:
+    update(bed, layout.PUBLIC_NAME, bed.nodes["b"].address)
+    process = bed.spawn(("getent", "ahostsv4", layout.PUBLIC_NAME), log=tmp_path / "getent.log")
+    assert process.wait(timeout_seconds=10) == 0
+    assert (tmp_path / "getent.log").read_text().split()[0] == bed.nodes["b"].address
+
+
 def test_waits_are_bounded_and_say_what_for() -> None:
     with pytest.raises(TimedOutError, match="in vain for a miracle"):
         wait_until(lambda: False, timeout_seconds=0.05, what="a miracle")

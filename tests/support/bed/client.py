@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from support.bed import clock, layout, namespace, rootfs, wire
+from support.bed import clock, doctor, layout, namespace, rootfs, wire
 from support.bed.description import Account, Description, Direction, Mode, Ran, TsigKey
 
 START_SECONDS = 60.0
@@ -213,6 +213,7 @@ class Bed:
         """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise."""
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)
+        _check_machine()
         root = rootfs.ensure()
         holder = _start_holder(plan, root=root, powered=powered, outlive_caller=outlive_caller)
         try:
@@ -340,6 +341,13 @@ def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_cal
     if outlive_caller:
         os.close(writing)
     return _Started(process=process, life=None if outlive_caller else writing)
+
+
+def _check_machine() -> None:
+    if os.geteuid() != 0:
+        raise BedFailedError("the bed needs root, for namespaces and nodes; `make doctor` says more")
+    if packages := doctor.missing_packages():
+        raise BedFailedError(f"not installed: {', '.join(packages)}; run: {doctor.install_command(packages)}")
 
 
 def _fail(plan: layout.Layout) -> NoReturn:

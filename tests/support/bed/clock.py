@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 class TimedOutError(Exception):
@@ -22,6 +23,11 @@ def monotonic_seconds() -> float:
 def wall() -> str:
     """Returns the wall clock as RFC 3339 in UTC, for people who read evidence."""
     return dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+
+
+def age_seconds(path: Path) -> float:
+    """Returns how long ago a file or folder last changed."""
+    return time.time() - path.stat().st_mtime
 
 
 def pause(seconds: float) -> None:

@@ -12,11 +12,21 @@ from pathlib import Path
 from support.bed import clock
 
 MOUNT = Path("/sys/fs/cgroup")
+STALE_SECONDS = 60.0
 
 
 def mount_unified() -> None:
     """Shows the calling mount namespace, and nobody else, cgroup2 at /sys/fs/cgroup."""
     subprocess.run(("mount", "-t", "cgroup2", "cgroup2", str(MOUNT)), check=True, timeout=10)
+
+
+def sweep(prefix: str) -> None:
+    """Removes the empty groups that killed beds left, at any place; a live bed's is made again when it is needed."""
+    for path in MOUNT.glob(f"{prefix}*"):
+        group = ControlGroup(path.name)
+        with contextlib.suppress(OSError, clock.TimedOutError):
+            if not group.is_populated() and clock.age_seconds(path) > STALE_SECONDS:
+                group.remove()
 
 
 class ControlGroup:

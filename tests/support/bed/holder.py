@@ -41,6 +41,7 @@ class Holder:
         self._audit = Journal(plan.evidence / "bmc.jsonl")
         self._nameserver = Nameserver(plan)
         self._group = ControlGroup(plan.cgroup)
+        control_groups.sweep(layout.CGROUP_PREFIX)
         self._group.remove()
         self._group.make()
         network.make_switch()
@@ -195,7 +196,7 @@ def main() -> int:
     lock = plan.lock.open("w")
     clock.wait_until(lambda: _locked(lock), timeout_seconds=LOCK_SECONDS, what="an earlier holder to end")
     _clear(plan)
-    _isolate()
+    _isolate(plan)
     holder = Holder(plan, root=options.root)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: holder.ended.set())
@@ -243,8 +244,15 @@ def _clear(plan: layout.Layout) -> None:
     plan.scratch.mkdir(mode=0o700)
 
 
-def _isolate() -> None:
+def _isolate(plan: layout.Layout) -> None:
     control_groups.mount_unified()
+    # What runs as part of the bed asks the bed's name server.
+    resolver = plan.scratch / "resolv.conf"
+    resolver.write_text(f"nameserver {layout.NAMESERVER_ADDRESS}\noptions timeout:1 attempts:2\n")
+    resolver.chmod(0o644)
+    system = Path("/etc/resolv.conf")
+    if system.exists():
+        subprocess.run(("mount", "--bind", str(resolver), str(system.resolve())), check=True, timeout=10)
     # Machine names and locks of systemd-nspawn are of this bed alone.
     Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
     subprocess.run(("mount", "-t", "tmpfs", "tmpfs", "/run/systemd/nspawn"), check=True, timeout=10)

@@ -15,6 +15,7 @@ ZONE = "example.org"
 PUBLIC_NAME = "maestro.example.org"
 TTL_SECONDS = 5
 NODE_USER = "maestro"
+CGROUP_PREFIX = "maestro-bed-"
 DISK_BYTES = 2 * 1024**3
 
 
@@ -69,7 +70,7 @@ class Layout:
     @property
     def cgroup(self) -> str:
         """The bed's control group, below the root of the unified hierarchy."""
-        return f"maestro-bed-{self.bed_id}"
+        return f"{CGROUP_PREFIX}{self.bed_id}"
 
     @property
     def lock(self) -> Path:

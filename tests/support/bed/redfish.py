@@ -190,6 +190,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         received = clock.monotonic_nanoseconds()
         before, mode = bmc.true_power(), bmc.mode
         if mode == "hanging":
+            bmc.audit.write(bmc=bmc.machine.name, event="hang", method=method, path=self.path, true_power=before)
             bmc.hang()
         body, answer = _parsed(payload), Answer(401, _error("authentication required"))
         if mode == "hanging":

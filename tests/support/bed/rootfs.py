@@ -78,7 +78,7 @@ def cache_directory() -> Path:
     """Returns the project's cache folder, which may be moved by MAESTRO_CACHE."""
     chosen = os.environ.get("MAESTRO_CACHE")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "maestro-pair"
 

@@ -85,10 +85,14 @@ class Listener:
     def __init__(self, path: Path, verbs: Mapping[str, Verb]) -> None:
         self._verbs = verbs
         self._socket = socket.socket(socket.AF_UNIX)
-        with _address(path) as address:
+        partial = path.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        with _address(partial) as address:
             self._socket.bind(address)
-        path.chmod(0o600)
+        partial.chmod(0o600)
         self._socket.listen(64)
+        # Whoever sees the name can connect.
+        partial.rename(path)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
