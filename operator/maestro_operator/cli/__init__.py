@@ -1,0 +1,1 @@
+"""`kubectl maestro`: reads and changes pairs by the API's ordinary verbs alone."""

@@ -1,0 +1,320 @@
+"""Every port over a `MemoryWorld`: the same verbs, values and refusals as the real drivers.
+
+The nodes' arbiter is the guard's twin, so that what a node refuses here it refuses on the real
+node too; the contract suites hold these ports to the real ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.drivers.memory import guard_twin as twin
+from maestro_operator.drivers.memory.reading import node_seen
+from maestro_operator.drivers.memory.world import OPERATOR, MemoryNode, MemoryWorld
+from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order
+from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.proof import FenceEvidence, PowerReading
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import DeviceSeen, NodeSeen, TrafficSeen, Unknown, Vote, VoteSeen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from maestro_operator.model.pair import Check, Probe, Service, Traffic
+    from maestro_operator.model.status import FrozenNode, Generation
+
+SECOND_LOOK_SECONDS = 2.05
+
+
+def memory_drivers(world: MemoryWorld) -> Drivers:
+    """Return one port of each family over one world."""
+    return Drivers(
+        nodes=MemoryNodes(world),
+        replication=MemoryReplication(world),
+        fencing=MemoryFencing(world),
+        traffic=MemoryTraffic(world),
+        probes=MemoryProbes(world),
+        verification=MemoryVerification(world),
+    )
+
+
+class _Over:
+    """Holds the world and says whether the operator reaches a node."""
+
+    def __init__(self, world: MemoryWorld) -> None:
+        """Keep the world."""
+        self._world = world
+
+    def _silent(self, node: FrozenNode) -> Failed | None:
+        """Return the failure of a command to a node that does not answer."""
+        self._world.commands += 1
+        if self._world.reaches(OPERATOR, node.name):
+            return None
+        return Failed(Reason.TIMED_OUT, f"{node.name} did not answer")
+
+    def _node(self, node: FrozenNode) -> MemoryNode:
+        return self._world.nodes[node.name]
+
+
+class MemoryNodes(_Over):
+    """The node port."""
+
+    async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
+        """Read a node that answers."""
+        if self._silent(node):
+            return Unknown(Reason.TIMED_OUT, f"{node.name} did not answer")
+        return node_seen(self._world, self._node(node))
+
+    async def equip(self, node: FrozenNode, equipment: Equipment, *, deadline_seconds: float) -> Outcome:
+        """Install the guard."""
+        del equipment, deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).is_equipped = True
+        return Done({"public_key": f"ssh-ed25519 {node.name}"})
+
+    async def introduce(
+        self, node: FrozenNode, *, peer: FrozenNode, peer_public_key: str, deadline_seconds: float
+    ) -> Outcome:
+        """Let the peer's guard ask this one's."""
+        del peer_public_key, deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._world.nodes[peer.name].has_peer_key = True
+        self._node(node).has_peer_key = True
+        return Done()
+
+    async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
+        """Let the twin answer, and do on the node what the real guard does beside its state."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if not there.is_equipped:
+            return Refused(Reason.GUARD_ABSENT, f"{node.name} has no guard")
+        outcome = twin.answer_order(there, order)
+        if isinstance(outcome, Done) and order.verb in ("demote", "revoke"):
+            there.running.clear()
+        return outcome
+
+    async def start(
+        self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float
+    ) -> Outcome:
+        """Start the services where the permit holds and the names resolve to the node."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if not node_seen(self._world, there).guard.may_run:
+            return Refused(Reason.REFUSED_BY_GUARD, f"{node.name} has no permit", "NoPermit")
+        if there.records is None:
+            return Failed(Reason.COMMAND_FAILED, f"{node.name} has no data to start on")
+        there.running |= {service.unit for service in services}
+        self._world.note_writers(f"{node.name} was started")
+        return Done()
+
+    async def stop(
+        self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float
+    ) -> Outcome:
+        """Stop the services."""
+        del services, deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).running.clear()
+        return Done()
+
+    async def pin(
+        self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float
+    ) -> Outcome:
+        """Pin names on the node."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).pins = dict(names)
+        return Done()
+
+    async def peer_vote(
+        self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]
+    ) -> VoteSeen | Unknown:
+        """Ask a node that answers what it sees of the other."""
+        del probes
+        if self._silent(asked):
+            return Unknown(Reason.PEER_UNREACHABLE, f"{asked.name} could not be asked")
+        return _vote(self._world, "peer", seer=asked.name, about=about.name)
+
+
+class MemoryProbes(_Over):
+    """The probe port."""
+
+    async def vote(
+        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float
+    ) -> VoteSeen | Unknown:
+        """Look at a node from where the operator is."""
+        del probes, timeout_seconds
+        return _vote(self._world, "operator", seer=OPERATOR, about=node.name)
+
+
+def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> VoteSeen:
+    vote, reason, text = Vote.DEAD, Reason.TIMED_OUT, f"{about} does not answer"
+    if world.reaches(seer, about):
+        whole = world.nodes[about].running >= set(world.units)
+        vote, reason, text = Vote.SICK, Reason.CONNECTION_REFUSED, f"{about} refuses the connection"
+        if whole:
+            vote, reason, text = Vote.ALIVE, Reason.ANSWERS, f"{about} answers"
+    return VoteSeen(vantage_point, about, vote, reason, text, 0.0)
+
+
+class MemoryReplication(_Over):
+    """The replication port."""
+
+    async def final_sync(
+        self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float
+    ) -> Outcome:
+        """Send what the stopped source has."""
+        return await self.sync(source, target, deadline_seconds=deadline_seconds)
+
+    async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Run one sync now."""
+        del deadline_seconds
+        silent = self._silent(source)
+        if silent:
+            return silent
+        generation = self._world.sync_from(source.name)
+        if generation is None:
+            return Failed(Reason.COMMAND_FAILED, f"{source.name} could not send to {target.name}")
+        return Done({"generation": str(generation)})
+
+    async def promote(
+        self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float
+    ) -> Outcome:
+        """Make a whole copy the live data; what was live is kept aside."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if there.promoted_episode == episode:
+            return Done()
+        if there.running:
+            return Refused(Reason.STEP_REFUSED, f"{node.name} runs services on its live data", "HasHolders")
+        copy = next((item for item in there.copies if item.generation == generation), None)
+        if copy is None:
+            return Refused(Reason.COPY_NOT_WHOLE, f"{node.name} has no generation {generation}", "NotWhole")
+        if there.records is not None:
+            there.quarantine[f"{episode}-replaced"] = there.records
+        there.records = copy.records
+        there.promoted, there.promoted_episode = copy.generation, episode
+        return Done()
+
+    async def reverse(
+        self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
+    ) -> Outcome:
+        """Make an old source ready to receive; its data is the generation the other promoted."""
+        del episode, generation, deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).records = None
+        return Done()
+
+    async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Keep aside what the node wrote last."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if there.records is not None:
+            there.quarantine[episode] = there.records
+            there.records = None
+        return Done()
+
+
+class MemoryFencing(_Over):
+    """The fencing port: each node's device is honest, lying, denying or dead."""
+
+    async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
+        """Switch off, and read twice."""
+        del deadline_seconds
+        mode = self._world.devices[node.name]
+        if mode == "dead":
+            return Failed(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer")
+        if mode == "honest":
+            self._world.power_cut(node.name)
+        found = next((item for item in node.fencing if item.name == rung), None)
+        devices = found.devices if found else ()
+        first = [self._reading(node, item.agent, item.identity, 1) for item in devices]
+        await self._world.clock.sleep(SECOND_LOOK_SECONDS)
+        second = [self._reading(node, item.agent, item.identity, 2) for item in devices]
+        evidence = FenceEvidence(
+            node=node.name,
+            rung=rung,
+            devices=tuple(item.identity for item in devices),
+            readings=(*first, *second),
+        )
+        return Done(evidence=evidence)
+
+    def _reading(self, node: FrozenNode, agent: str, identity: str, look: int) -> PowerReading:
+        mode = self._world.devices[node.name]
+        state = "on" if self._node(node).is_on and mode != "lying" else "off"
+        return PowerReading(agent, identity, state, self._world.clock.monotonic_seconds(), look)
+
+    async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
+        """Read every device of the node."""
+        if self._world.devices[node.name] == "dead":
+            return (Unknown(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer"),)
+        return tuple(
+            DeviceSeen(node.name, rung.name, item.agent, self._reading(node, item.agent, "", 0).state)
+            for rung in node.fencing
+            for item in rung.devices
+        )
+
+
+class MemoryTraffic(_Over):
+    """The traffic port: names in one server."""
+
+    async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
+        """Read where the entry's names point."""
+        if not self._world.is_dns_up:
+            return Unknown(Reason.TIMED_OUT, "the name server did not answer")
+        names = entry.dns.names if entry.dns else ()
+        held = {self._world.names[name] for name in names if name in self._world.names}
+        return TrafficSeen(entry.name, tuple(sorted(held)), self._world.ttl_seconds)
+
+    async def move(
+        self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float
+    ) -> Outcome:
+        """Point every name at the address, unless it is somebody else's."""
+        del deadline_seconds
+        if not self._world.is_dns_up:
+            return Failed(Reason.TRAFFIC_UNPROVEN, "the name server did not answer")
+        for name in entry.dns.names if entry.dns else ():
+            held = self._world.names.get(name)
+            if held is not None and held not in (address, *away_from):
+                text = f"{name} points at {held}, which is no node of this pair"
+                return Refused(Reason.TRAFFIC_ELSEWHERE, text)
+            if not self._world.is_dns_frozen:
+                self._world.names[name] = address
+        seen = await self.read(entry)
+        if isinstance(seen, TrafficSeen) and seen.addresses == (address,):
+            return Done()
+        return Failed(Reason.TRAFFIC_UNPROVEN, f"{entry.name} still points elsewhere")
+
+
+class MemoryVerification(_Over):
+    """The verification port: passes where the services run."""
+
+    async def verify(
+        self, node: FrozenNode, checks: Sequence[Check], *, since: str, deadline_seconds: float
+    ) -> tuple[CheckResult, ...]:
+        """Check the node."""
+        del since, deadline_seconds
+        well = self._node(node).running >= set(self._world.units)
+        word = "it serves" if well else "it does not serve"
+        return tuple(CheckResult(check.name, passed=well, message=word) for check in checks)

@@ -1,0 +1,91 @@
+"""What a memory node prints of itself when it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.seen import Guard, GuardState, NodeSeen, Replica, Unit
+from maestro_operator.model.status import EpochMark
+
+if TYPE_CHECKING:
+    from maestro_operator.drivers.memory.guard_twin import Mark
+    from maestro_operator.drivers.memory.world import MemoryNode, MemoryWorld
+
+PORTS = (80, 5432)
+
+
+def node_seen(world: MemoryWorld, node: MemoryNode) -> NodeSeen:
+    """Return the node's reading as of now."""
+    return NodeSeen(
+        name=node.name,
+        machine_id=node.machine_id,
+        boot_id=node.boot_id,
+        uptime_seconds=world.clock.monotonic_seconds() - node.booted_at_seconds,
+        guard=_guard(node),
+        units=tuple(
+            Unit(name=unit, active="active" if unit in node.running else "inactive") for unit in world.units
+        ),
+        holders=len(node.running),
+        listeners=PORTS if node.running else (),
+        pins=dict(node.pins),
+        disk_free_bytes=10**9,
+        replica=_replica(world, node),
+        systemd_version=252,
+    )
+
+
+def _mark(mark: Mark | None) -> EpochMark | None:
+    return EpochMark(number=mark.epoch, owner=mark.owner, episode=mark.episode) if mark else None
+
+
+def _guard(node: MemoryNode) -> Guard:
+    if not node.is_equipped:
+        return Guard(GuardState.ABSENT)
+    if node.is_guard_lost:
+        return Guard(GuardState.LOST)
+    state = node.guard
+    if state is None:
+        return Guard(GuardState.NEVER)
+    in_force, permit, highest, grant = state.inforce, state.permit, state.maxpermit, state.grant
+    mine = in_force is not None and in_force.owner == node.name
+    may_run = (
+        mine
+        and permit is not None
+        and in_force is not None
+        and (permit.epoch, permit.boot) == (in_force.epoch, node.boot_id)
+    )
+    return Guard(
+        state=GuardState.VALID,
+        pair_uid=state.pair,
+        node=state.node,
+        term=state.term,
+        promised=_mark(state.promised),
+        in_force=_mark(in_force),
+        permit_epoch=permit.epoch if permit else None,
+        permit_boot=permit.boot if permit else None,
+        max_permit_epoch=highest.epoch if highest else 0,
+        max_permit_boot=highest.boot if highest else None,
+        final_epoch=state.final,
+        grant_epoch=grant.epoch if grant else None,
+        grant_source=grant.source if grant else None,
+        quarantined_epoch=state.quarantined,
+        may_run=may_run,
+        version="memory",
+        peer_ready=node.has_peer_key,
+    )
+
+
+def _replica(world: MemoryWorld, node: MemoryNode) -> Replica:
+    newest, now = node.newest(), world.clock.monotonic_seconds()
+    return Replica(
+        newest=newest.generation if newest else None,
+        announced_age_seconds=now - newest.announced_at_seconds if newest else None,
+        clock="uptime" if newest else "none",
+        is_whole=newest is not None,
+        sent=node.sent,
+        sent_age_seconds=now - node.sent_at_seconds if node.sent_at_seconds is not None else None,
+        live_present=node.records is not None,
+        promoted=node.promoted,
+        promoted_episode=node.promoted_episode,
+        quarantine=tuple(node.quarantine.items()),
+    )

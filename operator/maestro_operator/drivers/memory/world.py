@@ -1,0 +1,267 @@
+"""A world of two nodes in memory: power, network, disks, names and fence devices that obey physics.
+
+It stands in for the real parts in tests, in the enumeration and in a demo without root. It refuses
+impossible worlds: a node without power answers nothing, a cut carries nothing, a stopped service
+writes nothing. Two services that run at once are not refused: they are what the laws are about,
+so they are written down as `moments_with_two_writers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from maestro_operator.drivers.memory.guard_twin import GuardState
+from maestro_operator.model.status import Generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OPERATOR = "operator"
+
+
+class MemoryClock:
+    """A clock that moves only when it is told to, or when somebody sleeps on it."""
+
+    def __init__(self, *, seconds: float = 1_000.0) -> None:
+        """Begin at some moment after a boot."""
+        self._seconds = seconds
+
+    def now(self) -> str:
+        """Return the wall clock of the memory world."""
+        whole, part = divmod(self._seconds, 1)
+        minutes, second = divmod(int(whole), 60)
+        hours, minute = divmod(minutes, 60)
+        days, hour = divmod(hours, 24)
+        return f"2026-01-{1 + days:02d}T{hour:02d}:{minute:02d}:{second:02d}.{int(part * 1000):03d}Z"
+
+    def monotonic_seconds(self) -> float:
+        """Return the monotonic clock of the memory world."""
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Let that much time pass at once."""
+        self.pass_seconds(seconds)
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._seconds += max(0.0, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A whole generation on a node's disk."""
+
+    generation: Generation
+    records: int
+    announced_at_seconds: float
+
+
+@dataclass(slots=True)
+class MemoryNode:
+    """One server: what survives a power cut and what does not."""
+
+    name: str
+    address: str
+    machine_id: str
+    # What the disk keeps.
+    guard: GuardState | None = None
+    """The guard's state; None before `create`."""
+    is_guard_lost: bool = False
+    is_equipped: bool = False
+    has_peer_key: bool = False
+    records: int | None = None
+    """How many records the live data holds; None where there is no live data."""
+    copies: tuple[Copy, ...] = ()
+    sent: Generation | None = None
+    sent_at_seconds: float | None = None
+    quarantine: dict[str, int] = field(default_factory=dict)
+    promoted: Generation | None = None
+    promoted_episode: str | None = None
+    pins: dict[str, str] = field(default_factory=dict)
+    # What a power cut ends.
+    is_on: bool = True
+    is_frozen: bool = False
+    boots: int = 1
+    booted_at_seconds: float = 0.0
+    running: set[str] = field(default_factory=set)
+
+    @property
+    def boot_id(self) -> str:
+        """Return the id of this boot."""
+        return f"{self.name}-boot-{self.boots}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the node can answer anybody."""
+        return self.is_on and not self.is_frozen
+
+    def newest(self) -> Copy | None:
+        """Return the newest whole copy."""
+        return self.copies[-1] if self.copies else None
+
+
+class MemoryWorld:
+    """Everything outside the operator."""
+
+    def __init__(self, *, nodes: Iterable[tuple[str, str]], units: tuple[str, ...], clock: MemoryClock) -> None:
+        """Make two nodes with power, never guarded; the first holds live data."""
+        self.clock = clock
+        self.units = units
+        self.nodes = {
+            name: MemoryNode(name=name, address=address, machine_id=f"machine-{name}") for name, address in nodes
+        }
+        first = next(iter(self.nodes.values()))
+        first.records = 0
+        self.names: dict[str, str] = {}
+        self.ttl_seconds = 5
+        self.is_dns_up = True
+        self.is_dns_frozen = False
+        self.cuts: set[tuple[str, str]] = set()
+        """Directed pairs (from, to) that carry nothing."""
+        self.devices: dict[str, str] = dict.fromkeys(self.nodes, "honest")
+        """Per node: honest, lying, denying, dead."""
+        self.acknowledged = 0
+        self.moments_with_two_writers: list[str] = []
+        self.commands = 0
+
+    # ------------------------------------------------------------ physics
+
+    def reaches(self, source: str, target: str) -> bool:
+        """Tell whether an answer comes back from a node (a frozen or dark one never answers)."""
+        there = (source, target) not in self.cuts and (target, source) not in self.cuts
+        alive = all(self.nodes[name].is_alive for name in (source, target) if name in self.nodes)
+        return there and alive
+
+    def cut(self, one: str, other: str) -> None:
+        """Cut the network between two parties, both ways."""
+        self.cuts |= {(one, other), (other, one)}
+
+    def heal(self) -> None:
+        """End every cut."""
+        self.cuts.clear()
+
+    def isolate(self, name: str) -> None:
+        """Cut a node off from everybody."""
+        for party in (OPERATOR, *self.nodes):
+            if party != name:
+                self.cut(name, party)
+
+    def power_cut(self, name: str) -> None:
+        """Take a node's power away: what runs ends at once."""
+        node = self.nodes[name]
+        node.is_on, node.is_frozen = False, False
+        node.running.clear()
+
+    def power_on(self, name: str) -> None:
+        """Give a node power: it boots, and its guard looks around."""
+        node = self.nodes[name]
+        if not node.is_on:
+            node.is_on = True
+            node.boots += 1
+            node.booted_at_seconds = self.clock.monotonic_seconds()
+
+    def reboot(self, name: str) -> None:
+        """Reboot a node."""
+        self.power_cut(name)
+        self.power_on(name)
+
+    def freeze(self, name: str) -> None:
+        """Stop every process of a node at one instant."""
+        self.nodes[name].is_frozen = True
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen node go on where it was."""
+        self.nodes[name].is_frozen = False
+
+    def writers(self) -> list[str]:
+        """Return the nodes whose services all run and can write."""
+        return [
+            node.name
+            for node in self.nodes.values()
+            if node.is_alive and node.running >= set(self.units) and node.records is not None
+        ]
+
+    def note_writers(self, when: str) -> None:
+        """Write down a moment in which two nodes run services."""
+        running = [node.name for node in self.nodes.values() if node.is_on and node.running]
+        if len(running) > 1:
+            self.moments_with_two_writers.append(f"{when}: {' and '.join(running)}")
+
+    def write(self) -> bool:
+        """Let a client write one record through the public names; tell whether it was acknowledged."""
+        self.note_writers("a client writes")
+        address = next(iter(self.names.values()), None)
+        for name in self.writers():
+            node = self.nodes[name]
+            if node.address == address and node.records is not None and (OPERATOR, name) not in self.cuts:
+                node.records += 1
+                self.acknowledged += 1
+                return True
+        return False
+
+    def lost_records(self) -> int:
+        """Return how many acknowledged records the one running side does not hold."""
+        holders = [self.nodes[name].records or 0 for name in self.writers()]
+        return self.acknowledged - max(holders, default=0)
+
+    # ------------------------------------------------------------ the nodes' own doing
+
+    def run_guards(self) -> None:
+        """Let every guard that lives take one round: confirm after a boot, obey a newer epoch."""
+        for node in self.nodes.values():
+            if node.is_alive and node.guard is not None and not node.is_guard_lost:
+                self._guard_round(node)
+
+    def _guard_round(self, node: MemoryNode) -> None:
+        peer = next(item for item in self.nodes.values() if item is not node)
+        guard = node.guard
+        if guard is None or guard.inforce is None or guard.inforce.owner != node.name:
+            return
+        asks = node.has_peer_key and self.reaches(node.name, peer.name) and not peer.is_guard_lost
+        other = peer.guard if asks else None
+        if other is None or other.inforce is None or other.pair != guard.pair:
+            return
+        newer = other.inforce.epoch > guard.inforce.epoch and other.inforce.owner != node.name
+        if newer:
+            node.guard = replace(guard, permit=None, final=None)
+            node.running.clear()
+            return
+        same = (other.inforce.epoch, other.inforce.owner) == (guard.inforce.epoch, node.name)
+        promised = other.promised is None or other.promised.epoch <= guard.inforce.epoch
+        has_permit = guard.permit is not None and guard.permit.boot == node.boot_id
+        needs = not has_permit and guard.maxpermit is not None and guard.maxpermit.boot != node.boot_id
+        if same and promised and needs:
+            permit = replace(guard.maxpermit, epoch=guard.inforce.epoch, boot=node.boot_id)
+            node.guard = replace(guard, permit=permit, maxpermit=permit)
+            node.running |= set(self.units)
+            self.note_writers(f"the guard of {node.name} was confirmed")
+
+    def run_syncs(self) -> None:
+        """Let every node's timer fire once."""
+        for node in self.nodes.values():
+            self.sync_from(node.name)
+
+    def sync_from(self, name: str) -> Generation | None:
+        """Run one sync from a node, if its guard lets it send and the peer's lets it commit."""
+        source = self.nodes[name]
+        target = next(item for item in self.nodes.values() if item.name != name)
+        if source.guard is None or not self.reaches(name, target.name) or source.records is None:
+            return None
+        epoch = self._may_send(source)
+        grant = target.guard.grant if target.guard else None
+        if epoch is None or grant is None or (grant.epoch, grant.source) != (epoch, name):
+            return None
+        known = [copy.generation.counter for copy in target.copies if copy.generation.epoch == epoch]
+        generation = Generation(epoch=epoch, counter=1 + max(known, default=0))
+        copy = Copy(generation, source.records, self.clock.monotonic_seconds())
+        target.copies = (*target.copies, copy)[-3:]
+        source.sent, source.sent_at_seconds = generation, self.clock.monotonic_seconds()
+        return generation
+
+    def _may_send(self, node: MemoryNode) -> int | None:
+        guard = node.guard
+        if guard is None or guard.inforce is None or guard.inforce.owner != node.name:
+            return None
+        permitted = guard.permit is not None and guard.permit.boot == node.boot_id
+        return guard.inforce.epoch if permitted or guard.final == guard.inforce.epoch else None

@@ -1,0 +1,100 @@
+"""`make demo`: plays the story, keeps the evidence, lets the judge judge it, and prints what came of it.
+
+BREAK=NAME plants a fault, and then the demo must fail; KEEP=1 leaves everything running at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from support.bed import clock
+from support.demo.faults import FAULTS, HarmDoneError
+from support.demo.stage import NAMESPACE, PAIR, Stage
+from support.demo.story import Story
+from support.demo.watcher import StoryStuckError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT_SECONDS = 540
+BAD_USAGE = 2
+
+
+def say(text: str) -> None:
+    """Print one line with the seconds since the beginning."""
+    lead, body = (text[: len(text) - len(text.lstrip("\n"))], text.lstrip("\n"))
+    print(f"{lead}[{clock.monotonic_seconds() - BEGAN:6.1f}] {body}", flush=True)
+
+
+BEGAN = clock.monotonic_seconds()
+
+
+def main() -> int:
+    """Play, judge, and return the exit code: 0 when every claim holds."""
+    name = os.environ.get("BREAK", "")
+    if name not in FAULTS:
+        print(f"BREAK={name}: choose one of {' '.join(item for item in FAULTS if item)}", file=sys.stderr)
+        return BAD_USAGE
+    target = f"demo-{name}" if name else "demo"
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(LIMIT_SECONDS)
+    directory = ROOT / "build" / target
+    print("The demo, on real parts: two systemd nodes, a real API server, real fencing, a real name server.")
+    with Stage(directory, say=say) as stage:
+        told, parts = _play(stage, name)
+        say("\nEvidence: disks after power-off, every log, what the clients were told")
+        if os.environ.get("KEEP") == "1":
+            return _keep(stage)
+        stage.keep_evidence()
+    (directory / "evidence" / "story.json").write_text(
+        json.dumps({"told": told is None, "trouble": told, "break": name, "parts": parts}, indent=2)
+    )
+    return _judge(directory / "evidence", target)
+
+
+def _play(stage: Stage, name: str) -> tuple[str | None, list[dict[str, object]]]:
+    story = Story(stage, FAULTS[name](), say=say)
+    try:
+        story.play()
+    except (StoryStuckError, HarmDoneError, clock.TimedOutError) as trouble:
+        say(f"  the story ends here: {trouble}")
+        return str(trouble), story.parts
+    return None, story.parts
+
+
+def _keep(stage: Stage) -> int:
+    """Leave everything running until Enter or a signal, and say how to use it."""
+    signal.alarm(0)
+    port = stage.bed.forward(port=int(stage.plane.server.rsplit(":", 1)[1]), address="127.0.0.1")
+    kubeconfig = stage.plane.kubeconfig_through(f"https://127.0.0.1:{port}", name="outside")
+    print(f"\nEverything runs on. In another terminal:\n  export KUBECONFIG={kubeconfig}")
+    print(f"  {stage.plane.kubectl} -n {NAMESPACE} get mp {PAIR} -o wide --watch")
+    print(f"  .venv/bin/kubectl-maestro -n {NAMESPACE} status {PAIR}")
+    print("Ctrl-C ends it.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("taking it down")
+    return 0
+
+
+def _judge(evidence: Path, target: str) -> int:
+    """Run the judge as a program of its own: it sees the evidence and nothing else."""
+    command = [sys.executable, "-m", "support.judge.verify", str(evidence), "--target", target]
+    seconds = f"{clock.monotonic_seconds() - BEGAN:.3f}"
+    return subprocess.run([*command, "--seconds", seconds], check=False, timeout=120).returncode
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> None:
+    raise TimeoutError(f"the demo did not end within {LIMIT_SECONDS} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
