@@ -205,6 +205,21 @@ async def test_after_a_silent_death_the_next_command_opens_a_new_session(
     answer = await sessions.run(node, ("echo", "new"), deadline_seconds=5)
 
     assert answer == Completed(0, "new\n", "")
+    assert len(server.secret_reads) == 2, "each new session reads the Secret"
+
+
+async def test_a_caller_that_loses_patience_leaves_no_dark_session_behind(
+    server: LoopbackSsh, sessions: Sessions
+) -> None:
+    node = node_of(server)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await sessions.run(node, ("sleep", "5"), deadline_seconds=10)
+
+    answer = await sessions.run(node, ("echo", "new"), deadline_seconds=5)
+
+    assert answer == Completed(0, "new\n", "")
+    assert len(server.secret_reads) == 2
 
 
 async def test_a_port_is_reached_from_the_node(server: LoopbackSsh, sessions: Sessions) -> None:

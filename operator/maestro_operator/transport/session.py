@@ -157,6 +157,10 @@ class Sessions:
         except TimeoutError:
             self._forget(node.ssh, link)
             return Unknown(Reason.TIMED_OUT, f"{node.name}: no answer to {_short(argv)} in time"), was_fresh
+        except asyncio.CancelledError:
+            # Whoever waited lost patience, which is how a dark node looks: the next one tries a new session.
+            self._forget(node.ssh, link)
+            raise
         except EXPECTED as error:
             self._forget(node.ssh, link)
             return unknown_from(error, what=f"{node.name}: {_short(argv)}"), was_fresh
