@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pydantic import ValidationError
 
@@ -20,7 +20,7 @@ from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
 from maestro_operator.model.errors import MaestroError, StatusConflict
 from maestro_operator.model.outcome import Done, Failed, Outcome
-from maestro_operator.model.pair import PairKey, PairSpec
+from maestro_operator.model.pair import PairSpec
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, Seen
 from maestro_operator.model.status import PairStatus
@@ -29,10 +29,11 @@ from maestro_operator.observe.wallclock import block_remaining_seconds, deadline
 from maestro_operator.report.conditions import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
+    from maestro_operator.model.surroundings import CountsCommands, Leader, Publisher, Resource, Store
 
 log = logging.getLogger(__name__)
 
@@ -41,70 +42,6 @@ EPISODE_HOLD_SECONDS = 0.2
 SURPRISE_SECONDS = 2.0
 LEAST_SURE_SECONDS = 2.0
 """A step begins only while the leadership surely lasts this much longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """The custom resource as it was last read or written."""
-
-    key: PairKey
-    resource_version: str
-    generation: int
-    is_deleting: bool
-    annotations: Mapping[str, str]
-    spec: Mapping[str, object]
-    status: Mapping[str, object]
-
-
-class Store(Protocol):
-    """The API server, for one pair: read it whole, write its status by compare-and-swap."""
-
-    async def read(self) -> Resource | None:
-        """Read the resource, or None where it is gone."""
-
-    async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
-        """Replace the status where nobody wrote since `resource` was read.
-
-        Raises:
-            StatusConflict: somebody did, or the object is another one by now.
-
-        """
-
-
-class Leader(Protocol):
-    """This operator's Lease."""
-
-    @property
-    def has_lease(self) -> bool:
-        """Tell whether this operator leads at this moment."""
-
-    @property
-    def led_for_seconds(self) -> float:
-        """Return how long it has led without interruption."""
-
-    @property
-    def sure_for_seconds(self) -> float:
-        """Return how long the leadership surely lasts, whatever happens to the API server."""
-
-    async def lost(self) -> None:
-        """Wait until the leadership has ended."""
-
-
-class Publisher(Protocol):
-    """Where a turn is seen from outside: events, metrics, log lines."""
-
-    async def publish(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
-        """Publish what a turn saw and decided; must not fail the turn."""
-
-    def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
-        """Count a turn, also one that ended in a surprise."""
-
-
-class CountsCommands(Protocol):
-    """Says how many remote commands were run, so that the journal can say what a step cost."""
-
-    def commands_run(self, node: str) -> int:
-        """Return the number of commands run on one node so far."""
 
 
 @dataclass(slots=True)

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
 
     from maestro_operator.clock import Clock
-    from maestro_operator.loop import Leader, Publisher, PairLoop
+    from maestro_operator.loop import PairLoop
     from maestro_operator.model.pair import PairKey
+    from maestro_operator.model.surroundings import Leader, Publisher
 
 log = logging.getLogger("maestro_operator")
 

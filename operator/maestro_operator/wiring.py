@@ -18,8 +18,8 @@ from maestro_operator.transport.session import Sessions
 if TYPE_CHECKING:
     from maestro_operator.clock import Clock
     from maestro_operator.kube.secrets import SecretReader
-    from maestro_operator.loop import Leader, Publisher, Store
     from maestro_operator.model.pair import PairKey
+    from maestro_operator.model.surroundings import Leader, Publisher, Store
     from maestro_operator.settings import Settings
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 from kubernetes.aio import client
 
 from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException
-from maestro_operator.loop import Resource
 from maestro_operator.model.errors import StatusConflict
 from maestro_operator.model.pair import PairKey
+from maestro_operator.model.surroundings import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
