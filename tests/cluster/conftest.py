@@ -1,0 +1,27 @@
+"""One API server with the project's schema for every test of this folder that asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.controlplane import ControlPlane
+from support.manifests import CRD_PATH
+from support.pair_api import PairApi
+
+NAMESPACE = "pairs"
+
+
+@pytest.fixture(scope="session")
+def schema_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server of the tests' own, with the CustomResourceDefinition established."""
+    with ControlPlane.start(tmp_path_factory.mktemp("schema-plane"), own_processes=True) as plane:
+        plane.run_kubectl("create", "-f", str(CRD_PATH))
+        plane.run_kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(CRD_PATH))
+        plane.ensure_namespace(NAMESPACE)
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def pairs(schema_plane: ControlPlane) -> PairApi:
+    """Requests about pairs, as admin."""
+    return PairApi(schema_plane.admin_kubeconfig, namespace=NAMESPACE)

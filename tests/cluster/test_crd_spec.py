@@ -1,0 +1,320 @@
+"""What people may write: every rule on spec tried on a real API server, good and bad, and its words read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from support.controlplane import ControlPlane
+from support.manifests import CRD_PATH, EXAMPLES, Manifest, Rule, changed, example, rules
+from support.pair_api import PairApi
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+DEVICE = {"agent": "fence_ipmilan", "identity": "one", "parameters": {"ip": "192.0.2.99"}}
+ANSWER = {"episode": "failover-2", "say": "AcceptLoss"}
+
+
+def base() -> Manifest:
+    (pair,) = example("maestro-linux.yaml")
+    return pair
+
+
+def but(**changes: object) -> Manifest:
+    """Returns the example with changes; `nodes__0__address` is spec.nodes[0].address, `...` removes."""
+    pair = base()
+    for path, value in changes.items():
+        pair = changed(pair, f"spec.{path.replace('__', '.')}", value)
+    return pair
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object that a rule refuses, and one beside it that it does not."""
+
+    path: str
+    """Where the rule stands; with `words` it names exactly one rule."""
+    words: str
+    """What the rule's message says for certain: the field."""
+    bad: Manifest
+    good: Manifest
+    remedy: str
+    """What the answer must tell to write."""
+    field: str = ""
+    """The path of the field in the answer."""
+
+
+def case(path: str, words: str, *, bad: Manifest, good: Manifest, remedy: str, field: str = "") -> Case:
+    return Case(path=path, words=words, bad=bad, good=good, remedy=remedy, field=field or path.split("[")[0])
+
+
+NODES = "spec.nodes[]"
+RUNG = "spec.nodes[].fencing[]"
+DEVICES = "nodes__0__fencing__1__devices"
+RSYNC = "spec.replication.rsync"
+CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
+
+CASES = (
+    # fmt: off
+    case("spec", "activeNode must be", bad=but(activeNode="c"), good=but(activeNode="b"),
+         remedy="activeNode is c, which is neither of the two nodes: write a or b", field="spec.activeNode"),
+    case("spec", "of must name one of the two nodes", remedy="write a or b", field="spec.answers",
+         bad=but(answers=[{**ANSWER, "say": "ConfirmFenced", "of": "c"}]),
+         good=but(answers=[{**ANSWER, "say": "ConfirmFenced", "of": "a"}])),
+    case("spec", "ssh.host is a name that traffic", bad=but(nodes__0__ssh__host="lists.example.org"),
+         good=but(nodes__0__ssh__host="lists-a.example.org"), remedy="write a host name or address that stays",
+         field="spec.nodes"),
+    case("spec", "ssh.host is a name that traffic", field="spec.nodes", remedy="stays with the node",
+         bad=changed(but(nodes__1__ssh__host="pinned.example.org"), "spec.localise.0.hostsPin.names.0", "pinned.example.org"),
+         good=but(nodes__1__ssh__host="pinned.example.org")),
+    case("spec", "failover.maxDataLossSeconds is too small", bad=but(failover__maxDataLossSeconds=239),
+         good=but(failover__maxDataLossSeconds=240), remedy="is 239, ", field="spec.failover.maxDataLossSeconds"),
+    case("spec", "failover.maxDataLossSeconds is too small", remedy="write 330 or more, or automatic: Disabled",
+         bad=but(failover__maxDataLossSeconds=0, detection__downForSeconds=90, replication__rsync__intervalSeconds=90),
+         good=but(failover__maxDataLossSeconds=0, failover__automatic="Disabled"),
+         field="spec.failover.maxDataLossSeconds"),
+    case("spec", "detection.vantagePoints must be at least two", bad=but(detection__vantagePoints=[{"peer": {}}]),
+         good=changed(but(detection__vantagePoints=[{"peer": {}}]), "spec.failover.automatic", "Disabled"),
+         remedy="write operator: {} and peer: {}", field="spec.detection.vantagePoints"),
+    case("spec", "fencing of each node needs", bad=but(nodes__1__fencing__1=...),
+         good=changed(but(nodes__1__fencing__1=...), "spec.failover.automatic", "Disabled"),
+         remedy="add such a rung to both nodes", field="spec.nodes"),
+    case("spec", "fencing of each node needs", bad=but(nodes__0__fencing=...), good=base(),
+         remedy="add such a rung to both nodes", field="spec.nodes"),
+    case("spec", "platform Windows and Solaris", bad=but(nodes__0__platform="Windows"),
+         good=changed(but(nodes__0__platform="Windows"), "spec.failover.automatic", "Disabled"),
+         remedy="write failover.automatic: Disabled", field="spec.failover.automatic"),
+    case("spec", "platform Windows and Solaris", bad=but(nodes__1__platform="Solaris"),
+         good=changed(but(nodes__1__platform="Solaris"), "spec.failover.automatic", "Disabled"),
+         remedy="write failover.automatic: Disabled", field="spec.failover.automatic"),
+
+    case("spec.answers[]", "of is needed", bad=but(answers=[ANSWER]), good=but(answers=[{**ANSWER, "of": "120"}]),
+         remedy="write the seconds for AcceptLoss", field="spec.answers[0].of"),
+    case("spec.answers[]", "of is needed", bad=but(answers=[{**ANSWER, "say": "ConfirmFenced"}]),
+         good=but(answers=[{**ANSWER, "say": "HandBack"}]), remedy="the node for ConfirmFenced",
+         field="spec.answers[0].of"),
+    case("spec.answers[]", "of is an amount", bad=but(answers=[{**ANSWER, "of": "2 minutes"}]),
+         good=but(answers=[{**ANSWER, "of": "120s"}]), remedy="write whole seconds", field="spec.answers[0].of"),
+
+    case("spec.nodes", "the same address", bad=but(nodes__1__address="192.0.2.10"),
+         good=but(nodes__1__address="192.0.2.11"), remedy="write each node's own address"),
+    case("spec.nodes", "the same ssh.host:", bad=but(nodes__1__ssh__host="lists-a.mgmt.example.org"),
+         good=but(nodes__1__ssh__host="192.0.2.20"), remedy="write each node's own host name"),
+    case("spec.nodes", "is the address of the other", bad=but(nodes__0__ssh__host="192.0.2.20"),
+         good=but(nodes__0__ssh__host="192.0.2.10"), remedy="write each node's own host name or address in ssh.host"),
+    case("spec.nodes", "the same ssh.hostKey", bad=changed(but(nodes__0__ssh__hostKey=KEY), "spec.nodes.1.ssh.hostKey", KEY),
+         good=but(nodes__1__ssh__hostKey=KEY), remedy="make a new host key on one of them"),
+    case("spec.nodes", "stands under both nodes",
+         bad=changed(but(**{f"{DEVICES}__1": DEVICE}), "spec.nodes.1.fencing.1.devices.1", DEVICE),
+         good=but(**{f"{DEVICES}__1": DEVICE}), remedy="write the serial number or UUID"),
+    case("spec.nodes[].address", "address must be an IP address", bad=but(nodes__0__address="lists.example.org"),
+         good=but(nodes__0__address="2001:db8::1"), remedy="write names in traffic", field="spec.nodes[0].address"),
+    case("spec.nodes[].address", "address must be an IP address", bad=but(nodes__0__address="2001:db8:0::1"),
+         good=but(nodes__0__address="2001:db8::1"), remedy="in its shortest form", field="spec.nodes[0].address"),
+
+    case("spec.nodes[].fencing", "the rung human waits", bad=but(nodes__0__fencing__3={"name": "late", "devices": [DEVICE]}),
+         good=but(nodes__0__fencing__2={"name": "late", "devices": [DEVICE]}), remedy="write it as the last rung",
+         field="spec.nodes[0].fencing"),
+    case(RUNG, "devices must be left out", bad=but(nodes__0__fencing__0__devices=[DEVICE]),
+         good=but(nodes__0__fencing__0__devices=[]), remedy="give the devices a rung of another name",
+         field="spec.nodes[0].fencing[0].devices"),
+    case(RUNG, "devices must be left out", bad=but(nodes__0__fencing__2__devices=[DEVICE]), good=base(),
+         remedy="give the devices a rung of another name", field="spec.nodes[0].fencing[2].devices"),
+    case(RUNG, "devices is needed", bad=but(nodes__0__fencing__0__name="switch"),
+         good=changed(but(nodes__0__fencing__0__name="switch"), "spec.nodes.0.fencing.0.devices", [DEVICE]),
+         remedy="name at least one device", field="spec.nodes[0].fencing[0].devices"),
+    *(case(f"{RUNG}.devices[]", "parameters shows in status", bad=but(**{f"{DEVICES}__0__parameters": {"ip": "x", key: "x"}}),
+           good=but(**{f"{DEVICES}__0__parameters": {"ip": "x", "username": "x"}}), remedy="into a Secret",
+           field="spec.nodes[0].fencing[1].devices[0].parameters")
+      for key in ("password", "passwd", "passwd_script", "snmp_priv_passwd", "identity_file")),
+    *(case(f"{RUNG}.devices[]", "parameters may not set action", bad=but(**{f"{DEVICES}__0__parameters": {"ip": "x", key: "x"}}),
+           good=but(**{f"{DEVICES}__0__parameters": {"ip": "x", "port": "x"}}), remedy="remove the parameter",
+           field="spec.nodes[0].fencing[1].devices[0].parameters")
+      for key in ("action", "method", "missing_as_off", "delay", "power_wait")),
+
+    case("spec.services", "services names one unit twice", bad=but(services__1__unit="mariadb.service"),
+         good=but(services__1__unit="mariadb@2.service"), remedy="write each unit once"),
+    case("spec.services[]", "unit may not be", bad=but(services__1__unit="maestro-guard.service"),
+         good=but(services__1__unit="guard.service"), remedy="name the application's own unit",
+         field="spec.services[1].unit"),
+    case("spec.services[].readiness[]", "exactly one kind", bad=but(services__0__readiness=[{}]),
+         good=but(services__0__readiness=[{"http": {}}]), remedy="write either http or tcp",
+         field="spec.services[0].readiness[0]"),
+    case("spec.detection.probes[]", "exactly one kind", bad=but(detection__probes=[{"http": {}, "tcp": {"port": 1}}]),
+         good=but(detection__probes=[{"tcp": {"port": 1}}]), remedy="write either http or tcp",
+         field="spec.detection.probes[0]"),
+
+    case("spec.replication", "exactly one driver", bad=but(replication={}), good=base(), remedy="write rsync"),
+    case(f"{RSYNC}.consistency", "exactly one way", bad=but(replication__rsync__consistency={}), good=base(),
+         remedy="write btrfs: {}"),
+    case(RSYNC, "paths must be exactly one subvolume", bad=but(replication__rsync__paths=["/srv/a", "/srv/b"]),
+         good=but(replication__rsync__paths=["/srv/a"]), remedy="below one path", field=f"{RSYNC}.paths"),
+    case(RSYNC, "paths must be plain", bad=but(replication__rsync__paths=["/srv/../etc"]),
+         good=but(replication__rsync__paths=["/srv/..etc"]), remedy="without ..", field=f"{RSYNC}.paths"),
+
+    case("spec.traffic[]", "exactly one kind", bad=but(traffic__0__dns=...), good=base(), remedy="write dns",
+         field="spec.traffic[0]"),
+    case("spec.traffic[].dns", "servers must be IP addresses", bad=but(traffic__0__dns__servers=["ns.example.org"]),
+         good=but(traffic__0__dns__servers=["2001:db8::53"]), remedy="write each server's address",
+         field="spec.traffic[0].dns.servers"),
+    case("spec.traffic[].dns", "names must lie in zone", bad=but(traffic__0__dns__names=["lists.notexample.org"]),
+         good=but(traffic__0__dns__names=["example.org", "a.b.example.org"]),
+         remedy="names must lie in zone example.org: write names that end in .example.org",
+         field="spec.traffic[0].dns.names"),
+    case("spec.localise[]", "exactly one kind", bad=but(localise__0__hostsPin=...), good=base(),
+         remedy="write hostsPin", field="spec.localise[0]"),
+
+    case("spec.detection.vantagePoints", "different places", bad=but(detection__vantagePoints=[{"peer": {}}, {"peer": {}}]),
+         good=but(detection__vantagePoints=[{"peer": {}}, {"operator": {}}]), remedy="once each"),
+    case("spec.detection.vantagePoints[]", "exactly one kind", bad=but(detection__vantagePoints=[{"peer": {}}, {}]),
+         good=base(), remedy="write operator: {} or peer: {}", field="spec.detection.vantagePoints[1]"),
+    case("spec.detection", "downForSeconds must be at least", bad=but(detection__downForSeconds=6),
+         good=but(detection__downForSeconds=7), remedy="write 7 or more", field="spec.detection.downForSeconds"),
+
+    case("spec.verification[]", "exactly one kind", bad=but(verification=[CHECK]),
+         good=but(verification=[{"name": "one", "http": {}}]), remedy="write either http or log",
+         field="spec.verification[0]"),
+    case("spec.verification[].log", "without patterns", bad=but(verification__1__log={"path": "/x"}),
+         good=but(verification__1__log={"path": "/x", "ok": ["up"]}), remedy="write fail, ok or both",
+         field="spec.verification[1].log"),
+    # fmt: on
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One edit of a pair that exists, which a rule refuses."""
+
+    path: str
+    words: str
+    edit: Callable[[Manifest], Manifest]
+    remedy: str
+    field: str
+
+
+def _renamed(pair: Manifest) -> Manifest:
+    return changed(changed(pair, "spec.nodes.1.name", "c"), "spec.activeNode", "a")
+
+
+CHANGES = (
+    Change(
+        path="spec.nodes",
+        words="the names of the nodes cannot change",
+        edit=_renamed,
+        remedy="keep the names, or delete the resource and create a new one",
+        field="spec.nodes",
+    ),
+    Change(
+        path="spec.replication",
+        words="the replication driver cannot be exchanged",
+        edit=lambda pair: changed(pair, "spec.replication", {}),
+        remedy="delete the resource and create a new one",
+        field="spec.replication",
+    ),
+)
+
+# What the structural schema alone refuses, and the word by which a person finds the field.
+OUT_OF_SHAPE = {
+    "one node": (but(nodes__1=...), "spec.nodes"),
+    "three nodes": (but(nodes__2={**base()["spec"]["nodes"][0], "name": "c"}), "spec.nodes: Too many"),
+    "two nodes of one name": (but(nodes__1__name="a"), "spec.nodes[1]: Duplicate value"),
+    "no service": (but(services=[]), "spec.services"),
+    "one service twice": (but(services__1__name="mariadb"), "spec.services[1]: Duplicate value"),
+    "no device identity": (but(**{f"{DEVICES}__0__identity": ...}), "devices[0].identity: Required value"),
+    "an empty device identity": (but(**{f"{DEVICES}__0__identity": ""}), "devices[0].identity"),
+    "no host key": (but(nodes__0__ssh__hostKey=...), "spec.nodes[0].ssh.hostKey: Required value"),
+    "no real host key": (but(nodes__0__ssh__hostKey="SHA256:abc"), "spec.nodes[0].ssh.hostKey"),
+    "a port that is none": (but(nodes__0__ssh__port=65536), "spec.nodes[0].ssh.port"),
+    "a unit that is none": (but(services__0__unit="mariadb; reboot"), "spec.services[0].unit"),
+    "a unit that is no service": (but(services__0__unit="mariadb.socket"), "spec.services[0].unit"),
+    "a host with upper case": (but(nodes__0__ssh__host="Lists-A.example.org"), "spec.nodes[0].ssh.host"),
+    "a host with a last dot": (but(nodes__0__ssh__host="lists.example.org."), "spec.nodes[0].ssh.host"),
+    "a path that is not absolute": (but(replication__rsync__paths=["srv"]), "spec.replication.rsync.paths"),
+    "an agent that is a path": (but(**{f"{DEVICES}__0__agent": "/bin/sh"}), "devices[0].agent"),
+    "an unknown word": (but(management="Off"), 'supported values: "Enforce", "Observe", "Paused"'),
+    "a misspelt field": (but(activeNodes="a"), 'unknown field "spec.activeNodes"'),
+    "a second driver": (but(replication__drbd={}), 'unknown field "spec.replication.drbd"'),
+    "no active node": (but(activeNode=...), "spec.activeNode: Required value"),
+}
+
+
+def is_about(rule: Rule, path: str, words: str) -> bool:
+    return rule.path == path and words in rule.message
+
+
+def stood_on() -> set[Rule]:
+    return {rule for rule in rules() if rule.path.startswith("spec")}
+
+
+def test_every_rule_on_spec_has_a_case_and_every_case_a_rule() -> None:
+    named = [(case.path, case.words) for case in CASES] + [(change.path, change.words) for change in CHANGES]
+
+    without_case = [rule for rule in stood_on() if not any(is_about(rule, *name) for name in named)]
+    not_one_rule = [name for name in named if sum(is_about(rule, *name) for rule in stood_on()) != 1]
+
+    assert without_case == []
+    assert not_one_rule == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path}: {case.words}")
+def test_a_bad_pair_is_refused_with_the_field_and_the_remedy_and_its_good_neighbour_is_taken(
+    pairs: PairApi, case: Case
+) -> None:
+    refused, taken = pairs.create(case.bad, dry_run=True), pairs.create(case.good, dry_run=True)
+
+    assert refused.status == 422
+    assert f"{case.field}: " in refused.message
+    assert case.remedy in refused.message
+    assert (taken.status, taken.message) == (201, "")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change.path}: {change.words}")
+def test_what_must_not_change_is_refused_with_the_field_and_the_remedy(pairs: PairApi, change: Change) -> None:
+    name = f"kept-{change.path.split('.')[-1]}"
+    there = pairs.create(changed(base(), "metadata.name", name)).body
+
+    refused = pairs.replace(change.edit(there))
+    taken = pairs.replace(changed(there, "spec.nodes.0.address", "192.0.2.77"))
+
+    assert refused.status == 422
+    assert f"{change.field}: " in refused.message
+    assert change.words in refused.message
+    assert change.remedy in refused.message
+    assert taken.is_good, taken.message
+
+
+@pytest.mark.parametrize("what", OUT_OF_SHAPE)
+def test_what_has_no_shape_is_refused_with_the_name_of_the_field(pairs: PairApi, what: str) -> None:
+    pair, words = OUT_OF_SHAPE[what]
+
+    refused = pairs.create(pair, dry_run=True)
+
+    assert refused.status in (400, 422)
+    assert words in refused.message
+
+
+def test_the_defaults_are_filled_in(pairs: PairApi) -> None:
+    (smallest,) = example("maestro-by-hand.yaml")
+
+    spec = pairs.create(smallest, dry_run=True).body["spec"]
+
+    assert spec["management"] == "Enforce"
+    assert spec["failover"] == {"automatic": "Disabled", "maxDataLossSeconds": 0, "blockSeconds": 3600}
+    assert spec["detection"]["vantagePoints"] == [{"operator": {}}, {"peer": {}}]
+    assert spec["nodes"][0]["ssh"]["port"] == 22
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
+def test_the_examples_apply(schema_plane: ControlPlane, file: str) -> None:
+    said = schema_plane.run_kubectl(
+        "apply", "--namespace=pairs", "--dry-run=server", "--validate=strict", "-f", str(EXAMPLES / file)
+    )
+
+    assert "created" in said
+
+
+def test_the_server_finds_nothing_to_complain_of_in_the_schema(schema_plane: ControlPlane) -> None:
+    said = schema_plane.run_kubectl(
+        "get", "-f", str(CRD_PATH), "-o", "jsonpath={range .status.conditions[*]}{.type}={.status} {end}"
+    )
+
+    assert sorted(said.split()) == ["Established=True", "NamesAccepted=True"]
