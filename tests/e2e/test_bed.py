@@ -213,6 +213,21 @@ def test_an_interrupt_while_it_comes_up_leaves_nothing(tmp_path: Path) -> None:
     assert host_network() == before
 
 
+def test_a_holder_that_finds_itself_in_the_hosts_network_refuses(tmp_path: Path) -> None:
+    before = host_network()
+    here = str(Path("/proc/self/ns/net").stat().st_ino)
+    ran = subprocess.run(
+        (sys.executable, "-m", "support.bed.holder", "--directory", tmp_path, "--root", "/", "--host-network", here),
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        check=False,
+        capture_output=True,
+        timeout=20,
+    )
+    assert ran.returncode == 1
+    assert b"touches nothing" in ran.stderr
+    assert host_network() == before
+
+
 def test_a_second_bed_at_the_same_place_is_refused_and_the_first_lives(bed: Bed) -> None:
     with pytest.raises(BedFailedError, match="take it down first"):
         Bed.up(bed.plan.directory)

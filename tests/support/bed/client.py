@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from support.bed import clock, doctor, layout, namespace, rootfs, wire
+from support.bed import clock, layout, namespace, rootfs, wire
 from support.bed.description import Account, Description, Direction, Mode, Ran, TsigKey
 
 START_SECONDS = 60.0
@@ -328,6 +328,7 @@ def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_cal
                 *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
                 *("--propagation=private", "--", sys.executable, "-m", "support.bed.holder"),
                 *("--directory", str(plan.directory), "--root", str(root)),
+                *("--host-network", str(namespace.network_inode())),
                 *(() if powered else ("--unpowered",)),
                 *(("--outlive-caller",) if outlive_caller else ()),
             ),
@@ -344,6 +345,8 @@ def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_cal
 
 
 def _check_machine() -> None:
+    from support.bed import doctor  # noqa: PLC0415 - it is a command of its own, and would be loaded twice
+
     if os.geteuid() != 0:
         raise BedFailedError("the bed needs root, for namespaces and nodes; `make doctor` says more")
     if packages := doctor.missing_packages():

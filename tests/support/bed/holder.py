@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from support.bed import certificates, clock, control_groups, disks, forward, layout, network, redfish, wire
+from support.bed import certificates, clock, control_groups, disks, forward, layout, namespace, network, redfish, wire
 from support.bed.control_groups import ControlGroup
 from support.bed.description import DIRECTIONS, MODES, Description
 from support.bed.evidence import Journal
@@ -188,7 +188,11 @@ def main() -> int:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--unpowered", action="store_true")
     parser.add_argument("--outlive-caller", action="store_true")
+    parser.add_argument("--host-network", type=int, required=True, help="the inode of the namespace to keep out of")
     options = parser.parse_args()
+    if namespace.network_inode() == options.host_network:
+        print("the holder is in the host's own network, and touches nothing there", file=sys.stderr)
+        return 1
     child = os.fork()
     if child:
         return _reap_until_gone(child)

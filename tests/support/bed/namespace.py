@@ -27,6 +27,11 @@ def entered(process_id: int) -> Iterator[None]:
             _set(home.fileno())
 
 
+def network_inode() -> int:
+    """Returns what tells the calling thread's network namespace from others."""
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
 def network_only(process_id: int) -> tuple[str, ...]:
     """Returns what to put before a command so that it runs in the bed's network."""
     return ("nsenter", f"--net=/proc/{process_id}/ns/net", "--")
