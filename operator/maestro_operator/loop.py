@@ -102,7 +102,7 @@ class PairLoop:
             while (pause := await self._guarded_turn()) is not None:
                 await self._rest(pause)
         finally:
-            self._close_observer()
+            self.close_observer()
             if self._close is not None:
                 await self._close()
 
@@ -204,11 +204,12 @@ class PairLoop:
     def _observer_for(self, spec: PairSpec) -> Observer:
         """Return the observer of this spec; a changed spec looks with new eyes."""
         if self._observer is None or self._observer[0] != spec:
-            self._close_observer()
+            self.close_observer()
             self._observer = (spec, Observer(spec, self._drivers, clock=self._clock))
         return self._observer[1]
 
-    def _close_observer(self) -> None:
+    def close_observer(self) -> None:
+        """End every look under way."""
         if self._observer is not None:
             self._observer[1].close()
             self._observer = None

@@ -85,7 +85,7 @@ def _perform(seen: Seen, episode: Episode, step: StepName) -> Perform | Hold:
 def _go_on(seen: Seen, episode: Episode) -> Decision:
     """Close the current step and begin the next one that has something to do."""
     failed = episode.step in (StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE) and not (
-        facts.last_done(seen, episode) or _is_moot(seen, episode)
+        facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode)
     )
     closed = journal.finish_step(seen, episode, episode.step, "Failed" if failed else "Done")
     closed = _with_results(seen, closed)
@@ -124,7 +124,7 @@ def _with_results(seen: Seen, episode: Episode) -> Episode:
         found = prove(seen, episode)
         if not isinstance(found, NoProof):
             episode = episode.model_copy(update={"proof": found})
-    if episode.step in (StepName.FINAL_SYNC, StepName.FENCE) and facts.last_done(seen, episode):
+    if episode.step in (StepName.FINAL_SYNC, StepName.FENCE) and facts.last_done(seen, episode, episode.step):
         outcome = seen.last.outcome if seen.last else None
         target = facts.readable(seen, episode.target)
         named = outcome.facts.get("generation") if isinstance(outcome, Done) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import Say
 from maestro_operator.model.seen import GuardState, NodeSeen
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import Answer, FencingRung
     from maestro_operator.model.seen import Guard, Seen
     from maestro_operator.model.status import Episode, EpochMark
+    from maestro_operator.model.steps import StepName
 
 
 def readable(seen: Seen, name: str) -> NodeSeen | None:
@@ -117,9 +119,9 @@ def points_at(seen: Seen, name: str) -> bool:
     return all(getattr(item, "addresses", None) == (address,) for item in seen.traffic)
 
 
-def last_done(seen: Seen, episode: Episode) -> bool:
-    """Tell whether this leader's last attempt of the current step ended well."""
+def last_done(seen: Seen, episode: Episode, step: StepName) -> bool:
+    """Tell whether this leader's last attempt was of this very step, and ended well."""
     last = seen.last
-    if last is None or (last.episode, last.step) != (episode.id, episode.step):
+    if last is None or (last.episode, last.step) != (episode.id, step):
         return False
-    return type(last.outcome).__name__ == "Done"
+    return isinstance(last.outcome, Done)

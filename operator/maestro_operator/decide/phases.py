@@ -177,7 +177,8 @@ def _demoted(seen: Seen, episode: Episode) -> bool:
 
 def _final_synced(seen: Seen, episode: Episode) -> bool:
     """The target committed exactly what the stopped source sent in this leader's attempt."""
-    return facts.last_done(seen, episode) and _target(seen, episode, lambda node: node.replica.is_whole)
+    done = facts.last_done(seen, episode, StepName.FINAL_SYNC)
+    return done and _target(seen, episode, lambda node: node.replica.is_whole)
 
 
 def _fenced(seen: Seen, episode: Episode) -> bool:
@@ -276,23 +277,23 @@ def _adopted(seen: Seen, episode: Episode) -> bool:
     return _target(seen, episode, lambda node: facts.holds_epoch(node, _mark(episode)))
 
 
-def _gave_up(seen: Seen, episode: Episode) -> bool:
+def _gave_up(seen: Seen, episode: Episode, step: StepName) -> bool:
     """Tell whether this leader tried the step often enough to go on and leave it to a repair."""
-    record = episode.record(episode.step)
+    record = episode.record(step)
     last = seen.last
-    tried = last is not None and (last.episode, last.step) == (episode.id, episode.step)
+    tried = last is not None and (last.episode, last.step) == (episode.id, step)
     return tried and record is not None and record.attempts >= TRIES_BEFORE_GOING_ON
 
 
 def _moved(seen: Seen, episode: Episode) -> bool:
     if facts.points_at(seen, episode.target):
         return True
-    return episode.kind is not EpisodeKind.REPAIR and _gave_up(seen, episode)
+    return episode.kind is not EpisodeKind.REPAIR and _gave_up(seen, episode, StepName.MOVE_TRAFFIC)
 
 
 def _started(seen: Seen, episode: Episode) -> bool:
     runs = _target(seen, episode, lambda node: node.guard.may_run and node.runs_everything)
-    return runs and facts.last_done(seen, episode)
+    return runs and facts.last_done(seen, episode, StepName.START_SERVICES)
 
 
 def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
@@ -305,7 +306,8 @@ def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
 
 
 def _verified(seen: Seen, episode: Episode) -> bool:
-    return not seen.spec.verification or facts.last_done(seen, episode) or _gave_up(seen, episode)
+    passed = facts.last_done(seen, episode, StepName.VERIFY)
+    return not seen.spec.verification or passed or _gave_up(seen, episode, StepName.VERIFY)
 
 
 def _granted(seen: Seen, episode: Episode, name: str) -> bool:
@@ -320,7 +322,7 @@ def _granted(seen: Seen, episode: Episode, name: str) -> bool:
 def _reversed(seen: Seen, episode: Episode) -> bool:
     """The old source receives; one that cannot be read is left to its Rejoin."""
     gone = isinstance(seen.node(episode.source), Unknown)
-    return gone or _granted(seen, episode, episode.source) or _gave_up(seen, episode)
+    return gone or _granted(seen, episode, episode.source) or _gave_up(seen, episode, StepName.REVERSE)
 
 
 def _stopped(seen: Seen, episode: Episode) -> bool:

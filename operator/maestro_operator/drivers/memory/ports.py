@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory import guard_twin as twin
+from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.world import OPERATOR, MemoryNode, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order
@@ -95,10 +95,7 @@ class MemoryNodes(_Over):
         there = self._node(node)
         if not there.is_equipped:
             return Refused(Reason.GUARD_ABSENT, f"{node.name} has no guard")
-        outcome = twin.answer_order(there, order)
-        if isinstance(outcome, Done) and order.verb in ("demote", "revoke"):
-            there.running.clear()
-        return outcome
+        return obey(there, order)
 
     async def start(
         self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float

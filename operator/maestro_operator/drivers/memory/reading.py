@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.memory.guard_twin import Standing
 from maestro_operator.model.seen import Guard, GuardState, NodeSeen, Replica, Unit
 from maestro_operator.model.status import EpochMark
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from maestro_operator.drivers.memory.world import MemoryNode, MemoryWorld
 
 PORTS = (80, 5432)
+VERSION = "memory"
 
 
 def node_seen(world: MemoryWorld, node: MemoryNode) -> NodeSeen:
@@ -41,26 +43,17 @@ def _mark(mark: Mark | None) -> EpochMark | None:
 def _guard(node: MemoryNode) -> Guard:
     if not node.is_equipped:
         return Guard(GuardState.ABSENT)
-    if node.is_guard_lost:
-        return Guard(GuardState.LOST)
     state = node.guard
-    if state is None:
-        return Guard(GuardState.NEVER)
-    in_force, permit, highest, grant = state.inforce, state.permit, state.maxpermit, state.grant
-    mine = in_force is not None and in_force.owner == node.name
-    may_run = (
-        mine
-        and permit is not None
-        and in_force is not None
-        and (permit.epoch, permit.boot) == (in_force.epoch, node.boot_id)
-    )
+    if state.standing is not Standing.VALID:
+        return Guard(GuardState(state.standing.value), version=VERSION, peer_ready=node.has_peer_key)
+    permit, highest, grant = state.permit, state.maxpermit, state.grant
     return Guard(
         state=GuardState.VALID,
         pair_uid=state.pair,
         node=state.node,
         term=state.term,
         promised=_mark(state.promised),
-        in_force=_mark(in_force),
+        in_force=_mark(state.inforce),
         permit_epoch=permit.epoch if permit else None,
         permit_boot=permit.boot if permit else None,
         max_permit_epoch=highest.epoch if highest else 0,
@@ -69,8 +62,8 @@ def _guard(node: MemoryNode) -> Guard:
         grant_epoch=grant.epoch if grant else None,
         grant_source=grant.source if grant else None,
         quarantined_epoch=state.quarantined,
-        may_run=may_run,
-        version="memory",
+        may_run=state.may_run(node.boot_id),
+        version=VERSION,
         peer_ready=node.has_peer_key,
     )
 

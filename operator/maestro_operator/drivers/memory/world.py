@@ -8,10 +8,11 @@ so they are written down as `moments_with_two_writers`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.guard_twin import GuardState
+from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, GuardState
+from maestro_operator.drivers.memory.guarding import take_a_round
 from maestro_operator.model.status import Generation
 
 if TYPE_CHECKING:
@@ -64,10 +65,9 @@ class MemoryNode:
     name: str
     address: str
     machine_id: str
+    units: tuple[str, ...]
     # What the disk keeps.
-    guard: GuardState | None = None
-    """The guard's state; None before `create`."""
-    is_guard_lost: bool = False
+    guard: GuardState = NEVER
     is_equipped: bool = False
     has_peer_key: bool = False
     records: int | None = None
@@ -109,7 +109,8 @@ class MemoryWorld:
         self.clock = clock
         self.units = units
         self.nodes = {
-            name: MemoryNode(name=name, address=address, machine_id=f"machine-{name}") for name, address in nodes
+            name: MemoryNode(name=name, address=address, machine_id=f"machine-{name}", units=units)
+            for name, address in nodes
         }
         first = next(iter(self.nodes.values()))
         first.records = 0
@@ -207,35 +208,23 @@ class MemoryWorld:
 
     # ------------------------------------------------------------ the nodes' own doing
 
+    def lose_guard_state(self, name: str) -> None:
+        """Damage the guard's state on a node's disk."""
+        self.nodes[name].guard = LOST
+
     def run_guards(self) -> None:
         """Let every guard that lives take one round: confirm after a boot, obey a newer epoch."""
         for node in self.nodes.values():
-            if node.is_alive and node.guard is not None and not node.is_guard_lost:
-                self._guard_round(node)
+            if node.is_alive and node.is_equipped:
+                peer = self.other(node.name)
+                answers = node.has_peer_key and peer.is_equipped and self.reaches(node.name, peer.name)
+                did = take_a_round(node, peer, peer_answers=answers)
+                if did:
+                    self.note_writers(did)
 
-    def _guard_round(self, node: MemoryNode) -> None:
-        peer = next(item for item in self.nodes.values() if item is not node)
-        guard = node.guard
-        if guard is None or guard.inforce is None or guard.inforce.owner != node.name:
-            return
-        asks = node.has_peer_key and self.reaches(node.name, peer.name) and not peer.is_guard_lost
-        other = peer.guard if asks else None
-        if other is None or other.inforce is None or other.pair != guard.pair:
-            return
-        newer = other.inforce.epoch > guard.inforce.epoch and other.inforce.owner != node.name
-        if newer:
-            node.guard = replace(guard, permit=None, final=None)
-            node.running.clear()
-            return
-        same = (other.inforce.epoch, other.inforce.owner) == (guard.inforce.epoch, node.name)
-        promised = other.promised is None or other.promised.epoch <= guard.inforce.epoch
-        has_permit = guard.permit is not None and guard.permit.boot == node.boot_id
-        needs = not has_permit and guard.maxpermit is not None and guard.maxpermit.boot != node.boot_id
-        if same and promised and needs:
-            permit = replace(guard.maxpermit, epoch=guard.inforce.epoch, boot=node.boot_id)
-            node.guard = replace(guard, permit=permit, maxpermit=permit)
-            node.running |= set(self.units)
-            self.note_writers(f"the guard of {node.name} was confirmed")
+    def other(self, name: str) -> MemoryNode:
+        """Return the node that is not the named one."""
+        return next(node for node in self.nodes.values() if node.name != name)
 
     def run_syncs(self) -> None:
         """Let every node's timer fire once."""
@@ -244,13 +233,11 @@ class MemoryWorld:
 
     def sync_from(self, name: str) -> Generation | None:
         """Run one sync from a node, if its guard lets it send and the peer's lets it commit."""
-        source = self.nodes[name]
-        target = next(item for item in self.nodes.values() if item.name != name)
-        if source.guard is None or not self.reaches(name, target.name) or source.records is None:
+        source, target = self.nodes[name], self.other(name)
+        if not self.reaches(name, target.name) or source.records is None or not source.guard.may_send(source.boot_id):
             return None
-        epoch = self._may_send(source)
-        grant = target.guard.grant if target.guard else None
-        if epoch is None or grant is None or (grant.epoch, grant.source) != (epoch, name):
+        epoch, grant = source.guard.inforce_epoch, target.guard.grant
+        if grant is None or (grant.epoch, grant.source) != (epoch, name) or target.guard.permit is not None:
             return None
         known = [copy.generation.counter for copy in target.copies if copy.generation.epoch == epoch]
         generation = Generation(epoch=epoch, counter=1 + max(known, default=0))
@@ -258,10 +245,3 @@ class MemoryWorld:
         target.copies = (*target.copies, copy)[-3:]
         source.sent, source.sent_at_seconds = generation, self.clock.monotonic_seconds()
         return generation
-
-    def _may_send(self, node: MemoryNode) -> int | None:
-        guard = node.guard
-        if guard is None or guard.inforce is None or guard.inforce.owner != node.name:
-            return None
-        permitted = guard.permit is not None and guard.permit.boot == node.boot_id
-        return guard.inforce.epoch if permitted or guard.final == guard.inforce.epoch else None
