@@ -70,9 +70,7 @@ def rules() -> tuple[Rule, ...]:
 
 def _rules(node: Mapping[str, Any], path: str) -> Iterator[Rule]:
     for found in node.get("x-kubernetes-validations", ()):
-        yield Rule(
-            path=path, rule=found["rule"], message=found["message"], is_transition="oldSelf" in found["rule"]
-        )
+        yield Rule(path=path, rule=found["rule"], message=found["message"], is_transition="oldSelf" in found["rule"])
     for name, child in node.get("properties", {}).items():
         yield from _rules(child, f"{path}.{name}".lstrip("."))
     if isinstance(node.get("items"), dict):
@@ -82,12 +80,13 @@ def _rules(node: Mapping[str, Any], path: str) -> Iterator[Rule]:
 # ---------------------------------------------------------------- pairs
 
 
+@functools.cache
 def example(name: str) -> tuple[Manifest, ...]:
-    """Returns the objects of one file of examples/."""
+    """Returns the objects of one file of examples/, read once; do not change them."""
     return tuple(found for found in yaml.safe_load_all((EXAMPLES / name).read_text()) if found)
 
 
-def demo_pair(  # noqa: PLR0913 - a pair is two nodes and what is told of them
+def demo_pair(
     *,
     a: Identity,
     b: Identity,

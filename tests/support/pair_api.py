@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kubernetes import config
 
@@ -37,7 +37,7 @@ class Answer:
     @property
     def is_good(self) -> bool:
         """Whether it took the object."""
-        return self.status < 300  # noqa: PLR2004 - the statuses of success
+        return self.status < 300
 
 
 class PairApi:
@@ -59,7 +59,7 @@ class PairApi:
         """Puts a whole pair in the place of the one that is there."""
         return self._send("PUT", f"/{pair['metadata']['name']}{subresource}?fieldValidation=Strict", pair)
 
-    def patch(self, name: str, body: Any, *, way: Way = "merge", subresource: str = "") -> Answer:
+    def patch(self, name: str, body: object, *, way: Way = "merge", subresource: str = "") -> Answer:
         """Changes a pair by a merge patch, a JSON patch or an apply."""
         query = "?fieldValidation=Strict" + "&fieldManager=tests&force=true" * (way == "apply")
         return self._send("PATCH", f"/{name}{subresource}{query}", body, content_type=CONTENT_TYPES[way])
@@ -68,7 +68,7 @@ class PairApi:
         """Deletes a pair."""
         return self._send("DELETE", f"/{name}", None)
 
-    def _send(self, method: str, tail: str, body: Any, *, content_type: str = "application/json") -> Answer:
+    def _send(self, method: str, tail: str, body: object, *, content_type: str = "application/json") -> Answer:
         url = f"{self._client.configuration.host}{self._path}{tail}"
         headers = {"Content-Type": content_type, "Accept": "application/json", **self._authorization()}
         answer = self._client.rest_client.pool_manager.request(
