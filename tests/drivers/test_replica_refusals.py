@@ -3,36 +3,19 @@
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from drivers.test_replica_pair import LIVE, STORE, Node, Pair, pair, volume
+from drivers.test_replica_pair import LIVE, STORE, Node, Pair, pair, sent_but_not_committed, until, volume
 
 __all__ = ["pair", "volume"]
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
 NO_MANIFEST = "0" * 64
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 15) -> None:
-    """Waits for a condition, bounded."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "the condition did not come true"
-        signal.sigtimedwait([], 0.02)
-
-
-def sent_but_not_committed(pair: Pair) -> tuple[str, str]:
-    """Lets a run deliver everything but the commit; gives its number and manifest."""
-    pair.a.plan("commit", "before")
-    assert pair.a.replica("run").code != 0
-    pair.a.heal()
-    record = max(pair.a.at(f"{STORE}/meta").glob("sent-*"), key=lambda path: path.stat().st_mtime_ns)
-    return record.name.removeprefix("sent-"), record.read_text().splitlines()[0].partition("=")[2]
 
 
 @contextmanager
@@ -82,16 +65,19 @@ def test_a_commit_is_refused_after_a_demotion_to_a_later_epoch(pair: Pair) -> No
 
 def test_a_grant_that_ends_between_the_check_and_the_commit_is_seen_under_the_lock(pair: Pair) -> None:
     number, manifest = sent_but_not_committed(pair)
-    demote = "demote --pair p-1 --node b --term 1 --episode ep-2 --epoch 2 --owner a"
+    guard = f"{pair.b.root}/lib/maestro-guard --root {pair.b.root}"
+    demote = f"{guard} demote --pair p-1 --node b --term 1 --episode ep-2 --epoch 2 --owner a"
     tool = pair.b.at("reaper/sha256sum")
     tool.parent.mkdir()
-    tool.write_text(
-        f"#!/bin/sh\nPATH=${{PATH#*:}}\nsha256sum\n{pair.b.root}/lib/maestro-guard --root {pair.b.root} {demote} >/dev/null\n"
-    )
+    tool.write_text(f"#!/bin/sh\nPATH=${{PATH#*:}}\nsha256sum\n{demote} >/dev/null\n")
     tool.chmod(0o755)
 
     answer = pair.b.replica(
-        "receive", "commit", *number.split("."), "a", manifest,
+        "receive",
+        "commit",
+        *number.split("."),
+        "a",
+        manifest,
         env={"PATH": f"{pair.b.root}/reaper:/usr/sbin:/usr/bin:/sbin:/bin"},
     )
 
@@ -124,7 +110,7 @@ def test_a_lower_or_equal_generation_is_refused(pair: Pair) -> None:
     for number in ("1.1", "1.2", "0.9"):
         code, word = commit(pair, number, NO_MANIFEST)
         assert code == 10
-        assert word in {"LowerGeneration", "NoGrant"}
+        assert word in {"LowerGeneration", "BadRequest"}
     again = pair.b.replica("receive", "announce", "1", "2", "a")
     assert (again.code, again.values["refused"]) == (10, "LowerGeneration")
 
@@ -239,8 +225,7 @@ def test_sever_ends_a_running_receiver_and_reads_back_none(pair: Pair) -> None:
 
 def _lives(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
@@ -262,29 +247,28 @@ def test_the_next_announcement_ends_a_receiver_that_its_sender_left_behind(pair:
 GOOD = ("--server", "-lHogDtpAXre.iLsfxCIvu", "--delete", ".", "incoming/")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        (),
-        ("--server", "--sender", "-lHogDtpAXre.iLsfxCIvu", ".", "incoming/"),
-        ("--daemon", *GOOD[1:]),
-        (*GOOD[:-1], "/etc"),
-        (*GOOD[:-1], "../live/"),
-        (*GOOD, "/etc/"),
-        (*GOOD[:2], "--log-file=/etc/passwd", *GOOD[2:]),
-        (*GOOD[:2], "--remove-source-files", *GOOD[2:]),
-        (*GOOD[:2], "--timeout=1;id", *GOOD[2:]),
-        ("--server", "-lHogDtpAXrM--backup", ".", "incoming/"),
-        ("--server", "-lHogDtpAXbre.iLsfxCIvu", ".", "incoming/"),
-        ("--server", ".", "incoming/", "--delete"),
-    ],
+BAD = (
+    (),
+    ("--server", "--sender", "-lHogDtpAXre.iLsfxCIvu", ".", "incoming/"),
+    ("--daemon", *GOOD[1:]),
+    (*GOOD[:-1], "/etc"),
+    (*GOOD[:-1], "../live/"),
+    (*GOOD, "/etc/"),
+    (*GOOD[:2], "--log-file=/etc/passwd", *GOOD[2:]),
+    (*GOOD[:2], "--remove-source-files", *GOOD[2:]),
+    (*GOOD[:2], "--timeout=1;id", *GOOD[2:]),
+    ("--server", "-lHogDtpAXrM--backup", ".", "incoming/"),
+    ("--server", "-lHogDtpAXbre.iLsfxCIvu", ".", "incoming/"),
+    ("--server", ".", "incoming/", "--delete"),
 )
-def test_only_the_known_words_of_rsync_are_obeyed(pair: Pair, words: tuple[str, ...]) -> None:
+
+
+def test_only_the_known_words_of_rsync_are_obeyed(pair: Pair) -> None:
     assert pair.b.replica("receive", "announce", "1", "3", "a").code == 0
 
-    answer = pair.b.replica("receive", "data", "1", "3", "a", *words)
-
-    assert (answer.code, answer.values["refused"]) == (10, "BadRequest")
+    for words in BAD:
+        answer = pair.b.replica("receive", "data", "1", "3", "a", *words)
+        assert (answer.code, answer.values.get("refused")) == (10, "BadRequest"), words
 
 
 @pytest.mark.parametrize("words", [("1;id", "1", "a"), ("1", "01", "a"), ("1", "1", "../a"), ("1", "1", "$(id)")])
@@ -292,129 +276,3 @@ def test_words_of_a_request_that_are_no_numbers_or_names_are_refused(pair: Pair,
     answer = pair.b.replica("receive", "announce", *words)
 
     assert (answer.code, answer.values["refused"]) == (10, "BadRequest")
-
-
-# --- up, aside and round ---------------------------------------------------------------------------------
-
-
-def test_a_promotion_is_done_once_and_said_again(pair: Pair) -> None:
-    pair.send()
-
-    first = pair.b.replica("promote", "--episode", "ep-9", "--generation", "1.1")
-    pair.b.at(f"{LIVE}/new").write_text("written after the promotion\n")
-    again = pair.b.replica("promote", "--episode", "ep-9", "--generation", "1.1")
-
-    assert (first.code, again.code, again.values["again"]) == (0, 0, "yes")
-    assert pair.b.at(f"{LIVE}/new").exists()
-    seen = pair.b.observe()
-    assert (seen["promoted"], seen["promoted_episode"], seen["live"]) == ("1.1", "ep-9", "present")
-
-
-@pytest.mark.parametrize("verb", ["promote", "quarantine", "reverse"])
-def test_live_data_is_not_moved_while_a_process_holds_it(pair: Pair, verb: str) -> None:
-    number = pair.send()
-    node = pair.a
-    if verb == "promote":
-        node = pair.b
-        node.volume.run("btrfs", "-q", "subvolume", "create", node.root / LIVE)
-    generation = ["--generation", number] if verb != "quarantine" else []
-    holder = subprocess.Popen(node.volume.command("sh", "-c", f"cd {node.root / LIVE} && exec sleep 50"))
-    try:
-        until(lambda: os.readlink(f"/proc/{holder.pid}/cwd").endswith(LIVE))
-        held = node.replica(verb, "--episode", "ep-9", *generation)
-        assert (held.code, held.values["refused"]) == (10, "HoldersPresent")
-        assert held.values["holders"] == str(holder.pid)
-    finally:
-        holder.kill()
-        holder.wait()
-
-    assert node.replica(verb, "--episode", "ep-9", *generation).code == 0
-
-
-def test_quarantine_keeps_the_data_lists_it_and_makes_it_the_base_of_the_next_copy(pair: Pair) -> None:
-    pair.send()
-    assert pair.b.replica("promote", "--episode", "ep-9").code == 0
-    pair.b.at(f"{LIVE}/last words").write_text("written by the old owner\n")
-    old = pair.b.tree()
-
-    first = pair.b.replica("quarantine", "--episode", "ep-10")
-    again = pair.b.replica("quarantine", "--episode", "ep-10")
-
-    assert (first.values["quarantined"], again.values["again"]) == ("ep-10", "yes")
-    assert pair.b.tree(f"{STORE}/quarantine/ep-10") == old
-    newest = pair.send()
-    assert pair.b.tree(f"{STORE}/generations/{newest}") == pair.a.tree()
-    assert pair.b.tree(f"{STORE}/quarantine/ep-10") == old
-    # The timer measures what is kept; nobody waits for that.
-    assert pair.b.replica("run").code == 0
-    (kept,) = pair.b.replica("observe").all("quarantine")
-    name, size, _age = kept.split(":")
-    assert name == "ep-10"
-    assert int(size) > 1 << 20
-
-
-def test_quarantine_without_live_data_changes_nothing(pair: Pair) -> None:
-    pair.send()
-
-    answer = pair.b.replica("quarantine", "--episode", "ep-10")
-
-    assert (answer.code, answer.values["quarantined"]) == (0, "none")
-    assert pair.send() == "1.2"
-    assert pair.b.replica("observe").all("quarantine") == []
-
-
-def test_replication_turns_round_and_sends_only_what_changed(pair: Pair) -> None:
-    final = pair.send()
-    old = pair.a.tree()
-    pair.let_send_after(pair.b, epoch=2, source=pair.a)
-    assert pair.b.replica("promote", "--episode", "ep-2", "--generation", final).code == 0
-    assert pair.a.replica("reverse", "--episode", "ep-2", "--generation", final).code == 0
-    pair.let_receive(pair.a, epoch=2, source=pair.b)
-    seen = pair.a.observe()
-    assert (seen["generation"], seen["whole"], seen["live"]) == (final, "yes", "absent")
-    assert pair.a.tree(f"{STORE}/generations/{final}") == old
-    (pair.b.at(LIVE) / "files/back").write_text("from the new owner\n")
-
-    answer = pair.b.replica("final")
-
-    assert (answer.values["generation"], answer.values["mode"]) == ("2.1", "changes")
-    assert pair.a.tree(f"{STORE}/generations/2.1") == pair.b.tree()
-
-
-@pytest.mark.parametrize("change", ["write", "same-look"])
-def test_reverse_is_refused_when_the_old_source_wrote_after_its_last_run(pair: Pair, change: str) -> None:
-    final = pair.send()
-    table = pair.a.at(f"{LIVE}/db/table")
-    stat = table.stat()
-    with table.open("r+b") as file:
-        file.write(b"late")
-    if change == "same-look":
-        os.utime(table, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    late = pair.a.tree()
-
-    answer = pair.a.replica("reverse", "--episode", "ep-2", "--generation", final)
-
-    assert (answer.code, answer.values["refused"]) == (10, "NotEqual")
-    assert pair.a.tree() == late
-    assert pair.a.replica("quarantine", "--episode", "ep-2").code == 0
-    assert pair.a.tree(f"{STORE}/quarantine/ep-2") == late
-
-
-def test_reverse_to_a_generation_that_was_never_committed_is_refused(pair: Pair) -> None:
-    number, _manifest = sent_but_not_committed(pair)
-
-    answer = pair.a.replica("reverse", "--episode", "ep-2", "--generation", number)
-
-    assert (answer.code, answer.values["refused"]) == (10, "NotWhole")
-    assert pair.a.at(LIVE).exists()
-
-
-def test_a_node_with_an_unfinished_promotion_neither_receives_nor_comes_up(pair: Pair) -> None:
-    pair.send()
-    pair.b.at(f"{STORE}/meta/journal").write_text("verb=promote\nepisode=ep-9\ngeneration=1.1\nphase=prepare\nend=1\n")
-
-    assert pair.b.replica("receive", "announce", "1", "7", "a").values["refused"] == "Unfinished"
-    assert pair.b.replica("up").values["refused"] == "Unfinished"
-    assert pair.b.observe()["journal"] == "promote:ep-9"
-    assert pair.b.replica("quarantine", "--episode", "ep-10").code == 0
-    assert pair.b.at(f"{STORE}/quarantine/ep-10/files/one").exists()
