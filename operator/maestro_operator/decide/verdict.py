@@ -42,6 +42,8 @@ class Concluded:
 def conclude(seen: Seen, name: str) -> Concluded:
     """Return the verdict on a node, with the reason that decided it."""
     node = facts.readable(seen, name)
+    if node is not None and name != seen.status.active_node:
+        return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} answers")
     if node is not None:
         if node.runs_everything:
             return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} runs its services")
