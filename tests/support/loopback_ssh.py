@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class _Server:
         self.may_forward = may_forward
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.commands: list[str] = []
+        self.children: list[asyncio.subprocess.Process] = []
 
     async def run(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
         self.commands.append(process.command or "")
@@ -53,7 +55,9 @@ class _Server:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            start_new_session=True,
         )
+        self.children.append(child)
         if child.stdin is None or child.stdout is None or child.stderr is None:
             return
         feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
@@ -140,3 +144,9 @@ async def loopback_ssh(folder: Path, *, may_forward: bool = True) -> AsyncIterat
         for connection in tuple(server.connections):
             connection.abort()
         await acceptor.wait_closed()
+        for child in server.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            # Waiting would be for an end of output that nobody reads any more.
+            child._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        await asyncio.sleep(0)

@@ -41,6 +41,12 @@ def test_lost_state_is_a_refusal_of_its_own() -> None:
     assert (refused.reason, refused.remote_reason) == (Reason.STATE_LOST, "StateLost")
 
 
+def test_what_the_guard_does_not_know_beside_its_state_has_failed() -> None:
+    failed = outcome(11, "unknown=BootUnknown\nmessage=the boot id cannot be read\n")
+
+    assert failed == Failed(Reason.COMMAND_FAILED, "a: promote: the boot id cannot be read")
+
+
 def test_a_missing_guard_is_told_apart() -> None:
     refused = outcome(13, "absent=yes\n")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MESSAGE_CHARACTERS = 400
+STATE_WORDS = ("StateLost", "StateMissing")
 NONE_WORDS = ("", "none", "-")
 
 
@@ -134,7 +135,10 @@ def outcome_of(answer: Completed | Unknown, *, what: str, refusals: Mapping[str,
             word = lines.maybe("refused") or ""
             return Refused(refusals.get(word, otherwise), message, remote_reason=word)
         case 11:
-            return Refused(Reason.STATE_LOST, message, remote_reason=lines.maybe("unknown") or "")
+            word = lines.maybe("unknown") or ""
+            if word not in STATE_WORDS:
+                return Failed(Reason.COMMAND_FAILED, message)
+            return Refused(Reason.STATE_LOST, message, remote_reason=word)
         case 13:
             return Refused(Reason.GUARD_ABSENT, f"{what}: the guard is not installed")
         case _:

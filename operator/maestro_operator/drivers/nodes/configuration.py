@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maestro_operator.drivers.ports import Equipment
 
 WATCH_SECONDS = 3
-_VALUE = re.compile(r"[A-Za-z0-9@._:/ +=-]*")
+_VALUE = re.compile(r"[A-Za-z0-9@._:/ -]*")
 
 
 def configuration(equipment: Equipment) -> str:
@@ -41,6 +41,8 @@ def configuration(equipment: Equipment) -> str:
         *(("pin", name) for name in view.names),
         ("interval_seconds", str(view.interval_seconds)),
         ("watch_seconds", str(WATCH_SECONDS)),
+        ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
+        ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
     ]
     for key, value in entries:
         if not _VALUE.fullmatch(value):

@@ -59,6 +59,14 @@ show_pins() {
     printf 'pins=%s\n' "${pins# }"
 }
 
+show_free() {
+    place=$live
+    while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
+    stat -f -c '%a %S' -- "${place:-/}" 2>/dev/null | {
+        read -r blocks size && printf 'disk_free_bytes=%s\n' "$((blocks * size))"
+    }
+}
+
 systemctl --version | { read -r _ version _ && printf 'systemd_version=%s\n' "$version"; }
 if [ -x "$guard" ]; then
     known='' configured=''
@@ -69,6 +77,8 @@ if [ -x "$guard" ]; then
     while IFS='=' read -r key value; do
         if [ "$key" = services ]; then configured=$value; fi
     done <"$folder/config" 2>/dev/null
+    # For a standby whose live data is not there: what is free where it would be.
+    show_free
     "$guard" ${root:+--root "$root"} observe || exit
     # A unit that was added to the spec since is not in the guard's own list yet.
     [ "$configured" = "$*" ] || show_units "$@"
@@ -82,7 +92,6 @@ show_units "$@"
 show_holders
 show_listeners
 show_pins
-folder=$live
-while [ ! -d "$folder" ] && [ -n "$folder" ]; do folder=${folder%/*}; done
-df -Pk "${folder:-/}" 2>/dev/null | { read -r _ && read -r _ _ _ free _ && printf 'disk_free_bytes=%s\n' "$((free * 1024))"; }
+show_free
+if [ -e "$live" ]; then printf 'replica.live=present\n'; else printf 'replica.live=absent\n'; fi
 exit 0
