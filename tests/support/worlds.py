@@ -7,15 +7,18 @@ API server that holds one resource and the laws of its schema, and a Lease. Time
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+import copy
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
+from maestro_operator.drivers.ports import Drivers
 from maestro_operator.loop import PairLoop
 from maestro_operator.model.decision import Decided, Hold
 from maestro_operator.model.errors import StatusConflict
 from maestro_operator.model.pair import Answer, PairKey, PairSpec, Say
+from maestro_operator.model.reasons import Reason
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.surroundings import Resource
 from support.law_three import refusal
@@ -23,8 +26,6 @@ from support.law_three import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from maestro_operator.drivers.ports import Drivers
-    from maestro_operator.model.reasons import Reason
     from maestro_operator.model.seen import Seen
 
 ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
@@ -34,6 +35,7 @@ INTERVAL_SECONDS = 10
 KEY = PairKey(namespace="default", name="pair", uid="11111111-2222-3333-4444-555555555555")
 LEAST_PAUSE_SECONDS = 0.05
 """How long a turn takes in memory: as long as the shortest real one."""
+INHERITED_PAUSE_SECONDS = 15.0
 
 
 # ---------------------------------------------------------------- the resource
@@ -105,7 +107,6 @@ class MemoryStore:
         self.is_deleting = False
         self.key = KEY
         self.writes = 0
-        self.history: list[Mapping[str, Any]] = []
         self.before_write: Callable[[Mapping[str, Any]], None] = _nothing
         self.after_write: Callable[[Mapping[str, Any]], None] = _nothing
 
@@ -155,13 +156,52 @@ class MemoryStore:
         self.status = dict(status)
         self._version += 1
         self.writes += 1
-        self.history.append(self.status)
         self.after_write(status)
         return replace(resource, resource_version=str(self._version), status=self.status)
 
 
 def _nothing(_status: Mapping[str, Any]) -> None:
     return None
+
+
+def _no_word(_verb: str) -> None:
+    return None
+
+
+EFFECTS = frozenset(
+    {
+        "equip", "introduce", "order", "start", "stop", "pin", "final_sync", "promote", "reverse", "quarantine",
+        "sync", "off", "move", "verify",
+    }
+)  # fmt: skip
+
+
+class _Interruptible:
+    """A port whose effects, once they have happened, are told to somebody who may end the operator there."""
+
+    def __init__(self, port: object, after: Callable[[str], None]) -> None:
+        """Keeps the port and whom to tell."""
+        self._port = port
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Returns the port's verb, told about where it is an effect."""
+        verb = getattr(self._port, name)
+        if name not in EFFECTS:
+            return verb
+
+        async def told(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            outcome = await verb(*arguments, **options)
+            self._after(name)
+            return outcome
+
+        return told
+
+
+def interruptible(drivers: Drivers, after: Callable[[str], None]) -> Drivers:
+    """Returns the same drivers, each effect of which is told about right after it happened."""
+    ports = {item.name: _Interruptible(getattr(drivers, item.name), after) for item in fields(drivers)}
+    return Drivers(**ports)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- around the loop
@@ -215,15 +255,24 @@ class Recorder:
 class Pair:
     """One pair in memory, and the one loop that looks after it."""
 
-    def __init__(self, spec: PairSpec | None = None) -> None:
-        """Makes two nodes that never ran, an API server with the resource, and a loop."""
-        self.clock = MemoryClock()
-        self.world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=self.clock)
-        self.store = MemoryStore(spec or pair_spec())
+    def __init__(
+        self, spec: PairSpec | None = None, *, world: MemoryWorld | None = None, store: MemoryStore | None = None
+    ) -> None:
+        """Makes two nodes that never ran, an API server with the resource, and a loop; or goes on from given ones."""
+        self.world = world or MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+        self.clock = self.world.clock
+        self.store = store or MemoryStore(spec or pair_spec())
         self.recorder = Recorder()
-        self.drivers: Drivers = memory_drivers(self.world)
+        self.after_effect: Callable[[str], None] = _no_word
+        self.drivers: Drivers = interruptible(memory_drivers(self.world), lambda verb: self.after_effect(verb))
+        self.kills = 0
         self._synced_at = self.clock.monotonic_seconds()
         self.loop, self.leader = self._new_loop()
+
+    def forked(self) -> Pair:
+        """Returns another pair in the same state, with an operator that was started just now."""
+        world, store = copy.deepcopy((self.world, self.store))
+        return Pair(world=world, store=store)
 
     def _new_loop(self) -> tuple[PairLoop, MemoryLeader]:
         leader = MemoryLeader(self.clock, since_seconds=self.clock.monotonic_seconds())
@@ -274,12 +323,19 @@ class Pair:
         known = len(self.recorder.decided)
         try:
             pause = await self.loop.turn()
+        except Killed:
+            self.kills += 1
+            self.restart_operator()
+            pause = 0.0
         except StatusConflict:
             self.loop.wake()
             pause = 0.2
         await asyncio.sleep(0)
+        decided = self.recorder.decided[-1] if len(self.recorder.decided) > known else None
+        if self.holds(Reason.INHERITED_STEP):
+            pause = INHERITED_PAUSE_SECONDS  # many turns of the same hold, as one
         self.let_pass(max(pause or 0.0, LEAST_PAUSE_SECONDS))
-        return self.recorder.decided[-1] if len(self.recorder.decided) > known else None
+        return decided
 
     def let_pass(self, seconds: float) -> None:
         """Lets time pass for the nodes and the clients."""

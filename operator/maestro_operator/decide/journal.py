@@ -115,7 +115,7 @@ def intend(
 def _running(seen: Seen, episode: Episode, step: StepName) -> StepRecord:
     before = episode.record(step)
     again = before is not None and before.state == "Running" and episode.step is step
-    deadline = datetime.fromisoformat(seen.now) + timedelta(seconds=DEADLINE_SECONDS[step])
+    deadline = datetime.fromisoformat(seen.now) + timedelta(seconds=_deadline_seconds(episode, step))
     return StepRecord(
         name=step,
         state="Running",
@@ -124,6 +124,17 @@ def _running(seen: Seen, episode: Episode, step: StepName) -> StepRecord:
         started_at=before.started_at if before and again else seen.now,
         deadline=deadline.isoformat().replace("+00:00", "Z"),
     )
+
+
+def _deadline_seconds(episode: Episode, step: StepName) -> int:
+    """Return how long this attempt may take; the devices of a rung carry a deadline of their own.
+
+    The next leader waits for it, and all that time counts as loss.
+    """
+    frozen = episode.frozen_node(episode.source)
+    rungs = [rung for rung in (frozen.fencing if frozen else ()) if rung.name == episode.rung and rung.devices]
+    own = [rung.deadline_seconds for rung in rungs] if step is StepName.FENCE else []
+    return min((DEADLINE_SECONDS[step], *own))
 
 
 def finish_step(seen: Seen, episode: Episode, step: StepName, state: Literal["Done", "Failed"]) -> Episode:
