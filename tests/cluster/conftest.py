@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.controlplane import ControlPlane
-from support.manifests import CRD_PATH
-from support.pair_api import PairApi
+from support.pair_api import PairApi, install_schema
 
 NAMESPACE = "pairs"
 
@@ -15,8 +14,7 @@ NAMESPACE = "pairs"
 def schema_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """An API server of the tests' own, with the CustomResourceDefinition established."""
     with ControlPlane.start(tmp_path_factory.mktemp("schema-plane"), own_processes=True) as plane:
-        plane.run_kubectl("create", "-f", str(CRD_PATH))
-        plane.run_kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(CRD_PATH))
+        install_schema(plane)
         plane.ensure_namespace(NAMESPACE)
         yield plane
 

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 from kubernetes import config
 
-from support.manifests import GROUP_VERSION, Manifest
+from support.controlplane import CommandError
+from support.controlplane.clock import await_condition
+from support.manifests import CRD_PATH, GROUP_VERSION, Manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.controlplane import ControlPlane
+
+ESTABLISHED_SECONDS = 30.0
 LIMIT_SECONDS = 15.0
 CONTENT_TYPES = {
     "merge": "application/merge-patch+json",
@@ -20,6 +25,23 @@ CONTENT_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 Way = Literal["merge", "json", "apply"]
+
+
+def install_schema(plane: ControlPlane) -> None:
+    """Gives the API server the CustomResourceDefinition, and returns when it serves pairs.
+
+    `kubectl wait` is no help: it fails on a definition that is so new that it has no conditions at all.
+    """
+
+    def served() -> bool:
+        try:
+            plane.run_kubectl("get", "--raw", f"/apis/{GROUP_VERSION}/maestropairs")
+        except CommandError:
+            return False
+        return True
+
+    plane.run_kubectl("apply", "--server-side", "-f", str(CRD_PATH))
+    assert await_condition(served, within_seconds=ESTABLISHED_SECONDS, every_seconds=0.2)
 
 
 @dataclass(frozen=True)
