@@ -146,9 +146,6 @@ class AgentFencing:
         if addressed is not None and not device.parameters.get(addressed):
             message = f"set the parameter {addressed}: without it {device.agent} may choose a machine"
             raise ValueError(message)
-        if addressed == "systems_uri" and not device.parameters[addressed].endswith(device.identity):
-            message = f"systems_uri must end with the device's identity {device.identity}"
-            raise ValueError(message)
         parameters = dict(device.parameters)
         if device.secret is not None:
             data = await self._secrets(self._namespace, device.secret.name)
