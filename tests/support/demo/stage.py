@@ -66,7 +66,7 @@ class Stage:
             self.operator = self._start_operator()
             undo.callback(self.operator.stop)
             self.watcher = PairWatcher(
-                [*self.bed.enter, *self._kubectl("get", "mp", PAIR, "-n", NAMESPACE, "--watch", "-o", "json")],
+                [*self.bed.enter, *self._kubectl("get", "mp", "-n", NAMESPACE, "--watch", "-o", "json")],
                 say=self._say,
             )
             undo.callback(self.watcher.stop)
@@ -114,7 +114,7 @@ class Stage:
             b_bmc=self.bed.bmcs["b"].account,
             name=PAIR,
             namespace=NAMESPACE,
-            interval_seconds=4,
+            interval_seconds=5,
         )
         return yaml.safe_dump(manifest, sort_keys=False)
 
