@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NAMESPACE, PAIR = "maestro", "maestro"
 OPERATOR_NAMESPACE, OPERATOR = "maestro-system", "maestro-operator"
 PUBLIC_NAME = "maestro.example.org"
+CRD_NAME = "maestropairs.maestropair.dev"
+ESTABLISHED = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
 HEALTH_PORT = 8080
 
 
@@ -92,8 +94,10 @@ class Stage:
         self.plane.ensure_namespace(NAMESPACE)
         self.plane.ensure_namespace(OPERATOR_NAMESPACE)
         self.kubectl("apply", "--server-side", "-f", str(CRD_PATH))
-        self.kubectl(
-            "wait", "--for=condition=Established", "crd/maestropairs.maestropair.dev", "--timeout=20s"
+        clock.wait_until(
+            lambda: "True" in self.kubectl("get", "crd", CRD_NAME, "-o", ESTABLISHED),
+            timeout_seconds=20,
+            what="the API server to serve MaestroPairs",
         )
         rbac = rendered_rbac(OPERATOR_NAMESPACE, secret_namespaces=(NAMESPACE,))
         secrets = demo_secrets(
