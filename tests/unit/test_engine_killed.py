@@ -7,12 +7,23 @@ from typing import Any
 
 import pytest
 
+from maestro_operator.decide.phases import PHASES
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.steps import STEPS, EpisodeKind, StepName
 from support.worlds import Killed, Pair, is_settled
 
 KINDS = tuple(EpisodeKind)
-STEPS_OF_KINDS = [(kind, step) for kind in KINDS for step in STEPS[kind]]
+NEVER_INTENDED = {
+    # Done by the time they are reached: the old side has its guard, and nothing was started there.
+    (EpisodeKind.REJOIN, StepName.EQUIP),
+    (EpisodeKind.REJOIN, StepName.STOP),
+}
+STEPS_OF_KINDS = [
+    (kind, step)
+    for kind in KINDS
+    for step in STEPS[kind]
+    if not PHASES[step].is_look and (kind, step) not in NEVER_INTENDED
+]
 PARTS = 8
 """The moments of an episode are dealt out to so many tests, each within its 2 seconds."""
 SAID_ONCE: dict[str, Pair] = {}
@@ -82,13 +93,19 @@ async def rebooted_alone() -> Pair:
     pair = await serving()
     pair.world.cut("a", "b")
     pair.world.reboot("a")
+    lead_astray(pair)
     return pair
 
 
 async def names_astray() -> Pair:
     pair = await serving()
-    pair.world.names = dict.fromkeys(pair.world.names, pair.world.nodes["b"].address)
+    lead_astray(pair)
     return pair
+
+
+def lead_astray(pair: Pair) -> None:
+    pair.world.names = dict.fromkeys(pair.world.names, pair.world.nodes["b"].address)
+    pair.world.nodes["a"].pins.clear()
 
 
 def at(pair: Pair, step: StepName) -> bool:
@@ -147,6 +164,7 @@ async def test_an_operator_killed_around_the_intent_of_a_step_is_continued(
     setattr(pair.store, f"{moment}_write", kill)
     await finish(pair, owner)
 
+    assert pair.kills == 1
     assert lost_by(kind, pair)
 
 
@@ -155,11 +173,8 @@ async def test_an_operator_killed_after_the_effect_of_a_step_is_continued(kind: 
     begin, owner = WORLDS[kind]
     pair = await begin()
 
-    for _ in range(100):
-        await pair.turn()
-        if intends(pair.store.status, kind, step):
-            pair.restart_operator()
-            break
+    await pair.run_until(lambda it: intends(it.store.status, kind, step))
+    pair.restart_operator()
     await finish(pair, owner)
 
     assert lost_by(kind, pair)

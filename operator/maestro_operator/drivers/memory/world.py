@@ -123,6 +123,7 @@ class MemoryWorld:
         self.devices: dict[str, str] = dict.fromkeys(self.nodes, "honest")
         """Per node: honest, lying, denying, dead."""
         self.acknowledged = 0
+        self.last_acknowledged_seconds = 0.0
         self.moments_with_two_writers: list[str] = []
         self.commands = 0
 
@@ -198,6 +199,7 @@ class MemoryWorld:
             if node.address == address and node.records is not None and (OPERATOR, name) not in self.cuts:
                 node.records += 1
                 self.acknowledged += 1
+                self.last_acknowledged_seconds = self.clock.monotonic_seconds()
                 return True
         return False
 
