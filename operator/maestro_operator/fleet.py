@@ -1,23 +1,66 @@
 """All pairs of one operator: one supervised loop each, made when a pair appears, ended when it goes.
 
-A watch can go silent and lose a deletion, so everything is listed anew every so often and the uids
-are compared. A loop that ends is made again while its pair is there.
+A watch can go silent, and lose a change or a deletion, so everything is listed anew every so often
+and compared. A loop that ends is made again while its pair is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from maestro_operator.model.errors import MaestroError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from maestro_operator.clock import Clock
-    from maestro_operator.loop import PairLoop
-    from maestro_operator.model.pair import PairKey
+    from maestro_operator.kube.resource import Noticed
+    from maestro_operator.model.pair import PairKey, PairSpec
 
 log = logging.getLogger(__name__)
+
+ROUND_SECONDS = 1.0
+"""How often the supervisor goes round."""
+LIST_AGAIN_SECONDS = 2.0
+"""A list that failed is asked for again after this long."""
+CLOSE_SECONDS = 1.5
+"""How long the loops have to end when the operator does."""
+TURN_SECONDS = 120.0
+"""How long a turn may take beside the longest step that its spec asks for."""
+
+
+class Loop(Protocol):
+    """What runs one pair."""
+
+    turns: int
+    """How many turns ended."""
+
+    @property
+    def in_turn_for_seconds(self) -> float:
+        """Return how long the turn under way has lasted, 0 between turns."""
+
+    @property
+    def spec(self) -> PairSpec:
+        """Return the spec of the turn under way; MaestroError before the first."""
+
+    def wake(self) -> None:
+        """Take the next turn now and read the resource anew."""
+
+    async def run(self) -> None:
+        """Take turns until the resource is gone or the task is cancelled."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """One pair's loop, and what was last noticed of the pair."""
+
+    noticed: Noticed
+    since_seconds: float
+    loop: Loop
+    task: asyncio.Task[None]
 
 
 class Fleet:
@@ -26,7 +69,7 @@ class Fleet:
     def __init__(
         self,
         *,
-        make: Callable[[PairKey], PairLoop],
+        make: Callable[[PairKey], Loop],
         forget: Callable[[PairKey], None],
         clock: Clock,
     ) -> None:
@@ -34,73 +77,111 @@ class Fleet:
         self._make = make
         self._forget = forget
         self._clock = clock
-        self._loops: dict[str, tuple[PairKey, PairLoop, asyncio.Task[None]]] = {}
-        self._seen: dict[str, tuple[int, bool, str]] = {}
+        self._members: dict[str, _Member] = {}
+        self._due_seconds = 0.0
         self.beat_seconds = clock.monotonic_seconds()
         """When the supervisor last went round; liveness looks at it."""
-        self.has_listed = False
-        """The pairs were listed once since the start."""
+        self.listed = asyncio.Event()
+        """Set when the pairs were listed once since the start."""
 
-    def notice(self, key: PairKey, *, generation: int, is_deleting: bool, wake_word: str) -> None:
+    def notice(self, noticed: Noticed) -> None:
         """Take note of a pair; wake its loop where something that people change has changed."""
-        self._ensure(key)
-        fresh = (generation, is_deleting, wake_word)
-        if self._seen.get(key.uid) != fresh:
-            self._seen[key.uid] = fresh
-            self._loops[key.uid][1].wake()
+        member = self._members.get(noticed.key.uid)
+        if member is None or member.task.done():
+            self._members[noticed.key.uid] = self._made(noticed)
+        elif member.noticed != noticed:
+            member.noticed = noticed
+            member.loop.wake()
 
     def gone(self, uid: str) -> None:
         """End the loop of a pair that is gone; its nodes run on."""
-        entry = self._loops.pop(uid, None)
-        self._seen.pop(uid, None)
-        if entry is not None:
-            entry[2].cancel()
-            self._forget(entry[0])
-            log.info("%s is gone; its nodes run on as they are", entry[0])
+        member = self._members.pop(uid, None)
+        if member is not None:
+            member.task.cancel()
+            self._forget(member.noticed.key)
+            log.info("%s is gone; its nodes run on as they are", member.noticed.key)
 
-    def _ensure(self, key: PairKey) -> None:
-        entry = self._loops.get(key.uid)
-        if entry is not None and not entry[2].done():
-            return
-        loop = self._make(key)
-        task = asyncio.get_running_loop().create_task(loop.run(), name=f"pair {key}")
-        self._loops[key.uid] = (key, loop, task)
+    def _made(self, noticed: Noticed) -> _Member:
+        loop = self._make(noticed.key)
+        task = asyncio.get_running_loop().create_task(loop.run(), name=f"pair {noticed.key}")
+        task.add_done_callback(_say_why)
+        return _Member(noticed, self._clock.monotonic_seconds(), loop, task)
 
-    async def supervise(
-        self, relist: Callable[[], Awaitable[list[PairKey]]], *, period_seconds: float
-    ) -> None:
-        """List everything every so often; make what is missing and end what is gone."""
-        due = 0.0
+    def list_soon(self) -> None:
+        """List everything in the next round, whenever it was to be."""
+        self._due_seconds = 0.0
+
+    async def supervise(self, relist: Callable[[], Awaitable[Sequence[Noticed]]], *, period_seconds: float) -> None:
+        """List everything every so often; make what is missing, wake what changed, end what is gone."""
         while True:
             self.beat_seconds = self._clock.monotonic_seconds()
-            if self.beat_seconds >= due:
-                due = self.beat_seconds + period_seconds
-                await self._compare(relist)
-            await self._clock.sleep(1.0)
+            if self.beat_seconds >= self._due_seconds:
+                self._due_seconds = self.beat_seconds + period_seconds
+                if not await self._compare(relist):
+                    self._due_seconds = self.beat_seconds + LIST_AGAIN_SECONDS
+            await self._clock.sleep(ROUND_SECONDS)
 
-    async def _compare(self, relist: Callable[[], Awaitable[list[PairKey]]]) -> None:
+    async def _compare(self, relist: Callable[[], Awaitable[Sequence[Noticed]]]) -> bool:
+        asked_seconds = self._clock.monotonic_seconds()
         try:
-            keys = {key.uid: key for key in await relist()}
-        except Exception:
-            log.exception("the pairs could not be listed; the loops go on")
-            return
-        self.has_listed = True
-        for uid in set(self._loops) - set(keys):
-            self.gone(uid)
-        for key in keys.values():
-            self._ensure(key)
+            found = {noticed.key.uid: noticed for noticed in await relist()}
+        except Exception as error:  # noqa: BLE001 - whatever the API server does, the loops go on
+            log.warning("the pairs could not be listed; the loops go on: %s", str(error).partition("\n")[0])
+            return False
+        self.listed.set()
+        # What the watch brought while the list was on its way is younger than the list.
+        older = [uid for uid, member in self._members.items() if member.since_seconds < asked_seconds]
+        for uid in older:
+            if uid not in found:
+                self.gone(uid)
+        for noticed in found.values():
+            self.notice(noticed)
+        return True
+
+    def overdue(self) -> list[str]:
+        """Return the pairs whose turn lasts longer than any of its steps may; asked from any thread."""
+        members = list(self._members.values())
+        return [
+            str(one.noticed.key) for one in members if one.loop.in_turn_for_seconds > longest_turn_seconds(one.loop)
+        ]
 
     def longest_turn_seconds(self) -> float:
-        """Return how long the longest turn under way has lasted."""
-        return max((loop.in_turn_for_seconds for _, loop, _ in self._loops.values()), default=0.0)
+        """Return how long the longest turn under way has lasted; asked from any thread."""
+        return max((member.loop.in_turn_for_seconds for member in list(self._members.values())), default=0.0)
 
     def turns(self) -> int:
-        """Return how many turns all loops have ended."""
-        return sum(loop.turns for _, loop, _ in self._loops.values())
+        """Return how many turns the loops have ended; asked from any thread."""
+        return sum(member.loop.turns for member in list(self._members.values()))
 
-    async def close(self) -> None:
-        """End every loop and wait until each has ended."""
-        tasks = [task for _, _, task in self._loops.values()]
+    def pairs(self) -> int:
+        """Return how many pairs there are; asked from any thread."""
+        return len(self._members)
+
+    async def close(self) -> bool:
+        """End every loop; tell whether each has ended in time."""
+        tasks = {member.task for member in self._members.values()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks:
+            return True
+        _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        return not late
+
+
+def longest_turn_seconds(loop: Loop) -> float:
+    """Return how long a turn of this loop may take: its spec's own deadlines and what a look takes."""
+    try:
+        spec = loop.spec
+    except MaestroError:
+        return TURN_SECONDS
+    services = sum(max(item.start_timeout_seconds, item.stop_timeout_seconds) for item in spec.services)
+    rungs = [rung.deadline_seconds for node in spec.nodes for rung in node.fencing]
+    copy = spec.replication.rsync.deadline_seconds if spec.replication.rsync is not None else 0
+    checks = [check.deadline_seconds for check in spec.verification]
+    return TURN_SECONDS + max([services, copy, *rungs, *checks])
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """Say why a loop ended, where it was a surprise; it is made again while its pair is there."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s ended in a surprise", task.get_name(), exc_info=task.exception())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -21,42 +21,76 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 OK, UNAVAILABLE, NOT_FOUND = 200, 503, 404
+REQUEST_SECONDS = 10.0
+"""Nobody may keep a thread by sending nothing."""
+POLL_SECONDS = 0.1
+
+Check = tuple[bool, "Mapping[str, object]"]
+"""Whether something is well, and its figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where the pages come from: each check says whether it is well, with its figures."""
+    """Where the pages come from; each is asked in a thread of the server's."""
 
-    alive: Callable[[], tuple[bool, Mapping[str, object]]]
-    ready: Callable[[], tuple[bool, Mapping[str, object]]]
+    alive: Callable[[], Check]
+    ready: Callable[[], Check]
     registry: CollectorRegistry
 
 
-def serve(answers: Answers, *, address: str, port: int) -> ThreadingHTTPServer:
-    """Start serving and return the server; its `server_port` is the port it got.
+class HealthServer:
+    """The pages, served until closed."""
 
-    Raises:
-        OSError: the address cannot be listened on.
-    """
+    def __init__(self, answers: Answers, *, address: str, port: int) -> None:
+        """Begin to serve.
+
+        Raises:
+            OSError: the address cannot be listened on.
+
+        """
+        self._server = ThreadingHTTPServer((address, port), _page(answers))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="health", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        return self._server.server_port
+
+    def close(self) -> None:
+        """Stop serving and let the port go."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _page(answers: Answers) -> type[BaseHTTPRequestHandler]:
+    """Return the class that answers one request."""
 
     class Page(BaseHTTPRequestHandler):
         """Answers one request."""
+
+        timeout = REQUEST_SECONDS
 
         @override
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: a probe every few seconds is no news."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the name the library calls
+        def do_GET(self) -> None:
             """Answer one of the three pages."""
             if self.path == "/metrics":
-                self._send(OK, generate_latest(answers.registry), "text/plain; version=0.0.4")
+                self._send(OK, generate_latest(answers.registry), CONTENT_TYPE_LATEST)
                 return
             check = {"/livez": answers.alive, "/readyz": answers.ready}.get(self.path)
             if check is None:
-                self._send(NOT_FOUND, b"{}", "application/json")
+                self._send(NOT_FOUND, b"{}\n", "application/json")
                 return
             well, figures = check()
-            self._send(OK if well else UNAVAILABLE, json.dumps(figures).encode(), "application/json")
+            body = json.dumps({"well": well, **figures}) + "\n"
+            self._send(OK if well else UNAVAILABLE, body.encode(), "application/json")
 
         def _send(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)
@@ -65,6 +99,4 @@ def serve(answers: Answers, *, address: str, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer((address, port), Page)
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    return server
+    return Page

@@ -1,4 +1,7 @@
-"""The composition root: settings, drivers, loops, watch. The one file that knows everything."""
+"""The composition root: settings, drivers, loops, watch. The one file that knows everything.
+
+Exit codes: 0 told to end; 1 a part of it ended by itself; 2 the settings are wrong.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,20 @@ from pythonjsonlogger.json import JsonFormatter
 from maestro_operator.clock import SystemClock
 from maestro_operator.fleet import Fleet
 from maestro_operator.handlers.watch import watch
-from maestro_operator.health import Answers, serve
-from maestro_operator.kube.connection import connect, identity
+from maestro_operator.health import Answers, HealthServer
+from maestro_operator.kube.connection import CannotConnect, connect, identity
 from maestro_operator.kube.events import EventRecorder
 from maestro_operator.kube.lease import LeaseLeader, LeaseTimes
-from maestro_operator.kube.resource import PairStore, list_keys
+from maestro_operator.kube.resource import PairStore, list_pairs
 from maestro_operator.kube.secrets import SecretReader
-from maestro_operator.metrics import PairMetrics
+from maestro_operator.metrics import LEADER, PAIRS, PairMetrics
 from maestro_operator.model.errors import BadInput
 from maestro_operator.publisher import Announcer
 from maestro_operator.settings import Settings
 from maestro_operator.wiring import MakesLoops, RealParts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from kubernetes.aio.client import ApiClient
+    from collections.abc import Callable, Coroutine, Mapping
 
     from maestro_operator.clock import Clock
     from maestro_operator.loop import PairLoop
@@ -40,10 +41,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("maestro_operator")
 
-STUCK_TURN_SECONDS = 900.0
-"""Longer than any step's deadline: a turn that takes longer hangs."""
 BEAT_SECONDS = 30.0
-BAD_USAGE = 2
+"""The supervisor goes round every second; a list that is not answered costs it five."""
+ENDED_BY_ITSELF, BAD_SETTINGS = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,30 @@ class Shared:
 
 def main() -> None:
     """Run the operator until it is told to end."""
-    log_as_json()
+    log_as_json("INFO")
     try:
         settings = Settings.from_environment(os.environ)
-    except BadInput as error:
+        logging.getLogger().setLevel(settings.log_level)
+        sys.exit(asyncio.run(run(settings)))
+    except (BadInput, CannotConnect) as error:
         log.error("%s", error)  # noqa: TRY400 - a person's slip needs no trace
-        sys.exit(BAD_USAGE)
-    asyncio.run(run(settings))
+        sys.exit(BAD_SETTINGS)
 
 
-def log_as_json() -> None:
+def log_as_json(level: str) -> None:
     """Write every log line as one JSON object to the standard error stream."""
     handler = logging.StreamHandler()
     handler.setFormatter(
-        JsonFormatter("{asctime}{levelname}{name}{message}", style="{", json_serializer=json.dumps)
+        JsonFormatter(
+            "{levelname}{name}{message}",
+            style="{",
+            json_serializer=json.dumps,
+            timestamp="time",
+            rename_fields={"levelname": "level", "name": "logger"},
+        )
     )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     for noisy in ("asyncssh", "kopf", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -89,9 +97,15 @@ def _real(shared: Shared) -> MakesLoops:
     )
 
 
-async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real) -> None:
-    """Watch, lead and run one loop a pair; `parts` makes the loops."""
+async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real) -> int:
+    """Watch, lead and run one loop a pair until told to end; `parts` makes the loops. Return the exit code.
+
+    Raises:
+        CannotConnect: there is no usable way to the API server.
+
+    """
     if settings.kubeconfig is not None:
+        # kopf's own login reads it from there.
         os.environ["KUBECONFIG"] = str(settings.kubeconfig)
     clock, metrics, me = SystemClock(), PairMetrics(), identity()
     api = await connect(settings.kubeconfig)
@@ -103,68 +117,77 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real)
         clock=clock,
         times=LeaseTimes(duration_seconds=settings.lease_seconds),
     )
-    announcer = Announcer(metrics=metrics, events=EventRecorder(api, reporter=me))
-    secrets = SecretReader(api, clock=clock)
-    make = parts(Shared(settings, secrets, leader, announcer, clock))
+    events = EventRecorder(api, reporter=me, clock=clock)
+    announcer = Announcer(metrics=metrics, events=events)
+    make = parts(Shared(settings, SecretReader(api, clock=clock), leader, announcer, clock))
 
     def made(key: PairKey) -> PairLoop:
         return make(key, PairStore(api, key))
 
     fleet = Fleet(make=made, forget=announcer.forget, clock=clock)
-    metrics.leader.set_function(lambda: float(leader.has_lease))
-    server = serve(
-        _answers(fleet, clock, metrics), address=settings.listen_address, port=settings.listen_port
+    metrics.own[LEADER] = lambda: float(leader.has_lease)
+    metrics.own[PAIRS] = lambda: float(fleet.pairs())
+    health = HealthServer(
+        answers(fleet, clock=clock, metrics=metrics), address=settings.listen_address, port=settings.listen_port
     )
-    log.info("listens on port %d", server.server_port)
+    log.info("listens on port %d", health.port, extra={"port": health.port})
+    namespace = settings.watch_namespace
     try:
-        await _until_told(settings, api, leader, fleet)
+        return await _until_told(
+            {
+                "lease": leader.run(),
+                "events": events.run(),
+                "supervisor": fleet.supervise(
+                    lambda: list_pairs(api, namespace), period_seconds=settings.relist_seconds
+                ),
+                "watch": watch(fleet, namespace=namespace, clock=clock),
+            }
+        )
     finally:
-        await fleet.close()
-        await leader.release()
-        server.shutdown()
+        # A loop that does not end may be in the middle of an effect: then the Lease runs out by itself.
+        if await fleet.close():
+            await leader.release()
+        health.close()
         await api.close()
+        log.info("ended")
 
 
-def _answers(fleet: Fleet, clock: Clock, metrics: PairMetrics) -> Answers:
+def answers(fleet: Fleet, *, clock: Clock, metrics: PairMetrics) -> Answers:
+    """Return what the pages say."""
+
     def alive() -> tuple[bool, Mapping[str, object]]:
         """Tell whether turns are taken: the supervisor goes round and no turn hangs."""
-        beat = clock.monotonic_seconds() - fleet.beat_seconds
-        longest = fleet.longest_turn_seconds()
-        figures = {"beatSeconds": round(beat, 1), "longestTurnSeconds": round(longest, 1), "turns": fleet.turns()}
-        return beat < BEAT_SECONDS and longest < STUCK_TURN_SECONDS, figures
+        beat, overdue = clock.monotonic_seconds() - fleet.beat_seconds, fleet.overdue()
+        figures = {
+            "beatSeconds": round(beat, 1),
+            "longestTurnSeconds": round(fleet.longest_turn_seconds(), 1),
+            "turns": fleet.turns(),
+            "overdue": overdue,
+        }
+        return beat < BEAT_SECONDS and not overdue, figures
 
     def ready() -> tuple[bool, Mapping[str, object]]:
         """Tell whether the pairs were listed once; a spare that does not lead is ready too."""
-        return fleet.has_listed, {"listed": fleet.has_listed}
+        return fleet.listed.is_set(), {"listed": fleet.listed.is_set(), "pairs": fleet.pairs()}
 
     return Answers(alive=alive, ready=ready, registry=metrics.registry)
 
 
-async def _until_told(settings: Settings, api: ApiClient, leader: LeaseLeader, fleet: Fleet) -> None:
-    """Keep the Lease, the supervisor and the watch going until a signal; any that ends is a fault."""
-    stop = asyncio.Event()
-    running = asyncio.get_running_loop()
+async def _until_told(parts: Mapping[str, Coroutine[object, object, None]]) -> int:
+    """Keep the parts going until a signal; one that ends by itself is a fault. Return the exit code."""
+    stop, running = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
-    tasks = [
-        asyncio.create_task(leader.run(), name="lease"),
-        asyncio.create_task(
-            fleet.supervise(
-                lambda: list_keys(api, settings.watch_namespace), period_seconds=settings.relist_seconds
-            ),
-            name="supervisor",
-        ),
-        asyncio.create_task(watch(fleet, namespace=settings.watch_namespace, stop=stop), name="watch"),
-        asyncio.create_task(stop.wait(), name="signal"),
-    ]
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
+    told = asyncio.create_task(stop.wait(), name="signal")
+    done, _ = await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (*tasks, told):
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        if not stop.is_set() and task.exception() is not None:
-            log.error("%s ended: %s", task.get_name(), task.exception())
-            sys.exit(1)
+    await asyncio.gather(*tasks, told, return_exceptions=True)
+    for task in done - {told}:
+        error = None if task.cancelled() else task.exception()
+        log.error("%s ended by itself", task.get_name(), exc_info=error)
+    return 0 if told in done else ENDED_BY_ITSELF
 
 
 if __name__ == "__main__":

@@ -1,15 +1,26 @@
-"""Every metric there is, declared here before it is used; series go when their pair goes."""
+"""Every metric there is, declared here before it is used; series go when their pair goes.
+
+What a pair shows is replaced as a whole and rendered when somebody asks, in the asker's thread.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from maestro_operator.model.decision import Decided, Hold
 from maestro_operator.model.seen import NodeSeen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from prometheus_client.core import Metric
+
     from maestro_operator.model.pair import PairKey
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import PairStatus
@@ -18,74 +29,110 @@ PAIR = ("namespace", "name")
 TRUTHS = ("True", "False", "Unknown")
 
 
-class PairMetrics:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric of a pair: its name, what it says, and its labels behind namespace and name."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CONDITION = Family("maestro_pair_condition", "1 for the status a condition has, else 0.", ("type", "status"))
+HOLD = Family("maestro_pair_hold", "1 for the reason something is held back.", ("reason",))
+STATE = Family("maestro_pair_state", "1 for the pair's state.", ("state",))
+ACTIVE = Family("maestro_pair_active", "1 for the active node.", ("node",))
+EPOCH = Family("maestro_pair_epoch", "The epoch in force.")
+LAG = Family("maestro_pair_replication_lag_seconds", "Age of the standby's newest whole copy.")
+DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode of a kind.", ("kind",))
+LOSS = Family(
+    "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
+)
+GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, LAG, DOWNTIME, LOSS)
+TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or failed.", ("result",))
+TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
+LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
+PAIRS = Family("maestro_operator_pairs", "How many pairs this operator runs a loop for.")
+OWN = (LEADER, PAIRS)
+
+Value = tuple[Family, tuple[str, ...], float]
+
+
+class PairMetrics(Collector):
     """The metrics of all pairs, in a registry of their own."""
 
     def __init__(self) -> None:
-        """Declare every metric; none has a value yet, and none is zero for never."""
+        """Begin without any series: none is zero for never."""
         self.registry = CollectorRegistry()
-        add = {"registry": self.registry}
-        self.condition = Gauge(
-            "maestro_pair_condition", "1 for the status a condition has.", (*PAIR, "type", "status"), **add
-        )
-        self.hold = Gauge("maestro_pair_hold", "1 for the reason something is held.", (*PAIR, "reason"), **add)
-        self.state = Gauge("maestro_pair_state", "1 for the pair's state.", (*PAIR, "state"), **add)
-        self.active = Gauge("maestro_pair_active", "1 for the active node.", (*PAIR, "node"), **add)
-        self.epoch = Gauge("maestro_pair_epoch", "The epoch in force.", PAIR, **add)
-        self.lag = Gauge(
-            "maestro_pair_replication_lag_seconds", "Age of the standby's newest whole copy.", PAIR, **add
-        )
-        self.downtime = Gauge(
-            "maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode.", (*PAIR, "kind"), **add
-        )
-        self.turns = Counter("maestro_pair_turns", "Turns taken.", (*PAIR, "result"), **add)
-        self.turn_seconds = Histogram("maestro_pair_turn_seconds", "Seconds a turn took.", **add)
-        self.leader = Gauge("maestro_operator_leader", "1 while this operator leads.", **add)
-        self._labelled: dict[str, list[tuple[Gauge, tuple[str, ...]]]] = {}
+        self.own: dict[Family, Callable[[], float]] = {}
+        """Where the operator's own figures come from."""
+        self._turn_seconds = Histogram(TURN_SECONDS.name, TURN_SECONDS.help, registry=self.registry)
+        self._shown: dict[str, tuple[PairKey, tuple[Value, ...]]] = {}
+        self._turns: dict[str, tuple[PairKey, Mapping[str, int]]] = {}
+        self.registry.register(self)
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        """Render what is shown at this moment; called in the asker's thread."""
+        shown, turns = list(self._shown.values()), list(self._turns.values())
+        for family in GAUGES:
+            gauge = GaugeMetricFamily(family.name, family.help, labels=(*PAIR, *family.labels))
+            for key, values in shown:
+                for which, labels, value in values:
+                    if which is family:
+                        gauge.add_metric((key.namespace, key.name, *labels), value)
+            yield gauge
+        counter = CounterMetricFamily(TURNS.name, TURNS.help, labels=(*PAIR, *TURNS.labels))
+        for key, results in turns:
+            for result, number in results.items():
+                counter.add_metric((key.namespace, key.name, result), number)
+        yield counter
+        for family, ask in list(self.own.items()):
+            yield GaugeMetricFamily(family.name, family.help, value=ask())
 
     def show(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
         """Replace everything that is shown of one pair."""
-        where = (seen.key.namespace, seen.key.name)
-        values: list[tuple[Gauge, tuple[str, ...], float]] = []
-        for item in status.conditions:
-            values += [
-                (self.condition, (*where, item.type, truth), float(item.status == truth)) for truth in TRUTHS
-            ]
+        values: list[Value] = [
+            (CONDITION, (item.type, truth), float(item.status == truth))
+            for item in status.conditions
+            for truth in TRUTHS
+        ]
         decision = decided.decision
         if isinstance(decision, Hold):
-            values.append((self.hold, (*where, decision.reason.value), 1.0))
+            values.append((HOLD, (decision.reason.value,), 1.0))
         if status.state is not None:
-            values.append((self.state, (*where, status.state.value), 1.0))
+            values.append((STATE, (status.state.value,), 1.0))
         if status.active_node is not None:
-            values.append((self.active, (*where, status.active_node), 1.0))
+            values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
-            values.append((self.epoch, where, float(status.epoch.in_force.number)))
-        values += self._lag(seen, status, where)
-        for entry in reversed(status.history):
-            if entry.downtime_seconds is not None:
-                values.append((self.downtime, (*where, entry.kind.value), entry.downtime_seconds))
-        self._replace(seen.key.uid, values)
+            values.append((EPOCH, (), float(status.epoch.in_force.number)))
+        self._shown[seen.key.uid] = (seen.key, (*values, *_lag(seen, status), *_episodes(status)))
 
-    def _lag(
-        self, seen: Seen, status: PairStatus, where: tuple[str, str]
-    ) -> list[tuple[Gauge, tuple[str, ...], float]]:
-        standby = next((name for name in seen.spec.names if name != status.active_node), None)
-        node = seen.nodes.get(standby or "")
-        age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
-        return [(self.lag, where, age)] if age is not None else []
-
-    def _replace(self, uid: str, values: list[tuple[Gauge, tuple[str, ...], float]]) -> None:
-        new = {(id(gauge), labels) for gauge, labels, _ in values}
-        for gauge, labels in self._labelled.get(uid, []):
-            if (id(gauge), labels) not in new:
-                gauge.remove(*labels)
-        for gauge, labels, value in values:
-            gauge.labels(*labels).set(value)
-        self._labelled[uid] = [(gauge, labels) for gauge, labels, _ in values]
+    def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
+        """Count one turn."""
+        result = "failed" if failed else "ok"
+        _, before = self._turns.get(key.uid, (key, {}))
+        self._turns[key.uid] = (key, {**before, result: before.get(result, 0) + 1})
+        self._turn_seconds.observe(seconds)
 
     def forget(self, key: PairKey) -> None:
-        """Remove every series of a pair that is gone."""
-        self._replace(key.uid, [])
-        self._labelled.pop(key.uid, None)
-        for result in ("ok", "failed"):
-            self.turns.remove(key.namespace, key.name, result)
+        """Remove every series of a pair that is gone; one of the same name that came after it keeps its own."""
+        self._shown.pop(key.uid, None)
+        self._turns.pop(key.uid, None)
+
+
+def _lag(seen: Seen, status: PairStatus) -> list[Value]:
+    standby = next((name for name in seen.spec.names if name != status.active_node), "")
+    node = seen.nodes.get(standby)
+    age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
+    return [(LAG, (), age)] if age is not None and status.active_node is not None else []
+
+
+def _episodes(status: PairStatus) -> list[Value]:
+    """Return the figures of the last episode of each kind that has them; the history is newest first."""
+    figures: dict[tuple[Family, str], float] = {}
+    for entry in status.history:
+        for family, figure in ((DOWNTIME, entry.downtime_seconds), (LOSS, entry.declared_loss_seconds)):
+            if figure is not None:
+                figures.setdefault((family, entry.kind.value), figure)
+    return [(family, (kind,), figure) for (family, kind), figure in figures.items()]

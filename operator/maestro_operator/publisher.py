@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
-from maestro_operator.model.reasons import Reason
 
 if TYPE_CHECKING:
     from maestro_operator.kube.events import EventRecorder
@@ -17,21 +16,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Kind = Literal["Normal", "Warning"]
+
 
 class Announcer:
-    """Publishes one pair's turns; what did not change is not said again."""
+    """Publishes the turns of every pair; what did not change is not said again."""
 
     def __init__(self, *, metrics: PairMetrics, events: EventRecorder) -> None:
         """Keep where to publish."""
         self._metrics = metrics
         self._events = events
-        self._said: dict[str, tuple[str, str]] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
 
     async def publish(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
-        """Publish what a turn saw and decided."""
+        """Publish what a turn saw and decided; nothing is waited for."""
         self._metrics.show(seen, decided, status)
         kind, reason, note = _words(decided)
-        said = (decided.rule, f"{reason}: {note}" if kind == "Normal" else reason)
+        # What holds may word its message anew at every look; its reason is the news.
+        said = (decided.rule, reason) if kind == "Warning" else (decided.rule, reason, note)
         if self._said.get(seen.key.uid) == said:
             return
         self._said[seen.key.uid] = said
@@ -44,12 +46,11 @@ class Announcer:
             extra={"pair": str(seen.key), "rule": decided.rule, "reason": reason},
         )
         if seen.leadership.has_lease:
-            await self._events.record(seen.key, kind=kind, reason=reason, action=decided.rule, note=note)
+            self._events.record(seen.key, kind=kind, reason=reason, action=decided.rule, note=note)
 
     def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
         """Count a turn, also one that ended in a surprise."""
-        self._metrics.turns.labels(key.namespace, key.name, "failed" if failed else "ok").inc()
-        self._metrics.turn_seconds.observe(seconds)
+        self._metrics.count_turn(key, seconds=seconds, failed=failed)
 
     def forget(self, key: PairKey) -> None:
         """Forget a pair that is gone."""
@@ -57,12 +58,15 @@ class Announcer:
         self._metrics.forget(key)
 
 
-def _words(decided: Decided) -> tuple[str, str, str]:
+def _words(decided: Decided) -> tuple[Kind, str, str]:
+    """Return an event's type, reason and note."""
     decision = decided.decision
     match decision:
         case Hold():
             return "Warning", decision.reason.value, decision.message
         case Steady():
-            return "Normal", Reason.AS_ORDERED.value, decision.message
+            return "Normal", decision.reason.value, decision.message
         case Record() | Perform():
             return "Normal", decision.because.value, decision.message
+        case _:
+            assert_never(decision)

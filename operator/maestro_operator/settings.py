@@ -1,6 +1,7 @@
 """Every knob of the operator: what it does, its unit and its default.
 
-Each is an environment variable, so that the chart sets them and `--help` of nothing is needed.
+Each is an environment variable, so that the chart sets them; docs/reference/settings.md is the
+same table for readers, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -14,53 +15,100 @@ from maestro_operator.model.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LEAST_LEASE_SECONDS = 12
+"""With less, one slow answer of the API server would end a leadership."""
+MOST_SECONDS = 3600
+MOST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One environment variable: its default as it would be written, and what it does."""
+
+    variable: str
+    default: str
+    effect: str
+
+
+KUBECONFIG = Knob("MAESTRO_KUBECONFIG", "", "A kubeconfig file; unset: the cluster this pod runs in.")
+WATCH_NAMESPACE = Knob("MAESTRO_WATCH_NAMESPACE", "", "The one namespace whose pairs are watched; unset: all.")
+LEASE_NAMESPACE = Knob("MAESTRO_LEASE_NAMESPACE", "maestro-system", "The namespace of the Lease.")
+LEASE_NAME = Knob(
+    "MAESTRO_LEASE_NAME", "maestro-operator", "The Lease's name: operators that share it are one leader and spares."
+)
+LEASE_SECONDS = Knob(
+    "MAESTRO_LEASE_SECONDS", "15", "Seconds after which a silent leader is replaced; 12 to 3600, the same for all."
+)
+LISTEN_ADDRESS = Knob("MAESTRO_LISTEN_ADDRESS", "0.0.0.0", "Where /livez, /readyz and /metrics are served.")  # noqa: S104 - a pod's own address
+LISTEN_PORT = Knob("MAESTRO_LISTEN_PORT", "8080", "The port they are served on; 0 takes a free one and logs it.")
+RELIST_SECONDS = Knob(
+    "MAESTRO_RELIST_SECONDS",
+    "120",
+    "Seconds after which all pairs are listed anew, whatever the watch says; 1 to 3600.",
+)
+FENCE_AGENTS = Knob("MAESTRO_FENCE_AGENTS", "/usr/sbin", "The folder of the ClusterLabs fence agents.")
+LOG_LEVEL = Knob("MAESTRO_LOG_LEVEL", "INFO", "The least that is logged: DEBUG, INFO, WARNING or ERROR.")
+
+KNOBS = (
+    KUBECONFIG,
+    WATCH_NAMESPACE,
+    LEASE_NAMESPACE,
+    LEASE_NAME,
+    LEASE_SECONDS,
+    LISTEN_ADDRESS,
+    LISTEN_PORT,
+    RELIST_SECONDS,
+    FENCE_AGENTS,
+    LOG_LEVEL,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator was started with."""
+    """What the operator was started with, each as its knob says."""
 
     kubeconfig: Path | None
-    """MAESTRO_KUBECONFIG: a kubeconfig file; unset: the cluster this pod runs in."""
     watch_namespace: str | None
-    """MAESTRO_WATCH_NAMESPACE: the one namespace to watch; unset: all."""
     lease_namespace: str
-    """MAESTRO_LEASE_NAMESPACE: where the Lease lives; default maestro-system."""
     lease_name: str
-    """MAESTRO_LEASE_NAME: two operators with one Lease are one leader and one spare."""
     lease_seconds: int
-    """MAESTRO_LEASE_SECONDS: a silent leader is replaced after this long; default 15."""
     listen_address: str
-    """MAESTRO_LISTEN_ADDRESS: where /livez, /readyz and /metrics are served; default 0.0.0.0."""
     listen_port: int
-    """MAESTRO_LISTEN_PORT: default 8080."""
     relist_seconds: int
-    """MAESTRO_RELIST_SECONDS: everything is listed anew this often, whatever the watch says."""
     fence_agents: Path
-    """MAESTRO_FENCE_AGENTS: the folder of the ClusterLabs agents; default /usr/sbin."""
+    log_level: str
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Settings:
-        """Read the settings.
+        """Read the settings; a variable that is set to nothing counts as unset.
 
         Raises:
             BadInput: a value is not what its knob takes; the message names the variable.
+
         """
-        kubeconfig = environment.get("MAESTRO_KUBECONFIG")
+
+        def text(knob: Knob) -> str:
+            return environment.get(knob.variable) or knob.default
+
+        def whole(knob: Knob, *, least: int, most: int) -> int:
+            found = text(knob)
+            if not found.isdecimal() or not least <= int(found) <= most:
+                raise BadInput(knob.variable, f"write a whole number from {least} to {most}, not {found!r}")
+            return int(found)
+
+        kubeconfig, level = text(KUBECONFIG), text(LOG_LEVEL)
+        if level not in LEVELS:
+            raise BadInput(LOG_LEVEL.variable, f"write one of {', '.join(LEVELS)}, not {level!r}")
         return Settings(
             kubeconfig=Path(kubeconfig) if kubeconfig else None,
-            watch_namespace=environment.get("MAESTRO_WATCH_NAMESPACE") or None,
-            lease_namespace=environment.get("MAESTRO_LEASE_NAMESPACE", "maestro-system"),
-            lease_name=environment.get("MAESTRO_LEASE_NAME", "maestro-operator"),
-            lease_seconds=_whole(environment, "MAESTRO_LEASE_SECONDS", 15),
-            listen_address=environment.get("MAESTRO_LISTEN_ADDRESS", "0.0.0.0"),  # noqa: S104 - a pod
-            listen_port=_whole(environment, "MAESTRO_LISTEN_PORT", 8080),
-            relist_seconds=_whole(environment, "MAESTRO_RELIST_SECONDS", 120),
-            fence_agents=Path(environment.get("MAESTRO_FENCE_AGENTS", "/usr/sbin")),
+            watch_namespace=text(WATCH_NAMESPACE) or None,
+            lease_namespace=text(LEASE_NAMESPACE),
+            lease_name=text(LEASE_NAME),
+            lease_seconds=whole(LEASE_SECONDS, least=LEAST_LEASE_SECONDS, most=MOST_SECONDS),
+            listen_address=text(LISTEN_ADDRESS),
+            listen_port=whole(LISTEN_PORT, least=0, most=MOST_PORT),
+            relist_seconds=whole(RELIST_SECONDS, least=1, most=MOST_SECONDS),
+            fence_agents=Path(text(FENCE_AGENTS)),
+            log_level=level,
         )
-
-
-def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name, str(default))
-    if not text.isdecimal():
-        raise BadInput(name, f"write a whole number, not {text!r}")
-    return int(text)

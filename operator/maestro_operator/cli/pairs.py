@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pykube
+from pykube.config import KubeConfig
+from pykube.exceptions import HTTPError, PyKubeError
+from pykube.http import HTTPClient
 from pykube.objects import NamespacedAPIObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CALL_SECONDS = 10
+CONFLICT = 409
 
 
 class MaestroPair(NamespacedAPIObject):
@@ -21,38 +26,65 @@ class MaestroPair(NamespacedAPIObject):
     kind = "MaestroPair"
 
 
-class NoSuchPairError(Exception):
-    """There is no such pair in the namespace, or it may not be read."""
+class CannotError(Exception):
+    """What was asked for cannot be done; the message says why."""
 
 
-def connect(kubeconfig: str | None) -> pykube.HTTPClient:
+def connect(kubeconfig: str | None) -> HTTPClient:
     """Return a client for the named kubeconfig, else for the usual one.
 
     Raises:
-        pykube.exceptions.PyKubeError: there is no usable kubeconfig.
+        CannotError: there is no usable kubeconfig.
+
     """
-    path = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return pykube.HTTPClient(pykube.KubeConfig.from_file(path), timeout=10)
+    usual = str(Path.home() / ".kube" / "config")
+    candidates = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", usual).split(os.pathsep)
+    path = next((name for name in candidates if name and Path(name).is_file()), None)
+    if path is None:
+        raise CannotError(
+            f"there is no kubeconfig at {' or '.join(filter(None, candidates))}; name one by --kubeconfig"
+        )
+    try:
+        config = KubeConfig.from_file(path)  # type: ignore[no-untyped-call]  # pykube has no annotation there
+        return HTTPClient(config, timeout=CALL_SECONDS)
+    except (PyKubeError, KeyError, TypeError) as error:
+        raise CannotError(f"{path} is no usable kubeconfig: {error}") from error
 
 
-def read(api: pykube.HTTPClient, namespace: str, name: str) -> MaestroPair:
-    """Read one pair.
+def read(api: HTTPClient, namespace: str | None, name: str) -> MaestroPair:
+    """Read one pair; without a namespace from the one of the kubeconfig's context.
 
     Raises:
-        NoSuchPairError: it is not there.
+        CannotError: it is not there, or may not be read.
+
     """
-    pair = MaestroPair.objects(api).filter(namespace=namespace).get_or_none(name=name)
-    if pair is None:
-        message = f"there is no MaestroPair {name} in namespace {namespace}"
-        raise NoSuchPairError(message)
+    where = namespace or api.config.namespace
+    try:
+        pair = MaestroPair.objects(api).filter(namespace=where).get_or_none(name=name)
+    except HTTPError as error:
+        raise CannotError(f"{where}/{name} cannot be read: {error}") from error
+    if not isinstance(pair, MaestroPair):
+        raise CannotError(f"there is no MaestroPair {name} in namespace {where}")
     return pair
 
 
 def add_answer(pair: MaestroPair, answer: Mapping[str, str]) -> None:
-    """Add one answer to the spec, refused by the server where somebody else wrote meanwhile."""
+    """Add one answer to the spec, refused by the server where somebody else wrote meanwhile.
+
+    Raises:
+        CannotError: it was refused.
+
+    """
     answers: list[Any] = [*pair.obj["spec"].get("answers", []), dict(answer)]
     patch = {
         "metadata": {"resourceVersion": pair.obj["metadata"]["resourceVersion"]},
         "spec": {"answers": answers},
     }
-    pair.patch(patch)
+    try:
+        pair.patch(patch)  # type: ignore[no-untyped-call]  # pykube has no annotation there
+    except HTTPError as error:
+        if error.code == CONFLICT:
+            raise CannotError(
+                "somebody changed the pair meanwhile, nothing was answered: look and try again"
+            ) from error
+        raise CannotError(f"the answer was refused: {error}") from error

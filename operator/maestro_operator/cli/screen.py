@@ -5,89 +5,161 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-ARROW_WIDTH = 24
-GOOD_TRUE = ("Ready", "Available", "PeerReady", "Protected", "DataInSync", "FencingReady", "Verified")
-GOOD_TRUE_TOO = ("TrafficOnActive", "AutomaticFailoverAllowed", "VersionsMatch", "BackupFresh")
-BAD_TRUE = ("ActiveNodeOverridden", "ObserverIsolated", "SplitBrainDetected", "Stalled")
+GOOD_TRUE = (
+    *("Ready", "Available", "PeerReady", "Protected", "DataInSync", "FencingReady"),
+    *("Verified", "TrafficOnActive", "VersionsMatch", "BackupFresh"),
+)
+BAD_TRUE = ("Stalled", "ActiveNodeOverridden", "ObserverIsolated", "SplitBrainDetected")
+FENCING = {True: "can be fenced", False: "CANNOT BE FENCED", None: "fencing unknown"}
+HISTORY_SHOWN = 3
+GAP = "   "
 
 
-def screen(pair: Mapping[str, Any]) -> str:
-    """Return the whole screen as text."""
-    meta, spec, status = pair["metadata"], pair["spec"], pair.get("status") or {}
+def screen(pair: Mapping[str, Any], *, width: int) -> str:
+    """Return the whole screen as text; lines longer than `width` are cut."""
+    status = pair.get("status") or {}
     lines = [
-        f"{meta['namespace']}/{meta['name']}   {status.get('state', 'not seen yet')}",
-        f"  active {status.get('activeNode', '-')}   declared {spec['activeNode']}   "
-        f"epoch {_epoch(status)}   term {status.get('term', '-')}",
+        *_head(pair, status),
         "",
-        *_nodes(spec, status),
+        *_nodes(pair["spec"], status),
         "",
-        *_episode(status),
-        *_waits(status),
-        "",
+        *_episode(pair, status),
         *_conditions(status),
+        *_history(status),
     ]
-    if status.get("plan"):
-        lines += ["", f"  plan: {status['plan']}"]
-    return "\n".join(lines)
+    return "\n".join(_cut(line, width) for line in lines)
 
 
-def _epoch(status: Mapping[str, Any]) -> str:
+def _cut(line: str, width: int) -> str:
+    line = line.rstrip()
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
+    """Return rows with their columns aligned."""
+    rows = [list(row) for row in rows]
+    widths = [
+        max((len(row[at]) for row in rows if at < len(row)), default=0) for at in range(max(map(len, rows), default=0))
+    ]
+    return [indent + GAP.join(cell.ljust(widths[at]) for at, cell in enumerate(row)) for row in rows]
+
+
+def _head(pair: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
+    meta, spec = pair["metadata"], pair["spec"]
     mark = (status.get("epoch") or {}).get("inForce")
-    return f"{mark['number']} of {mark['owner']}" if mark else "-"
-
-
-def _nodes(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
-    """Return one line a node, with the arrow of replication between them."""
-    seen = {item["name"]: item for item in status.get("nodes", [])}
-    active = status.get("activeNode")
-    lines = []
-    for node in spec["nodes"]:
-        found = seen.get(node["name"], {})
-        mark = "*" if node["name"] == active else " "
-        services = " ".join(f"{item['name']}={item['state']}" for item in found.get("services", []))
-        reach = "" if found.get("reachable", True) else f"  cannot be read: {found.get('reason')}"
-        votes = " ".join(f"{item['vantagePoint']}:{item['vote']}" for item in found.get("votes", []))
-        fence = {True: "fence ready", False: "NO FENCE"}.get(found.get("fencingReady"), "fence ?")
-        lines.append(
-            f"{mark} {node['name']:<12} {node['address']:<16} {found.get('verdict', '?'):<10} {fence}"
-            f"  {services}{reach}  {votes}".rstrip()
-        )
-    if active is not None and len(lines) > 1:
-        replication = status.get("replication") or {}
-        word = "in sync" if replication.get("inSync") else replication.get("reason", "?")
-        down = spec["nodes"][0]["name"] == active
-        lines.insert(1, f"      {'|' if not down else '|'}  data ({word})")
-        lines.insert(2, f"      {'v' if down else '^'}")
+    facts = {
+        "active": status.get("activeNode", "none"),
+        "declared": spec["activeNode"],
+        "epoch": f"{mark['number']} of {mark['owner']}" if mark else "none",
+        "term": str(status.get("term", "none")),
+        "management": spec.get("management", "Enforce"),
+    }
+    lines = [
+        f"{meta['namespace']}/{meta['name']}: {status.get('state', 'not seen by an operator yet')}",
+        "  " + GAP.join(f"{name} {value}" for name, value in facts.items()),
+    ]
+    if status and status.get("observedGeneration") != meta.get("generation"):
+        lines.append(f"  the operator has not seen generation {meta.get('generation')} of spec yet")
+    if status.get("plan"):
+        lines.append(f"  {status['plan']}")
     return lines
 
 
-def _episode(status: Mapping[str, Any]) -> list[str]:
+def _nodes(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
+    """Return one line a node in the order of the spec, and between them the arrow of replication."""
+    seen = {item["name"]: item for item in status.get("nodes", [])}
+    active = status.get("activeNode")
+    rows = _table(_node(node, seen.get(node["name"], {}), active) for node in spec["nodes"])
+    first, second = (node["name"] for node in spec["nodes"])
+    data = f"data: {_replication(status)}"
+    arrows = {first: ("│", "▼"), second: ("▲", "│")}
+    above, below = arrows.get(active or "", ("", ""))
+    between = [f"  {above}   {data}", f"  {below}"] if above else []
+    return [rows[0], *between, rows[1]]
+
+
+def _node(node: Mapping[str, Any], found: Mapping[str, Any], active: str | None) -> list[str]:
+    role = {True: "ACTIVE", False: "standby"}[node["name"] == active] if active else "-"
+    if not found:
+        services = "not looked at yet"
+    elif not found.get("reachable"):
+        services = f"cannot be read: {found['reason']}"
+    else:
+        services = ", ".join(f"{item['name']} {item['state']}" for item in found.get("services", [])) or "no service"
+    fence = FENCING[found.get("fencingReady")]
+    votes = ", ".join(f"{item['vantagePoint']} says {item['vote']}" for item in found.get("votes", []))
+    return [node["name"], node["address"], role, found.get("verdict", "Uncertain"), services, fence, votes]
+
+
+def _replication(status: Mapping[str, Any]) -> str:
+    found = status.get("replication") or {}
+    reason = found.get("reason") or "nothing known"
+    words = ["in sync" if found.get("inSync") else f"NOT IN SYNC ({reason})"]
+    if found.get("generation"):
+        words.append(f"copy {found['generation']['epoch']}.{found['generation']['counter']}")
+    if found.get("lag"):
+        words.append(f"{found['lag']} behind")
+    return ", ".join(words)
+
+
+def _episode(pair: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
     episode = status.get("episode")
-    if not episode:
-        return ["  nothing is under way"]
-    done = [f"{item['name']} {item.get('seconds', 0):.2f} s" for item in episode.get("steps", [])]
-    return [
-        f"  {episode['kind']} {episode['source']} -> {episode['target']}: {episode['step']}"
-        f"   ({episode['id']})",
-        f"    {', '.join(done)}" if done else "    no step begun",
-    ]
+    lines = ["Nothing is under way."]
+    if episode:
+        lines = [f"{episode['kind']} {episode['source']} → {episode['target']} under way: {episode['id']}"]
+        lines += _table((_step(item) for item in episode.get("steps", [])), indent="    ")
+    stalled = next((item for item in status.get("conditions", []) if item["type"] == "Stalled"), None)
+    if stalled is not None and stalled["status"] == "True":
+        lines += [f"  HELD: {stalled['reason']}", f"    {stalled['message']}"]
+        if episode and stalled["reason"] == "FenceUnproven":
+            lines.append(f"    {_confirm(pair['metadata'], episode)}")
+    return [*lines, ""]
 
 
-def _waits(status: Mapping[str, Any]) -> list[str]:
-    stalled = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), None)
-    if stalled is None or stalled["status"] != "True":
-        return []
-    return [f"  waits: {stalled['reason']}: {stalled['message']}"]
+def _confirm(meta: Mapping[str, Any], episode: Mapping[str, Any]) -> str:
+    return (
+        f"kubectl maestro confirm-fence {meta['name']} -n {meta['namespace']} --node {episode['source']}"
+        f' --episode {episode["id"]} --why "..."'
+    )
+
+
+def _step(item: Mapping[str, Any]) -> list[str]:
+    seconds = f"{item['seconds']:8.2f} s" if item.get("seconds") is not None else ""
+    tries = f"{item['attempts']} tries" if item.get("attempts", 1) > 1 else ""
+    return [item["name"], item["state"], seconds, tries, item.get("message") or ""]
 
 
 def _conditions(status: Mapping[str, Any]) -> list[str]:
     """Return the conditions that are not as they should be."""
-    lines = []
+    rows = []
     for item in status.get("conditions", []):
-        bad = "False" if item["type"] in (*GOOD_TRUE, *GOOD_TRUE_TOO) else None
-        bad = "True" if item["type"] in BAD_TRUE else bad
-        if item["status"] == bad:
-            lines.append(f"  ! {item['type']}={item['status']}  {item['reason']}: {item['message']}")
-    return lines or ["  every condition is as it should be"]
+        is_wrong = item["status"] == ("True" if item["type"] in BAD_TRUE else "False")
+        if is_wrong and item["type"] in (*GOOD_TRUE, *BAD_TRUE):
+            rows.append([f"{item['type']}={item['status']}", item["reason"], item["message"]])
+    if not rows:
+        return ["Every condition is as it should be."] if status.get("conditions") else []
+    return ["Not as it should be:", *_table(rows)]
+
+
+def _history(status: Mapping[str, Any]) -> list[str]:
+    entries = status.get("history", [])[:HISTORY_SHOWN]
+    if not entries:
+        return []
+    return ["", "Last episodes:", *_table(_entry(item) for item in entries)]
+
+
+def _entry(item: Mapping[str, Any]) -> list[str]:
+    return [
+        item["finishedAt"],
+        f"{item['kind']} {item['source']} → {item['target']}",
+        item["result"],
+        _amount("down", item.get("downtimeSeconds")),
+        _amount("declared loss", item.get("declaredLossSeconds")),
+        (item.get("proof") or {}).get("method", ""),
+    ]
+
+
+def _amount(what: str, seconds: float | None) -> str:
+    return "" if seconds is None else f"{what} {seconds:.1f} s"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import ConfigException
+
+from maestro_operator.model.errors import MaestroError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from maestro_operator.clock import Clock
 
 CALL_SECONDS = 5.0
 """No call to the API server is waited for longer than this."""
@@ -17,19 +23,27 @@ NOT_FOUND = 404
 CONFLICT = 409
 
 
+class CannotConnect(MaestroError):
+    """There is no usable way to the API server: neither a kubeconfig nor a ServiceAccount."""
+
+
 async def connect(kubeconfig: Path | None) -> client.ApiClient:
     """Return a client for a kubeconfig file, or for the cluster this process runs in.
 
     Raises:
-        ConfigException: neither a kubeconfig nor a ServiceAccount is there.
+        CannotConnect: neither a usable kubeconfig nor a ServiceAccount is there.
+
     """
     configuration = client.Configuration()
-    if kubeconfig is not None:
-        await config.load_kube_config(
-            config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
-        )
-    else:
-        config.load_incluster_config(client_configuration=configuration)
+    try:
+        if kubeconfig is not None:
+            await config.load_kube_config(
+                config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
+            )
+        else:
+            config.load_incluster_config(client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise CannotConnect(f"{kubeconfig or 'the ServiceAccount of this pod'}: {error}") from error
     return client.ApiClient(configuration)
 
 
@@ -38,4 +52,22 @@ def identity() -> str:
     return f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
-__all__ = ["CALL_SECONDS", "CONFLICT", "NOT_FOUND", "ApiException", "connect", "identity"]
+def moment(clock: Clock) -> datetime:
+    """Return the wall clock's moment in the one form that the API server reads as a MicroTime.
+
+    It demands six digits behind the dot, and the client writes none for a whole second.
+    """
+    now = datetime.fromisoformat(clock.now())
+    return now if now.microsecond else now.replace(microsecond=1)
+
+
+__all__ = [
+    "CALL_SECONDS",
+    "CONFLICT",
+    "NOT_FOUND",
+    "ApiException",
+    "CannotConnect",
+    "connect",
+    "identity",
+    "moment",
+]

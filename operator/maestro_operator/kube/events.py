@@ -1,43 +1,53 @@
-"""Kubernetes events of a pair: one for each change of what is done or held, never a flood."""
+"""Kubernetes events of a pair: one for each change of what is done or held, never a flood.
+
+No turn waits for an event: they are queued and written by a task of their own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import aiohttp
 from kubernetes.aio import client
 
-from maestro_operator.kube.connection import CALL_SECONDS, ApiException
+from maestro_operator.kube.connection import CALL_SECONDS, ApiException, moment
 from maestro_operator.kube.resource import GROUP, KIND, VERSION
 
 if TYPE_CHECKING:
+    from maestro_operator.clock import Clock
     from maestro_operator.model.pair import PairKey
 
 log = logging.getLogger(__name__)
 
+QUEUED = 1000
+"""More events than this wait only where the API server does not answer; the oldest are dropped."""
+NOTE_LENGTH = 1000
+INSTANCE_LENGTH = 128
+
 
 class EventRecorder:
-    """Writes events; one that cannot be written is logged and forgotten."""
+    """Takes events at once and writes them in order; one that cannot be written is logged and forgotten."""
 
-    def __init__(self, api: client.ApiClient, *, reporter: str) -> None:
-        """Keep the connection and who reports."""
+    def __init__(self, api: client.ApiClient, *, reporter: str, clock: Clock) -> None:
+        """Keep the connection and who reports; nothing is written before `run`."""
         self._events = client.EventsV1Api(api)
         self._reporter = reporter
+        self._clock = clock
+        self._queue: asyncio.Queue[tuple[PairKey, client.EventsV1Event]] = asyncio.Queue(QUEUED)
 
-    async def record(self, key: PairKey, *, kind: str, reason: str, action: str, note: str) -> None:
-        """Write one event about a pair; `kind` is Normal or Warning."""
-        body = client.EventsV1Event(
+    def record(self, key: PairKey, *, kind: Literal["Normal", "Warning"], reason: str, action: str, note: str) -> None:
+        """Take one event about a pair."""
+        event = client.EventsV1Event(
             metadata=client.V1ObjectMeta(generate_name=f"{key.name}.", namespace=key.namespace),
-            event_time=datetime.now(UTC),
+            event_time=moment(self._clock),
             type=kind,
             reason=reason,
             action=action,
-            note=note[:1000],
+            note=note[:NOTE_LENGTH],
             reporting_controller=GROUP,
-            reporting_instance=self._reporter[:128],
+            reporting_instance=self._reporter[:INSTANCE_LENGTH],
             regarding=client.V1ObjectReference(
                 api_version=f"{GROUP}/{VERSION}",
                 kind=KIND,
@@ -46,10 +56,26 @@ class EventRecorder:
                 uid=key.uid,
             ),
         )
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                await self._events.create_namespaced_event(
-                    key.namespace, body, _request_timeout=CALL_SECONDS
-                )
-        except (ApiException, OSError, TimeoutError, aiohttp.ClientError) as error:
-            log.warning("an event for %s could not be written: %s", key, error)
+        if self._queue.full():
+            dropped, _ = self._queue.get_nowait()
+            log.warning("too many events wait to be written; one for %s is dropped", dropped)
+        self._queue.put_nowait((key, event))
+
+    async def run(self) -> None:
+        """Write what was taken, until cancelled."""
+        while True:
+            key, event = await self._queue.get()
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self._events.create_namespaced_event(key.namespace, event, _request_timeout=CALL_SECONDS)
+            except (ApiException, OSError, TimeoutError, aiohttp.ClientError) as error:
+                log.warning("an event for %s could not be written: %s", key, _why(error))
+            except Exception:
+                log.exception("a surprise while an event for %s was written", key)
+
+
+def _why(error: Exception) -> str:
+    """Return one line; an answer's headers and body are of no use to a reader of the log."""
+    if isinstance(error, ApiException):
+        return f"{error.status} {error.reason}"
+    return str(error) or type(error).__name__

@@ -7,6 +7,7 @@ refuses it, and the uid is compared here because the API server does not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from kubernetes.aio import client
@@ -23,6 +24,18 @@ GROUP = "maestropair.dev"
 VERSION = "v1alpha1"
 PLURAL = "maestropairs"
 KIND = "MaestroPair"
+WAKE_ANNOTATION = "maestropair.dev/look-again"
+"""Any change of its value makes the operator take a turn at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What is taken note of when a pair is listed or watched: all that is a reason to wake its loop."""
+
+    key: PairKey
+    generation: int
+    is_deleting: bool
+    wake_word: str
 
 
 def resource_of(body: Mapping[str, Any]) -> Resource:
@@ -39,18 +52,27 @@ def resource_of(body: Mapping[str, Any]) -> Resource:
     )
 
 
-async def list_keys(api: client.ApiClient, namespace: str | None) -> list[PairKey]:
+def noticed_of(body: Mapping[str, Any]) -> Noticed:
+    """Return what there is to notice of an API object's body; its status is nothing to notice."""
+    meta = body["metadata"]
+    return Noticed(
+        key=PairKey(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"]),
+        generation=meta.get("generation", 0),
+        is_deleting="deletionTimestamp" in meta,
+        wake_word=str((meta.get("annotations") or {}).get(WAKE_ANNOTATION, "")),
+    )
+
+
+async def list_pairs(api: client.ApiClient, namespace: str | None) -> list[Noticed]:
     """Return every pair there is, in one namespace or in all."""
     custom = client.CustomObjectsApi(api)
     if namespace is None:
-        found = await custom.list_cluster_custom_object(
-            GROUP, VERSION, PLURAL, _request_timeout=CALL_SECONDS
-        )
+        found = await custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, _request_timeout=CALL_SECONDS)
     else:
         found = await custom.list_namespaced_custom_object(
             GROUP, VERSION, namespace, PLURAL, _request_timeout=CALL_SECONDS
         )
-    return [resource_of(item).key for item in cast("dict[str, Any]", found)["items"]]
+    return [noticed_of(item) for item in cast("dict[str, Any]", found)["items"]]
 
 
 class PairStore:
@@ -84,6 +106,7 @@ class PairStore:
 
         Raises:
             StatusConflict: somebody did, or the object is gone.
+
         """
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",

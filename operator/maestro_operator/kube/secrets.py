@@ -32,18 +32,17 @@ class SecretReader:
 
         Raises:
             KeyError: there is no such Secret, or this operator may not read it.
+
         """
         key, now = (namespace, name), self._clock.monotonic_seconds()
         kept = self._kept.get(key)
         if kept is not None and now - kept[0] < KEPT_SECONDS:
             return kept[1]
         try:
-            secret = await self._core.read_namespaced_secret(
-                name, namespace, _request_timeout=CALL_SECONDS
-            )
+            secret = await self._core.read_namespaced_secret(name, namespace, _request_timeout=CALL_SECONDS)
         except ApiException as error:
             if error.status in (NOT_FOUND, FORBIDDEN):
-                raise KeyError(f"{namespace}/{name}: {error.reason}") from error  # noqa: EM102
+                raise KeyError(f"{namespace}/{name}: {error.reason}") from error
             raise
         data = {item: base64.b64decode(value) for item, value in (secret.data or {}).items()}
         self._kept[key] = (now, data)
