@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from support.controlplane import obtain_programs
+from support.controlplane.toolset import KUBERNETES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,10 @@ Manifest = dict[str, Any]
 
 
 # ---------------------------------------------------------------- the resource
+
+
+class RenderError(Exception):
+    """helm refused the chart or its values; the message is what it said."""
 
 
 @dataclass(frozen=True)
@@ -240,18 +245,18 @@ def rendered(
 ) -> list[Manifest]:
     """Returns every object that the chart renders with these values on top of its own.
 
-    Raises subprocess.CalledProcessError where helm refuses them; its stderr says why.
+    Raises RenderError where helm refuses them.
     """
     helm = obtain_programs("helm")["helm"]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(dict(values or {}), file)
         file.flush()
-        # fmt: off
-        done = subprocess.run(
-            [str(helm), "template", release, str(CHART), "--namespace", namespace, "--values", file.name],
-            capture_output=True, text=True, timeout=HELM_LIMIT_SECONDS, check=True,
-        )
-        # fmt: on
+        command = [str(helm), "template", release, str(CHART), f"--namespace={namespace}", f"--values={file.name}"]
+        # Without a cluster helm believes in the one it was built against, which is none when it is built from source.
+        command.append(f"--kube-version={KUBERNETES_VERSION}")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HELM_LIMIT_SECONDS, check=False)
+    if done.returncode != 0:
+        raise RenderError(done.stderr.strip())
     return [found for found in yaml.safe_load_all(done.stdout) if found]
 
 
@@ -260,5 +265,5 @@ def rendered_rbac(namespace: str, *, secret_namespaces: tuple[str, ...] = ()) ->
 
     The namespaces named are those whose Secrets the operator may get; their names must exist before this is applied.
     """
-    chosen: dict[str, object] = {"rbac": {"secretNamespaces": list(secret_namespaces)}} if secret_namespaces else {}
+    chosen: dict[str, object] = {"rbac": {"secrets": [{"namespace": item} for item in secret_namespaces]}}
     return [found for found in rendered(namespace, values=chosen) if found["kind"] in RBAC_KINDS]
