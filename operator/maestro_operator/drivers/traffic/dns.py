@@ -111,7 +111,7 @@ class DnsTraffic:
             config.zone, keyring=keyring, keyname=key_name, keyalgorithm=algorithm
         )
         if held:
-            update.present(owner, dns.rrset.from_text(owner, config.ttl_seconds, "IN", "A", *held))
+            update.present(owner, dns.rrset.from_text(owner, 0, "IN", "A", *held))
         else:
             update.absent(owner, "A")
         update.replace(owner, config.ttl_seconds, "A", address)
