@@ -1,55 +1,64 @@
 """The fencing port over ClusterLabs agents.
 
 The law of this file: `off` only, never reboot; every answer is kept as it came; what the answers
-prove is not decided here. A device is addressed by the identity the resource names, and one whose
-parameters would let it choose a machine by itself is refused.
+prove is not decided here. Nothing is ordered of a device whose identity was not read where it can
+be read, and off is believed only where status and words of the agent both say so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.fencing.agent import AgentRun, run_agent
+from maestro_operator.drivers.fencing.device import Given, given, twice
+from maestro_operator.drivers.fencing.identity import is_same, redfish_names
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from maestro_operator.clock import Clock
     from maestro_operator.model.pair import FencingDevice
     from maestro_operator.model.status import FrozenNode
+    from maestro_operator.transport.connect import ReadSecret
 
-SECOND_LOOK_SECONDS = 2.0
-STATUS_SECONDS = 20.0
-AGENT_NAME = re.compile(r"fence_[a-z0-9_]{1,40}")
-REFUSED_PARAMETERS = frozenset({"action", "method", "missing_as_off", "delay", "power_wait"})
-"""Set by this driver, or able to make an agent say off without a machine being off."""
-ADDRESSED_BY: Mapping[str, str] = {
-    "fence_redfish": "systems_uri",
-    "fence_ipmilan": "ip",
-    "fence_virsh": "plug",
-}
-"""The parameter that names the one machine; without it the agent might choose another."""
-STATUS_ON, STATUS_OFF = 0, 2
+SECOND_LOOK_SECONDS = 2.05
+"""How long after the first look the second begins: some devices say off while they switch."""
+LOOK_SECONDS = 15.0
+"""The most that one reading may take."""
+LOOK_SHARE = 0.2
+"""How much of a rung's deadline one look may take, so that the order and two looks fit into it."""
+SHOWN_CHARACTERS = 200
+SAYS: Mapping[tuple[int | None, str], str] = {(0, "Status: ON"): "on", (2, "Status: OFF"): "off"}
+"""Exit status and words: an interpreter that cannot open an agent exits 2 as well."""
 
 
-class Secrets(Protocol):
-    """Reads a Secret of a namespace."""
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A device with everything its agent needs."""
 
-    async def __call__(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        """Return the data, or raise KeyError where it is not there or not readable."""
+    device: FencingDevice
+    given: Given
+
+
+class _DeviceFault(Exception):
+    """A device cannot be used; the message says why and holds nothing secret."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AgentFencing:
     """Switches nodes off by fence agents and reads their power, for one pair."""
 
-    def __init__(self, *, namespace: str, folder: Path, secrets: Secrets, clock: Clock) -> None:
+    def __init__(self, *, namespace: str, folder: Path, secrets: ReadSecret, clock: Clock) -> None:
         """Keep where the agents are and where their passwords come from."""
         self._namespace = namespace
         self._folder = folder
@@ -61,102 +70,149 @@ class AgentFencing:
         found = next((item for item in node.fencing if item.name == rung), None)
         if found is None or not found.devices:
             return Refused(Reason.FENCE_UNPROVEN, f"{node.name} has no rung {rung} with devices")
+        doubled = twice(found)
+        if doubled is not None:
+            return Refused(Reason.INVALID_SPEC, doubled)
+        ends = self._clock.monotonic_seconds() + deadline_seconds
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._switch_off(node, rung, found.devices)
+                ready = [await self._ready(device) for device in found.devices]
+                stranger = await self._stranger(ready)
+                if stranger is not None:
+                    return stranger
+                return await self._switch_off(node, rung, ready=ready, ends=ends)
         except TimeoutError:
             return Failed(Reason.TIMED_OUT, f"rung {rung} did not end within {deadline_seconds:.0f} s")
-        except (KeyError, ValueError, OSError) as error:
+        except _DeviceFault as fault:
+            return Refused(fault.reason, f"rung {rung} of {node.name}: {fault}")
+        except OSError as error:
             return Failed(Reason.DEVICE_FAILED, f"rung {rung} of {node.name}: {error}")
-
-    async def _switch_off(
-        self, node: FrozenNode, rung: str, devices: tuple[FencingDevice, ...]
-    ) -> Outcome:
-        """Order off everywhere, whatever one device says: only the readings count."""
-        orders = await asyncio.gather(*(self._run(device, "off") for device in devices))
-        first = await asyncio.gather(*(self._reading(device) for device in devices))
-        await self._clock.sleep(SECOND_LOOK_SECONDS + 0.05)
-        second = await asyncio.gather(*(self._reading(device) for device in devices))
-        evidence = FenceEvidence(
-            node=node.name,
-            rung=rung,
-            devices=tuple(device.identity for device in devices),
-            readings=(*first, *second),
-        )
-        said = "; ".join(_said(device, run) for device, run in zip(devices, orders, strict=True))
-        return Done({"said": said}, evidence=evidence)
 
     async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
         """Read every device of the node without changing anything."""
-        looks = [
-            self._check(node.name, rung.name, device) for rung in node.fencing for device in rung.devices
-        ]
+        looks = []
+        for rung in node.fencing:
+            doubled = twice(rung)
+            looks += [self._check(node.name, rung.name, device, doubled=doubled) for device in rung.devices]
         return tuple(await asyncio.gather(*looks))
 
-    async def _check(self, node: str, rung: str, device: FencingDevice) -> DeviceSeen | Unknown:
+    async def _check(self, node: str, rung: str, device: FencingDevice, *, doubled: str | None) -> DeviceSeen | Unknown:
+        what = f"{node}, rung {rung}, {device.agent}"
+        if doubled is not None:
+            return Unknown(Reason.INVALID_SPEC, doubled)
         try:
-            reading = await self._reading(device)
-        except (KeyError, ValueError, OSError) as error:
-            return Unknown(Reason.DEVICE_FAILED, f"{node}, rung {rung}, {device.agent}: {error}")
-        if reading.state == "unknown":
-            text = f"{node}, rung {rung}, {device.agent}: {reading.detail}"
-            return Unknown(Reason.DEVICE_FAILED, text)
+            reading = await self._reading(await self._ready(device), seconds=LOOK_SECONDS)
+        except _DeviceFault as error:
+            return Unknown(error.reason, f"{what}: {error}")
+        except OSError as error:
+            return Unknown(Reason.DEVICE_FAILED, f"{what}: {error}")
+        if reading.state == "unknown" or reading.identity != device.identity:
+            return Unknown(Reason.DEVICE_FAILED, f"{what}: {reading.detail}")
         return DeviceSeen(node=node, rung=rung, device=device.agent, state=reading.state)
 
-    async def _reading(self, device: FencingDevice) -> PowerReading:
-        run = await self._run(device, "status")
-        state = {STATUS_ON: "on", STATUS_OFF: "off"}.get(
-            -1 if run.exit_status is None else run.exit_status, "unknown"
+    async def _stranger(self, ready: Sequence[_Ready]) -> Outcome | None:
+        """Return why nothing may be ordered, or None where every device speaks for its machine."""
+        for item, names in zip(ready, await asyncio.gather(*(_names(item) for item in ready)), strict=True):
+            if isinstance(names, Unknown):
+                return Failed(Reason.DEVICE_FAILED, item.given.redacted(f"{item.device.agent}: {names.message}"))
+            if not is_same(item.device.identity, names):
+                return Refused(Reason.DEVICE_FAILED, _not_that_one(item, names))
+        return None
+
+    async def _switch_off(self, node: FrozenNode, rung: str, *, ready: Sequence[_Ready], ends: float) -> Outcome:
+        """Order off everywhere, whatever one device says: only the readings count."""
+        left = ends - self._clock.monotonic_seconds()
+        look = min(LOOK_SECONDS, LOOK_SHARE * left)
+        seconds = max(1.0, left - 2 * look - SECOND_LOOK_SECONDS - 1)
+        orders = await asyncio.gather(*(self._run(item, "off", seconds=seconds) for item in ready))
+        said = "; ".join(_said(item, run) for item, run in zip(ready, orders, strict=True))
+        first = await asyncio.gather(*(self._reading(item, seconds=look) for item in ready))
+        silent = next((reading for reading in first if reading.state == "unknown"), None)
+        if silent is not None:
+            return Failed(Reason.DEVICE_FAILED, f"{silent.device} {silent.identity}: {silent.detail}; {said}")
+        await self._clock.sleep(SECOND_LOOK_SECONDS)
+        second = await asyncio.gather(*(self._reading(item, seconds=look) for item in ready))
+        evidence = FenceEvidence(
+            node=node.name,
+            rung=rung,
+            devices=tuple(item.device.identity for item in ready),
+            readings=(*first, *second),
         )
+        return Done({"said": said}, evidence=evidence)
+
+    async def _reading(self, item: _Ready, *, seconds: float) -> PowerReading:
+        """Read the power by a new process, of the machine that the device itself names."""
+        ends = self._clock.monotonic_seconds() + seconds
+        names = await _names(item)
+        if isinstance(names, Unknown):
+            return self._read(item, AgentRun(0, None, ""), detail=names.message)
+        run = await self._run(item, "status", seconds=max(0.5, ends - self._clock.monotonic_seconds()))
+        if not is_same(item.device.identity, names):
+            return self._read(item, run, identity=names[0], detail=_not_that_one(item, names))
+        return self._read(item, run, state=_state(run))
+
+    def _read(
+        self, item: _Ready, run: AgentRun, *, state: str = "unknown", identity: str = "", detail: str = ""
+    ) -> PowerReading:
         return PowerReading(
-            device=device.agent,
-            identity=device.identity,
+            device=item.device.agent,
+            identity=identity or item.device.identity,
             state=state,
             at_seconds=self._clock.monotonic_seconds(),
             process=run.process,
-            detail=await self._redacted(device, _last_line(run.output)),
+            # Redacted before it is cut: the rest of a password is a secret too.
+            detail=item.given.redacted(detail or _telling_line(run.output))[:SHOWN_CHARACTERS],
         )
 
-    async def _redacted(self, device: FencingDevice, text: str) -> str:
-        """Return an agent's words without any value of its Secret."""
-        if device.secret is None:
-            return text
-        for value in (await self._secrets(self._namespace, device.secret.name)).values():
-            text = text.replace(value.decode(), "***") if value else text
-        return text
+    async def _run(self, item: _Ready, action: str, *, seconds: float) -> AgentRun:
+        told = {**item.given.parameters, "action": action}
+        try:
+            return await run_agent(self._folder / item.device.agent, told, deadline_seconds=seconds)
+        except ValueError as error:
+            raise _DeviceFault(Reason.INVALID_SPEC, f"{item.device.agent}: {error}") from None
 
-    async def _run(self, device: FencingDevice, action: str) -> AgentRun:
-        parameters = await self._parameters(device)
-        return await run_agent(
-            self._program(device), {**parameters, "action": action}, deadline_seconds=STATUS_SECONDS
-        )
-
-    def _program(self, device: FencingDevice) -> Path:
-        if not AGENT_NAME.fullmatch(device.agent):
-            message = f"{device.agent!r} is no fence agent's name"
-            raise ValueError(message)
-        return self._folder / device.agent
-
-    async def _parameters(self, device: FencingDevice) -> dict[str, str]:
-        refused = sorted(REFUSED_PARAMETERS & set(device.parameters))
-        if refused:
-            message = f"remove the parameter {refused[0]}: it is not the resource's to set"
-            raise ValueError(message)
-        addressed = ADDRESSED_BY.get(device.agent)
-        if addressed is not None and not device.parameters.get(addressed):
-            message = f"set the parameter {addressed}: without it {device.agent} may choose a machine"
-            raise ValueError(message)
-        parameters = dict(device.parameters)
+    async def _ready(self, device: FencingDevice) -> _Ready:
+        secret: Mapping[str, bytes] = {}
         if device.secret is not None:
-            data = await self._secrets(self._namespace, device.secret.name)
-            parameters |= {name: value.decode() for name, value in data.items()}
-        return parameters
+            try:
+                secret = await self._secrets(self._namespace, device.secret.name)
+            except LookupError:
+                raise _DeviceFault(Reason.SECRET_MISSING, f"there is no Secret {device.secret.name}") from None
+            except Exception as error:  # noqa: BLE001 - whatever the store raises, it is one fact: there is no password now
+                kind = type(error).__name__
+                text = f"the Secret {device.secret.name} could not be read ({kind})"
+                raise _DeviceFault(Reason.SECRET_MISSING, text) from None
+        try:
+            return _Ready(device, given(device, secret))
+        except ValueError as error:
+            raise _DeviceFault(Reason.INVALID_SPEC, str(error)) from None
 
 
-def _said(device: FencingDevice, run: AgentRun) -> str:
-    return f"{device.agent} {device.identity}: exit {run.exit_status}, process {run.process}"
+async def _names(item: _Ready) -> tuple[str, ...] | Unknown:
+    """Return the names of the machine that the device speaks for; where they cannot be asked, the resource's word."""
+    if item.device.agent == "fence_redfish":
+        return await redfish_names(item.given.parameters)
+    return (item.device.identity,)
 
 
-def _last_line(output: str) -> str:
+def _not_that_one(item: _Ready, names: Sequence[str]) -> str:
+    return f"{item.device.agent} speaks for the machine {' or '.join(names)}, not for {item.device.identity}"
+
+
+def _state(run: AgentRun) -> str:
+    words = {line.strip() for line in run.output.splitlines()}
+    return next(
+        (state for (status, word), state in SAYS.items() if run.exit_status == status and word in words), "unknown"
+    )
+
+
+def _said(item: _Ready, run: AgentRun) -> str:
+    how = "killed at its deadline" if run.exit_status is None else f"exit {run.exit_status}"
+    return f"{item.device.agent} {item.device.identity}: {how}, process {run.process}"
+
+
+def _telling_line(output: str) -> str:
+    """Return the first complaint of an agent, which later ones only repeat, or else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else ""
+    complaint = next((line for line in lines if "ERROR" in line), None)
+    return complaint or (lines[-1] if lines else "")

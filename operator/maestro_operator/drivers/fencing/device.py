@@ -1,0 +1,157 @@
+"""What one fence device is given: the resource's parameters and its Secret, checked before any use.
+
+The law of this file: a device is accepted only where its "off" means that the one named machine
+has no power. Agents that say off of a machine that still runs are refused, and so are parameters
+with which an agent chooses a machine by itself, runs a program or writes down what it was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import FencingDevice, FencingRung
+
+AGENT_NAME = re.compile(r"fence_[a-z0-9_]{1,40}")
+ADDRESSED_BY_ADDRESS = frozenset(
+    {
+        "fence_idrac",
+        "fence_ilo3",
+        "fence_ilo4",
+        "fence_ilo5",
+        "fence_imm",
+        "fence_ipmilan",
+        "fence_ipmilanplus",
+    }
+)
+"""Agents whose device serves one machine; every other one must be told which by `plug`."""
+UNTRUE: Mapping[str, str] = {
+    "fence_ack_manual": "a person's word is the rung human",
+    "fence_azure_arm": "it says off of a machine that is stopped and not deallocated",
+    "fence_dummy": "it switches nothing",
+    "fence_gce": "on bare metal it says the opposite of what was ordered",
+    "fence_heuristics_ping": "it switches nothing",
+    "fence_kdump": "a machine that dumps its memory still has power",
+    "fence_kubevirt": "it says off while the machine's pod may still run",
+    "fence_sbd": "it reads what was ordered, not what is",
+    "fence_virsh": "it says off of a machine that is shutting down, suspended or not to be read",
+    "fence_vmware_rest": "it says off of a suspended machine, which goes on where it was",
+    "fence_vmware_soap": "it says off of a suspended machine, which goes on where it was",
+}
+"""Agents that say off of a machine that may run on, and why; none of them is accepted."""
+ALIASES: Mapping[str, str] = {
+    "ipaddr": "ip",
+    "login": "username",
+    "passwd": "password",
+    "port": "plug",
+    "passwd_script": "password_script",
+    "debug": "debug_file",
+    "cmd_prompt": "command_prompt",
+    "secure": "ssh",
+}
+"""The agents' own second names of their parameters."""
+REFUSED = frozenset(
+    {
+        *("action", "method", "missing_as_off", "delay", "power_wait", "port_as_ip", "force_on"),
+        *("help", "version", "quiet", "verbose", "verbose_level", "debug_file"),
+        *("ssh_options", "exec", "switch"),
+    }
+)
+"""Set by this driver; or able to make an agent say off, or nothing, without a machine being off; or to
+have it write down passwords or run a program."""
+_RUNS_A_PROGRAM = re.compile(r".*_script|(?!api_).*_path")
+# Put together to one address by an agent, each must stay the part it is.
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    "ip": re.compile(r"[A-Za-z0-9.:\[\]-]*"),
+    "ipport": re.compile(r"[0-9]*"),
+    "systems_uri": re.compile(r"(/[^\s?#\\]*)?"),
+}
+_SWITCHED_OFF = frozenset({"0", "no", "off", "false", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Everything one agent is told, and how to print what it answers."""
+
+    parameters: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
+    """The values that came from the Secret."""
+
+    def redacted(self, text: str) -> str:
+        """Return a text without any value of the Secret."""
+        # The longest first: a value may stand in another one.
+        for value in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(value, "***") if value else text
+        return text
+
+
+def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
+    """Return what the device's agent is told.
+
+    Raises:
+        ValueError: the device is not accepted; the message says what to write instead.
+
+    """
+    _accept_agent(device.agent)
+    values = {name: _text(name, value) for name, value in secret.items()}
+    told: dict[str, str] = {}
+    for name, value in (*device.parameters.items(), *values.items()):
+        known = _canonical(name)
+        if known in told:
+            raise ValueError(f"{known} is given twice: write it once, in parameters or in the Secret")
+        told[known] = value
+    for name in sorted(told):
+        if name in REFUSED or _RUNS_A_PROGRAM.fullmatch(name):
+            raise ValueError(f"remove the parameter {name}: it is not the resource's to set")
+    # fence_redfish looks only whether this is there, so a "0" would mean yes.
+    if told.get("ssl_insecure", "1").lower() in _SWITCHED_OFF:
+        del told["ssl_insecure"]
+    _accept_address(device, told)
+    return Given(told, tuple(values.values()))
+
+
+def twice(rung: FencingRung) -> str | None:
+    """Return what is wrong with a rung whose devices could not be told apart, else None."""
+    identities = [device.identity for device in rung.devices]
+    doubled = next((item for item in identities if identities.count(item) > 1), None)
+    if doubled is None:
+        return None
+    return f"two devices of rung {rung.name} have the identity {doubled}: one's answers could pass for the other's"
+
+
+def _accept_agent(agent: str) -> None:
+    if not AGENT_NAME.fullmatch(agent):
+        raise ValueError(f"{agent!r} is no fence agent's name")
+    if agent in UNTRUE:
+        raise ValueError(f"{agent} proves nothing: {UNTRUE[agent]}; use another agent")
+
+
+def _accept_address(device: FencingDevice, told: Mapping[str, str]) -> None:
+    needed = ["plug"]
+    if device.agent == "fence_redfish":
+        needed = ["ip", "systems_uri"]
+    elif device.agent in ADDRESSED_BY_ADDRESS:
+        needed = ["ip"]
+    for name in needed:
+        if not told.get(name):
+            raise ValueError(f"set the parameter {name}: without it {device.agent} may choose a machine")
+    for name, form in _FORMS.items():
+        if not form.fullmatch(told.get(name, "")):
+            raise ValueError(f"the parameter {name} has a form that could lead to another machine")
+
+
+def _canonical(name: str) -> str:
+    """Return the one name of a parameter: agents take `-` for `_`, and second names."""
+    plain = name.replace("-", "_")
+    return ALIASES.get(plain, plain)
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        # A Secret made from a file ends with a line break that is nobody's password.
+        return value.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"the Secret's {name} is no text") from None
