@@ -5,11 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from maestro_operator.drivers.memory.guard_twin import (
+    LOST,
+    NEVER,
+    Grant,
+    GuardState,
+    Mark,
+    Permit,
+    confirmed,
+    yielded,
+)
+from maestro_operator.drivers.ports import Order
 from support.guard_pair import Node, await_true, owner_state, two_nodes
 from support.guard_root import Reply
-
-from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, Grant, GuardState, Mark, Permit
-from maestro_operator.drivers.ports import Order
 
 
 @pytest.fixture
@@ -211,7 +220,8 @@ def test_after_a_reboot_the_confirmed_owner_gets_its_data_names_and_services_up_
     with a.daemon():
         await_true(lambda: len(a.active()) == 2 and not (a.runtime / "sequence").exists(), what="the services run")
 
-    assert a.stored().permit == a.stored().maxpermit == Permit(4, "boot-1")
+    assert a.stored() == confirmed(OWNER, boot="boot-1")
+    assert a.stored().permit == Permit(4, "boot-1")
     assert a.systemctl_calls() == ["start --no-block -- db.service", "start --no-block -- app.service"]
     assert a.replica_calls()[0] == "up"
     hosts = (a.path / "etc/hosts").read_text()
@@ -452,14 +462,36 @@ def test_take_is_refused_while_the_peer_runs_or_may_run(pair: tuple[Node, Node])
     assert take(b, "--peer-is-off").word == "PeerAnswers"
     for unit in ("db.service", "app.service"):
         a.unit(unit, "inactive")
-    assert "permit" in take(b).lines["message"]
+    assert "yield" in take(b).lines["message"]
     assert b.stored() == STANDBY
+    before = a.stored()
 
     assert a.run("yield", "--reason", "moving over").code == 0
 
-    taken = take(b)
-    assert (taken.code, taken.lines["taken"]) == (0, "5")
+    assert a.stored() == yielded(before)
+    assert a.order(Order("renew", "p-1", "a", 1, "e2", epoch=9)).word == "NotPermittedThisBoot"
+
+    reply = take(b)
+    assert (reply.code, reply.lines["taken"]) == (0, "5")
     assert b.active() == ["db.service", "app.service"]
+
+
+COULD_RETURN: dict[str, GuardState] = {
+    "it waits for its confirmation": owner_state("a", epoch=4, owner="a", permit=Permit(4, "boot-0")),
+    "it was revoked in this boot": replace(owner_state("a", epoch=4, owner="a"), maxpermit=Permit(4, "boot-1")),
+    "it was quiesced in this boot": replace(
+        owner_state("a", epoch=4, owner="a"), maxpermit=Permit(4, "boot-1"), final=4
+    ),
+}
+
+
+@pytest.mark.parametrize("why", COULD_RETURN)
+def test_take_is_refused_while_the_stopped_peer_could_come_back(pair: tuple[Node, Node], why: str) -> None:
+    a, b = pair
+    a.put(COULD_RETURN[why])
+    assert COULD_RETURN[why].may_return("boot-1")
+
+    assert take(b).word == "PeerAnswers"
 
 
 def test_take_needs_a_word_about_a_silent_peer(pair: tuple[Node, Node]) -> None:
@@ -470,18 +502,19 @@ def test_take_needs_a_word_about_a_silent_peer(pair: tuple[Node, Node]) -> None:
     assert take(b).word == "PeerNotProvenOff"
     assert b.stored() == STANDBY
 
-    taken = take(b, "--peer-is-off")
+    reply = take(b, "--peer-is-off")
 
-    assert taken.code == 0
+    assert reply.code == 0
     episode = "take-boot-1-5"
     mark = Mark(5, "b", episode)
     permit = Permit(5, "boot-1")
+    assert b.stored() == taken(STANDBY, boot="boot-1", peer_promised=0)
     assert b.stored() == GuardState(
         pair="p-1", node="b", term=1, promised=mark, inforce=mark, permit=permit, maxpermit=permit
     )
     assert b.replica_calls() == ["observe", f"promote --episode {episode}", "up"]
     assert b.active() == ["db.service", "app.service"]
-    assert "the other site is gone" in taken.text
+    assert "the other site is gone" in reply.text
 
 
 @pytest.mark.parametrize("wire", ["refused", "stranger", "garbage", "s/^node=.*/node=c/", "/^service=/d"])
@@ -504,12 +537,12 @@ def test_take_holds_an_open_port_of_the_peer_for_a_sign_of_life(pair: tuple[Node
 
 def test_take_is_refused_on_a_copy_that_is_not_whole(pair: tuple[Node, Node]) -> None:
     a, b = pair
+    a.put(yielded(OWNER))
     for said in ("whole=no\n", ""):
         (b.script.parent / "replica.observed").write_text(said)
         assert take(b).word == "NotWhole"
     assert b.stored() == STANDBY
     assert b.systemctl_calls() == []
-    del a
 
 
 def test_an_owner_that_rebooted_alone_takes_its_own_data_up_again(pair: tuple[Node, Node]) -> None:
@@ -526,14 +559,21 @@ def test_an_owner_that_rebooted_alone_takes_its_own_data_up_again(pair: tuple[No
 
 def test_take_goes_above_what_the_peer_has_promised(pair: tuple[Node, Node]) -> None:
     a, b = pair
-    a.put(replace(OWNER, permit=None, promised=Mark(8, "b", "e3")))
+    a.put(yielded(replace(OWNER, promised=Mark(8, "b", "e3"))))
 
     assert take(b).lines["taken"] == "9"
 
 
 def test_take_and_yield_want_a_reason_in_plain_characters(pair: tuple[Node, Node]) -> None:
     _, b = pair
-    for words in ((), ("--reason",), ("--reason", ""), ("--reason", "a\nb"), ("--reason", "$(x)"), ("--reason", "x" * 201)):
+    for words in (
+        (),
+        ("--reason",),
+        ("--reason", ""),
+        ("--reason", "a\nb"),
+        ("--reason", "$(x)"),
+        ("--reason", "x" * 201),
+    ):
         assert b.run("take", *words).code == 2, words
         assert b.run("yield", *words).code == 2, words
     assert b.stored() == STANDBY

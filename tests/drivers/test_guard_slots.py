@@ -1,5 +1,7 @@
 """What the guard makes of damaged state: it uses what is certainly the truth, and else fails closed."""
 
+import errno
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from support.guard_root import SLOT_BYTES, GuardRoot, Reply, slot, state_of
 
 from maestro_operator.drivers.memory.guard_twin import NEVER, GuardState, Mark, Permit
 from maestro_operator.drivers.ports import Order
+from support.guard_root import SLOT_BYTES, GuardRoot, Reply, slot, state_of
 
 OWNER = GuardState(
     pair="p-1",
@@ -22,7 +24,9 @@ OWNER = GuardState(
     permit=Permit(4, "boot-1"),
     maxpermit=Permit(4, "boot-1"),
 )
-REVOKED = GuardState(pair="p-1", node="a", term=3, promised=OWNER.promised, inforce=OWNER.inforce, maxpermit=OWNER.permit)
+REVOKED = GuardState(
+    pair="p-1", node="a", term=3, promised=OWNER.promised, inforce=OWNER.inforce, maxpermit=OWNER.permit
+)
 REVOKE = Order("revoke", "p-1", "a", 3, "e1")
 WRITTEN = slot(OWNER, seq=7).index(b"\0")
 OFFSETS = (0, 1, 5, 30, 100, WRITTEN // 2, WRITTEN - 66, WRITTEN - 64, WRITTEN - 2, WRITTEN - 1)
@@ -218,7 +222,20 @@ def test_an_order_that_cannot_have_the_lock_changes_nothing(root: GuardRoot) -> 
         while subprocess.run(("flock", "-n", str(root.state / "lock"), "true"), check=False).returncode == 0:
             pass
         reply = subprocess.run(
-            (str(script), "--root", str(root.path), "revoke", "--pair", "p-1", "--node", "a", "--term", "3", "--episode", "e1"),
+            (
+                str(script),
+                "--root",
+                str(root.path),
+                "revoke",
+                "--pair",
+                "p-1",
+                "--node",
+                "a",
+                "--term",
+                "3",
+                "--episode",
+                "e1",
+            ),
             check=False,
             capture_output=True,
             text=True,
@@ -248,16 +265,25 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(("umount", str(mounted)), check=True)
 
 
+def fill(disk: Path) -> None:
+    """Writes until there is no room for one more block."""
+    file = os.open(disk / "fill", os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(file, b"x" * 4096)
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+    finally:
+        os.close(file)
+    with pytest.raises(OSError, match="No space"):
+        (disk / "more").write_bytes(b"x" * 4096)
+
+
 @pytest.mark.root
 def test_on_a_full_disk_a_revoke_is_stored_all_the_same(tiny_disk: Path) -> None:
     root = GuardRoot(tiny_disk / "a")
     root.put(OWNER)
-    with (tiny_disk / "fill").open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(b"x" * 4096)
-            file.flush()
-    with pytest.raises(OSError, match="No space"):
-        (tiny_disk / "more").write_bytes(b"x" * 4096)
+    fill(tiny_disk)
 
     assert root.order(REVOKE).code == 0
 

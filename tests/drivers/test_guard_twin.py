@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from support.guard_root import GuardRoot
 
 from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, Answer, GuardState, apply
 from maestro_operator.drivers.ports import Order
+from support.guard_root import GuardRoot
 
 EPOCHS = (1, 2, 3)
 BOOTS = ("boot-1", "boot-2")
@@ -82,7 +82,10 @@ def differences(root: GuardRoot, states: list[GuardState]) -> list[str]:
                 after, answer = apply(state, item, boot=boot)
                 reply = root.order(item)
                 real = Answer(
-                    reply.code, reply.word, reply.lines.get("message", ""), is_changed=reply.lines.get("changed") == "yes"
+                    reply.code,
+                    reply.word,
+                    reply.lines.get("message", ""),
+                    is_changed=reply.lines.get("changed") == "yes",
                 )
                 stored = root.stored()
                 if (real, stored) != (answer, after):

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.guard_root import SCRIPT, GuardRoot
-
 from maestro_operator.drivers.memory.guard_twin import GuardState, Mark, Permit
+from support.guard_root import SCRIPT, GuardRoot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,9 +180,7 @@ class Node(GuardRoot):
 def owner_state(name: str, *, epoch: int, owner: str, permit: Permit | None = None) -> GuardState:
     """Return the state of a node where an epoch is in force."""
     mark = Mark(epoch, owner, "e1")
-    return GuardState(
-        pair="p-1", node=name, term=1, promised=mark, inforce=mark, permit=permit, maxpermit=permit
-    )
+    return GuardState(pair="p-1", node=name, term=1, promised=mark, inforce=mark, permit=permit, maxpermit=permit)
 
 
 def two_nodes(path: Path) -> tuple[Node, Node]:

@@ -102,6 +102,13 @@ class GuardState:
             and self.promised_epoch == permit.epoch
         )
 
+    def may_return(self, boot: str) -> bool:
+        """Tell whether this node could run again without a new word of the operator or of root."""
+        if self.inforce is None or not self.owns(self.inforce.epoch):
+            return False
+        holds = self.permit is not None and self.permit.epoch == self.inforce.epoch
+        return holds or self.maxpermit == Permit(self.inforce.epoch, boot)
+
     def vouches_for(self, asker: str, *, pair: str) -> str:
         """Return `yes`, or `no:<Reason>`: whether this guard confirms that the asker may run again."""
         if self.standing is not Standing.VALID:
@@ -154,6 +161,32 @@ def apply(state: GuardState, order: Order, *, boot: str) -> tuple[GuardState, An
     except Refusal as refusal:
         return state, Answer(refusal.code, refusal.word, refusal.message)
     return new, Answer(0, "", is_changed=new != state)
+
+
+def confirmed(state: GuardState, *, boot: str) -> GuardState:
+    """Return the state after the peer has vouched for a permit of an earlier boot.
+
+    Raises:
+        ValueError: there is nothing the peer could vouch for.
+
+    """
+    if not state.needs_confirmation(boot):
+        raise ValueError("nothing to be confirmed")
+    permit = Permit(state.inforce_epoch, boot)
+    return replace(state, permit=permit, maxpermit=permit, final=None)
+
+
+def yielded(state: GuardState) -> GuardState:
+    """Return the state after root gave this node's right back: neither confirmed nor renewed, only given anew."""
+    highest = replace(state.maxpermit, boot="") if state.maxpermit else None
+    return replace(state, permit=None, final=None, maxpermit=highest)
+
+
+def taken(state: GuardState, *, boot: str, peer_promised: int) -> GuardState:
+    """Return the state after root took the next epoch here; `peer_promised` is 0 where the peer is off."""
+    epoch = 1 + max(state.promised_epoch, peer_promised)
+    mark, permit = Mark(epoch, state.node, f"take-{boot}-{epoch}"), Permit(epoch, boot)
+    return replace(state, promised=mark, inforce=mark, permit=permit, maxpermit=permit, final=None, grant=None)
 
 
 def _create(state: GuardState, order: Order) -> GuardState:

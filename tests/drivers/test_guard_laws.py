@@ -1,0 +1,236 @@
+"""The laws, as properties of the twin over any sequence: numbers never fall, and two nodes never hold a permit.
+
+The twin does what the script does (test_guard_twin.py); here it stands on two nodes at once, with an
+operator that may do anything but permit without a proof, and with power cuts, reboots and roots.
+"""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from maestro_operator.drivers.memory.guard_twin import (
+    NEVER,
+    GuardState,
+    Permit,
+    apply,
+    confirmed,
+    taken,
+    yielded,
+)
+from maestro_operator.drivers.ports import Order
+
+EPOCHS = st.integers(1, 6)
+EPISODES = st.sampled_from(("e1", "e2", "e3"))
+NODES = st.sampled_from(("a", "b"))
+TERMS = st.integers(0, 3)
+OTHER = {"a": "b", "b": "a"}
+HARMLESS = ("lead", "promise", "promote", "quiesce", "demote", "quarantined", "grant", "sever", "revoke")
+ALL_VERBS = (*HARMLESS, "permit", "renew", "create")
+
+
+def order_to(node: str, verb: str, *, term: int, episode: str, epoch: int, owner: str) -> Order:
+    wants_epoch = verb not in ("create", "lead", "sever", "revoke")
+    return Order(
+        verb,
+        "p-1",
+        node,
+        term,
+        episode,
+        epoch=epoch if wants_epoch else None,
+        owner=(OTHER[node] if verb == "demote" else owner) if verb in ("promise", "demote") else None,
+        source=OTHER[node] if verb == "grant" else None,
+    )
+
+
+def orders(node: str) -> st.SearchStrategy[Order]:
+    return st.builds(
+        lambda verb, term, episode, epoch, owner: order_to(
+            node, verb, term=term, episode=episode, epoch=epoch, owner=owner
+        ),
+        st.sampled_from(ALL_VERBS),
+        TERMS,
+        EPISODES,
+        EPOCHS,
+        NODES,
+    )
+
+
+@given(st.lists(st.tuples(orders("a"), st.sampled_from(("boot-1", "boot-2"))), max_size=25))
+@settings(max_examples=400)
+def test_no_number_ever_falls_and_one_epoch_has_one_owner(sequence: list[tuple[Order, str]]) -> None:
+    state, owners = NEVER, dict[int, str]()
+    for order, boot in [(order_to("a", "create", term=0, episode="e", epoch=1, owner="a"), "boot-1"), *sequence]:
+        after, answer = apply(state, order, boot=boot)
+        assert (answer.code == 0) or after == state
+        assert after.term >= state.term
+        assert after.promised_epoch >= state.promised_epoch
+        assert after.inforce_epoch >= state.inforce_epoch
+        assert after.promised_epoch >= after.inforce_epoch
+        for mark in (after.promised, after.inforce):
+            assert mark is None or owners.setdefault(mark.epoch, mark.owner) == mark.owner
+        again, repeated = apply(after, order, boot=boot)
+        assert not answer.is_done or (again == after and not repeated.is_changed)
+        state = after
+
+
+@given(st.lists(st.tuples(orders("a"), st.sampled_from(("boot-1", "boot-2"))), max_size=25))
+@settings(max_examples=300)
+def test_nobody_runs_and_receives_at_once_and_no_right_outlives_its_epoch(sequence: list[tuple[Order, str]]) -> None:
+    state = GuardState(pair="p-1", node="a")
+    for order, boot in sequence:
+        state, _ = apply(state, order, boot=boot)
+        assert not (state.permit and state.grant)
+        assert not (state.permit and state.final)
+        assert state.permit is None or state.owns(state.permit.epoch)
+        assert state.final is None or state.owns(state.final)
+        assert state.grant is None or not state.owns(state.grant.epoch)
+
+
+class TwoGuards(RuleBasedStateMachine):
+    """Two nodes, an operator that proves before it permits, and a world that cuts power at will."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guards: dict[str, GuardState] = {}
+        self.boots = {"a": 1, "b": 1}
+        self.is_on = {"a": True, "b": True}
+        self.pending: set[str] = set()
+        """Nodes whose peer has said yes, and whose guard has not written that down yet."""
+        self.vouched: dict[str, GuardState] = {}
+
+    def boot(self, node: str) -> str:
+        return f"{node}-{self.boots[node]}"
+
+    def give(self, node: str, verb: str, *, epoch: int, episode: str, owner: str, term: int = 3) -> bool:
+        if not self.is_on[node]:
+            return False
+        order = order_to(node, verb, term=term, episode=episode, epoch=epoch, owner=owner)
+        self.guards[node], answer = apply(self.guards[node], order, boot=self.boot(node))
+        return answer.is_done
+
+    @initialize()
+    def equip(self) -> None:
+        for node in "ab":
+            self.guards[node] = GuardState(pair="p-1", node=node)
+
+    def cannot_run(self, node: str, *, epoch: int) -> bool:
+        """Whether the operator has a proof about a node: demoted to exactly this epoch, or without power now."""
+        guard = self.guards[node]
+        is_demoted = guard.inforce is not None and guard.inforce.epoch == epoch and guard.inforce.owner != node
+        return is_demoted or not self.is_on[node]
+
+    @rule(node=NODES, verb=st.sampled_from(HARMLESS), epoch=EPOCHS, episode=EPISODES, owner=NODES, term=TERMS)
+    def order_what_needs_no_proof(self, node: str, verb: str, epoch: int, episode: str, owner: str, term: int) -> None:
+        self.give(node, verb, epoch=epoch, episode=episode, owner=owner, term=term)
+
+    @rule(node=NODES)
+    def permit_with_a_proof(self, node: str) -> None:
+        guard = self.guards[node]
+        if guard.inforce and self.cannot_run(OTHER[node], epoch=guard.inforce.epoch):
+            # The operator raises before it fences: what was promised elsewhere has ended with that.
+            self.give(node, "permit", epoch=guard.inforce.epoch, episode=guard.inforce.episode, owner=node)
+
+    @rule(node=NODES, episode=EPISODES)
+    def switch_over(self, node: str, episode: str) -> None:
+        epoch = 1 + max(guard.promised_epoch for guard in self.guards.values())
+        other = OTHER[node]
+        done = (
+            self.give(node, "promise", epoch=epoch, episode=episode, owner=node)
+            and self.give(other, "demote", epoch=epoch, episode=episode, owner=node)
+            and self.give(node, "promote", epoch=epoch, episode=episode, owner=node)
+        )
+        if done:
+            self.permit_with_a_proof(node)
+
+    @rule(node=NODES, episode=EPISODES)
+    def fail_over(self, node: str, episode: str) -> None:
+        epoch = 1 + max(guard.promised_epoch for guard in self.guards.values())
+        if not self.give(node, "promise", epoch=epoch, episode=episode, owner=node):
+            return
+        self.cut_power(OTHER[node])
+        if self.give(node, "promote", epoch=epoch, episode=episode, owner=node):
+            self.permit_with_a_proof(node)
+
+    @rule(node=NODES, episode=EPISODES, is_other_readable=st.booleans())
+    def renew(self, node: str, episode: str, *, is_other_readable: bool) -> None:
+        guard, other = self.guards[node], OTHER[node]
+        epoch = 1 + max(item.promised_epoch for item in self.guards.values())
+        if not guard.may_return(self.boot(node)):
+            return
+        # Unreadable: only where the owner's own guard shows that it could not have been left, which renew itself asks.
+        if is_other_readable and not self.give(other, "demote", epoch=epoch, episode=episode, owner=node):
+            return
+        self.give(node, "renew", epoch=epoch, episode=episode, owner=node)
+
+    @rule(node=NODES)
+    def cut_power(self, node: str) -> None:
+        self.is_on[node] = False
+        self.vouched.pop(node, None)
+
+    @rule(node=NODES)
+    def give_power(self, node: str) -> None:
+        if not self.is_on[node]:
+            self.is_on[node] = True
+            self.boots[node] += 1
+
+    @rule(node=NODES)
+    def ask_the_peer(self, node: str) -> None:
+        guard = self.guards[node]
+        if self.is_on["a"] and self.is_on["b"] and guard.needs_confirmation(self.boot(node)):
+            other = self.guards[OTHER[node]]
+            knows = other.inforce_epoch == guard.inforce_epoch
+            if knows and other.vouches_for(node, pair="p-1") == "yes":
+                self.vouched[node] = guard
+
+    @precondition(lambda self: bool(self.vouched))
+    @rule()
+    def write_down_what_the_peer_said(self) -> None:
+        node, asked = self.vouched.popitem()
+        # Any moment later; but only if nothing has changed here since.
+        if self.guards[node] == asked:
+            self.guards[node] = confirmed(asked, boot=self.boot(node))
+
+    @rule(node=NODES)
+    def root_yields(self, node: str) -> None:
+        if self.is_on[node]:
+            self.guards[node] = yielded(self.guards[node])
+
+    @rule(node=NODES)
+    def root_takes(self, node: str) -> None:
+        other = OTHER[node]
+        peer = self.guards[other]
+        if not self.is_on[node] or self.guards[node].may_run(self.boot(node)):
+            return
+        if self.is_on[other] and peer.may_return(self.boot(other)):
+            return
+        promised = peer.promised_epoch if self.is_on[other] else 0
+        self.guards[node] = taken(self.guards[node], boot=self.boot(node), peer_promised=promised)
+
+    @invariant()
+    def never_two_permits(self) -> None:
+        may = [node for node in self.guards if self.is_on[node] and self.guards[node].may_run(self.boot(node))]
+        assert len(may) < 2, self.guards
+
+
+def test_two_guards_never_hold_a_permit_at_once() -> None:
+    run_state_machine_as_test(TwoGuards, settings=settings(max_examples=600, stateful_step_count=30, deadline=None))
+
+
+def test_a_permit_of_another_boot_is_none() -> None:
+    state = GuardState(pair="p-1", node="a")
+    for verb in ("promise", "promote", "permit"):
+        state, answer = apply(state, order_to("a", verb, term=1, episode="e1", epoch=1, owner="a"), boot="boot-1")
+        assert answer.is_done
+
+    assert state.may_run("boot-1")
+    assert not state.may_run("boot-2")
+    assert not replace(state, permit=Permit(2, "boot-1")).may_run("boot-1")
