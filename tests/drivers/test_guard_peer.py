@@ -14,6 +14,7 @@ from maestro_operator.drivers.memory.guard_twin import (
     Mark,
     Permit,
     confirmed,
+    taken,
     yielded,
 )
 from maestro_operator.drivers.ports import Order
