@@ -51,6 +51,12 @@ def test_quarantine_keeps_the_data_lists_it_and_makes_it_the_base_of_the_next_co
     pair.send()
     assert pair.b.replica("promote", "--episode", "ep-9").code == 0
     pair.b.at(f"{LIVE}/last words").write_text("written by the old owner\n")
+    # And a change that neither size nor time stamp shows: it must not end up in the next copy.
+    table = pair.b.at(f"{LIVE}/db/table")
+    stamp = table.stat().st_mtime_ns
+    with table.open("r+b") as file:
+        file.write(b"the old owner's bytes")
+    os.utime(table, ns=(stamp, stamp))
     old = pair.b.tree()
 
     first = pair.b.replica("quarantine", "--episode", "ep-10")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from drivers.test_replica_pair import LIVE, STORE, Pair, pair, volume
+from drivers.test_replica_pair import LIVE, STORE, Pair, pair, until, volume
 
 __all__ = ["pair", "volume"]
 
@@ -87,22 +87,34 @@ def test_a_hard_link_that_was_taken_apart_is_written_anew_after_one_refusal(pair
     assert pair.b.tree(f"{STORE}/generations/{newest}") == pair.a.tree()
 
 
+WRITER = """
+import os
+first, second = (os.open(name, os.O_WRONLY | os.O_CREAT) for name in ("files/first", "db/second"))
+number = 0
+while True:
+    number += 1
+    for file in (first, second):
+        os.pwrite(file, b"%09d" % number, 0)
+        os.fsync(file)
+"""
+
+
 def test_the_copy_is_of_one_moment_while_files_are_being_written(pair: Pair) -> None:
-    # Two files that are only ever written one after the other may differ by one, never by more.
-    script = "i=0; while :; do i=$((i + 1)); echo $i >first; echo $i >second; done"
-    writer = subprocess.Popen(pair.a.volume.command("sh", "-c", f"cd {pair.a.root / LIVE}/files && {script}"))
+    # The second file follows the first, each on the disk before the other goes on: apart by one, never by more.
+    pair.a.at(f"{LIVE}/db/between").write_bytes(bytes(24 << 20))
+    words = ("sh", "-c", f"cd {pair.a.root / LIVE} && exec python3 -c '{WRITER}'")
+    writer = subprocess.Popen(pair.a.volume.command(*words))
     try:
+        second = pair.a.at(f"{LIVE}/db/second")
+        until(lambda: second.exists() and second.stat().st_size > 0)
         numbers = [pair.send() for _ in range(3)]
     finally:
         writer.kill()
         writer.wait()
 
     for number in numbers:
-        files = pair.b.at(f"{STORE}/generations/{number}/files")
-        first, second = ((files / name).read_text().strip() for name in ("first", "second"))
-        # A file that was just truncated is empty: that moment too is one.
-        if first and second:
-            assert 0 <= int(first) - int(second) <= 1
+        copy = pair.b.at(f"{STORE}/generations/{number}")
+        assert 0 <= int((copy / "files/first").read_text()) - int((copy / "db/second").read_text()) <= 1
 
 
 def test_only_the_last_sent_snapshot_is_kept(pair: Pair) -> None:
