@@ -243,6 +243,18 @@ def test_an_owner_that_is_not_confirmed_starts_nothing(pair: tuple[Node, Node], 
     assert a.systemctl_calls() == []
 
 
+def test_a_yes_counts_for_nothing_when_the_state_changed_while_it_was_asked_for(pair: tuple[Node, Node]) -> None:
+    a, _ = pair
+    a.meanwhile(Order("demote", "p-1", "a", 2, "e2", epoch=5, owner="b"))
+
+    with a.daemon():
+        a.await_turns(2)
+
+    assert a.stored().permit is None
+    assert a.stored().inforce == Mark(5, "b", "e2")
+    assert not any(call.startswith("start") for call in a.systemctl_calls())
+
+
 def test_an_owner_asks_until_its_peer_is_there(pair: tuple[Node, Node]) -> None:
     a, _ = pair
     a.wire("down")
@@ -326,6 +338,18 @@ def test_a_running_node_goes_on_when(pair: tuple[Node, Node], why: str) -> None:
 
     assert a.stored() == before
     assert a.systemctl_calls() == []
+
+
+def test_a_newer_epoch_given_while_the_peer_was_asked_is_not_revoked(pair: tuple[Node, Node]) -> None:
+    a, b = running(pair)
+    b.put(owner_state("b", epoch=5, owner="b"))
+    a.meanwhile(Order("renew", "p-1", "a", 2, "e2", epoch=6))
+
+    with a.daemon():
+        a.await_turns(3)
+
+    assert a.stored().may_run("boot-1")
+    assert len(a.active()) == 2
 
 
 def test_a_standby_does_nothing_but_answer(pair: tuple[Node, Node]) -> None:
@@ -556,6 +580,15 @@ def test_an_owner_that_rebooted_alone_takes_its_own_data_up_again(pair: tuple[No
 
     assert a.active() == ["db.service", "app.service"]
     assert not any(call.startswith("promote") for call in a.replica_calls())
+
+
+def test_take_is_refused_when_the_state_changed_while_the_peer_was_asked(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    a.put(yielded(OWNER))
+    b.meanwhile(Order("promise", "p-1", "b", 2, "e2", epoch=6, owner="a"))
+
+    assert take(b).word == "PromisedAway"
+    assert b.stored().promised == Mark(6, "a", "e2")
 
 
 def test_take_goes_above_what_the_peer_has_promised(pair: tuple[Node, Node]) -> None:

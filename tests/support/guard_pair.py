@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.guard_twin import GuardState, Mark, Permit
-from support.guard_root import SCRIPT, GuardRoot
+from support.guard_root import SCRIPT, GuardRoot, order_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from maestro_operator.drivers.ports import Order
 
 UNITS = ("db.service", "app.service")
 PATIENCE_SECONDS = 30
@@ -50,6 +52,7 @@ while :; do
 done
 shift
 echo "$*" >>@ROOT@/asked
+[ ! -e @ROOT@/bin/meanwhile ] || @ROOT@/bin/meanwhile >&2
 case $(cat @ROOT@/wire) in
     down) echo "ssh: connect to host b port 22: Connection timed out" >&2; exit 255 ;;
     refused) echo "ssh: connect to host b port 22: Connection refused" >&2; exit 255 ;;
@@ -118,6 +121,12 @@ class Node(GuardRoot):
     def wire(self, plan: str) -> None:
         """Say what becomes of what this node asks: nothing special, a failure, or a sed script over the answer."""
         (self.path / "wire").write_text(plan)
+
+    def meanwhile(self, order: Order) -> None:
+        """Give this node an order, once, while it awaits its peer's next answer."""
+        words = " ".join(order_words(order))
+        gone = f'rm -f "{self.path}/bin/meanwhile"'
+        self.program("meanwhile", f"#!/bin/sh\n{gone}\n{self.script} --root {self.path} {words}\n")
 
     def asked(self) -> list[str]:
         """Return what this node has asked its peer."""
