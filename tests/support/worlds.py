@@ -266,6 +266,8 @@ class Pair:
         self.after_effect: Callable[[str], None] = _no_word
         self.drivers: Drivers = interruptible(memory_drivers(self.world), lambda verb: self.after_effect(verb))
         self.kills = 0
+        self._read: Mapping[str, Any] = {}
+        self._status = PairStatus()
         self._synced_at = self.clock.monotonic_seconds()
         self.loop, self.leader = self._new_loop()
 
@@ -300,7 +302,9 @@ class Pair:
     @property
     def status(self) -> PairStatus:
         """Returns the status as it is stored."""
-        return PairStatus.model_validate(self.store.status)
+        if self._read is not self.store.status:
+            self._read, self._status = self.store.status, PairStatus.model_validate(self.store.status)
+        return self._status
 
     def order(self, node: str) -> None:
         """Changes the one order."""
@@ -358,11 +362,13 @@ class Pair:
         raise AssertionError(f"not reached in {max_turns} turns; last: {last}; episode: {step}")
 
     async def settle(self, *, max_turns: int = 300) -> None:
-        """Takes turns until the pair is at rest, protected, and decides Steady."""
+        """Takes turns until one decides that everything is as ordered."""
+        await self.turn()
         await self.run_until(is_settled, max_turns=max_turns)
 
     async def hold(self, reason: Reason, *, max_turns: int = 300) -> Hold:
         """Takes turns until one holds for this reason, and returns the hold."""
+        await self.turn()
         await self.run_until(lambda pair: pair.holds(reason), max_turns=max_turns)
         held = self.recorder.decided[-1].decision
         assert isinstance(held, Hold)

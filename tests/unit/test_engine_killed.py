@@ -10,6 +10,16 @@ import pytest
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.steps import STEPS, EpisodeKind, StepName
+from support.beginnings import (
+    astray,
+    found_running,
+    fresh,
+    mid_switchover,
+    old_side_back,
+    ordered,
+    owner_dead,
+    rebooted_alone,
+)
 from support.worlds import Killed, Pair, is_settled
 
 KINDS = tuple(EpisodeKind)
@@ -26,90 +36,12 @@ STEPS_OF_KINDS = [
 ]
 PARTS = 8
 """The moments of an episode are dealt out to so many tests, each within its 2 seconds."""
-SAID_ONCE: dict[str, Pair] = {}
-"""Pairs brought to a state once, and forked by every test that begins there."""
-
-
-async def known(name: str, make: Callable[[], Awaitable[Pair]]) -> Pair:
-    if name not in SAID_ONCE:
-        SAID_ONCE[name] = await make()
-    return SAID_ONCE[name].forked()
-
-
-async def fresh() -> Pair:
-    return Pair()
-
-
-async def found_running() -> Pair:
-    pair = Pair()
-    node = pair.world.nodes["a"]
-    node.running |= set(node.units)
-    pair.world.names = dict.fromkeys(["maestro.example.org"], node.address)
-    return pair
-
-
-async def serving() -> Pair:
-    async def make() -> Pair:
-        pair = Pair()
-        await pair.settle()
-        return pair
-
-    return await known("serving", make)
-
-
-async def ordered() -> Pair:
-    pair = await serving()
-    pair.order("b")
-    return pair
-
-
-async def owner_dead() -> Pair:
-    pair = await serving()
-    pair.world.power_cut("a")
-    return pair
-
-
-async def old_side_back() -> Pair:
-    async def make() -> Pair:
-        pair = await owner_dead()
-        await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
-        pair.world.power_on("a")
-        return pair
-
-    return await known("old side back", make)
 
 
 async def taken_back() -> Pair:
-    async def make() -> Pair:
-        pair = await ordered()
-        await pair.run_until(lambda it: at(it, StepName.RAISE))
-        pair.order("a")
-        return pair
-
-    return await known("taken back", make)
-
-
-async def rebooted_alone() -> Pair:
-    pair = await serving()
-    pair.world.cut("a", "b")
-    pair.world.reboot("a")
-    lead_astray(pair)
+    pair = await mid_switchover(StepName.RAISE)
+    pair.order("a")
     return pair
-
-
-async def names_astray() -> Pair:
-    pair = await serving()
-    lead_astray(pair)
-    return pair
-
-
-def lead_astray(pair: Pair) -> None:
-    pair.world.names = dict.fromkeys(pair.world.names, pair.world.nodes["b"].address)
-    pair.world.nodes["a"].pins.clear()
-
-
-def at(pair: Pair, step: StepName) -> bool:
-    return pair.status.episode is not None and pair.status.episode.step is step
 
 
 WORLDS: Mapping[EpisodeKind, tuple[Callable[[], Awaitable[Pair]], str]] = {
@@ -120,7 +52,7 @@ WORLDS: Mapping[EpisodeKind, tuple[Callable[[], Awaitable[Pair]], str]] = {
     EpisodeKind.REJOIN: (old_side_back, "b"),
     EpisodeKind.RENEW: (taken_back, "a"),
     EpisodeKind.RESTART: (rebooted_alone, "a"),
-    EpisodeKind.REPAIR: (names_astray, "a"),
+    EpisodeKind.REPAIR: (astray, "a"),
 }
 
 

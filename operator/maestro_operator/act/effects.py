@@ -350,7 +350,17 @@ async def _resync(acting: Acting) -> Outcome:
 
 
 async def _swap_permit(acting: Acting) -> Outcome:
-    return await acting.order(acting.target, "renew", epoch=acting.episode.epoch)
+    """Swap epoch and permit in one guard write; an owner that rebooted meanwhile takes the long way."""
+    target, epoch = acting.target, acting.episode.epoch
+    renewed = await acting.order(target, "renew", epoch=epoch)
+    if not isinstance(renewed, Refused) or renewed.remote_reason not in ("NotPermittedThisBoot", "LowerEpoch"):
+        return renewed
+    return await _in_order(
+        lambda: acting.order(target, "revoke"),
+        lambda: acting.order(target, "promise", epoch=epoch, owner=target.name),
+        lambda: acting.order(target, "promote", epoch=epoch),
+        lambda: acting.order(target, "permit", epoch=epoch),
+    )
 
 
 async def _nothing(_acting: Acting) -> Outcome:

@@ -159,6 +159,9 @@ def _turn(seen: Seen, episode: Episode) -> Decision | None:
         return _turn_switchover(seen, episode)
     if episode.kind is EpisodeKind.FAILOVER and is_before(episode.kind, episode.step, StepName.SEVER):
         return _abandon(seen, episode)
+    if episode.kind is EpisodeKind.FAILOVER and is_before(episode.kind, episode.step, StepName.PROMOTE):
+        lost = prove(seen, episode)
+        return _back_to_fence(seen, episode, lost) if isinstance(lost, NoProof) else None
     return None
 
 
@@ -170,11 +173,12 @@ def _is_pointless(seen: Seen, episode: Episode) -> bool:
 
 
 def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
+    if facts.answer(seen, episode.id, Say.FAIL_OVER) is not None:
+        return _to_failover(seen, episode)
     source = facts.readable(seen, episode.source)
     if source is None:
         down = conclude(seen, episode.source).verdict is Verdict.DOWN
-        word = facts.answer(seen, episode.id, Say.FAIL_OVER)
-        return _to_failover(seen, episode) if down or word else None
+        return _to_failover(seen, episode) if down else None
     in_force = source.guard.in_force
     left = in_force is not None and in_force.owner != episode.source
     if left:
@@ -184,6 +188,9 @@ def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
     record, last = episode.record(episode.step), seen.last
     failed = last is not None and last.step is episode.step and not isinstance(last.outcome, Done)
     if failed and record and episode.step in ROLLS_BACK and record.attempts >= TRIES_BEFORE_ROLLBACK:
+        if not facts.is_ours(seen, source.guard):
+            text = f"the guard of {episode.source} is {source.guard.state}: answer FailOver of {episode.id} to fence it"
+            return Hold(Reason.DEMOTION_UNPROVEN, text)
         return roll_back(seen, episode, f"{episode.step} failed {record.attempts} times")
     return None
 
@@ -191,7 +198,9 @@ def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
 def roll_back(seen: Seen, episode: Episode, why: str) -> Record:
     """Give the owner its service back: by a Renew where it was stopped, else by ending here."""
     text = f"{episode.id} goes back: {why}"
-    if episode.record(StepName.QUIESCE) is None:
+    source = facts.readable(seen, episode.source)
+    is_able = source is not None and facts.is_ours(seen, source.guard)
+    if episode.record(StepName.QUIESCE) is None or not is_able:
         return journal.finish(seen, episode, result="Abandoned", because=Reason.ROLLED_BACK, message=text)
     ended = journal.finish(seen, episode, result="RolledBack", because=Reason.ROLLED_BACK, message=text)
     renew = journal.begin(

@@ -66,9 +66,11 @@ def cannot_write(node: NodeSeen) -> bool:
 
 
 def owner_serves(seen: Seen) -> bool:
-    """Tell whether the active node is read running everything under its permit."""
-    active = readable(seen, seen.status.active_node or "")
-    return active is not None and active.guard.may_run and active.runs_everything
+    """Tell whether the active node is read running everything under its permit of the epoch in force."""
+    mark, active = seen.status.epoch.in_force, readable(seen, seen.status.active_node or "")
+    if active is None or mark is None:
+        return False
+    return active.guard.may_run and holds_epoch(active, mark) and active.runs_everything
 
 
 def answer(seen: Seen, episode: str, *says: Say) -> Answer | None:

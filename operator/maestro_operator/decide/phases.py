@@ -298,7 +298,8 @@ def _started(seen: Seen, episode: Episode) -> bool:
 
 def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
     why = may_permit(seen, episode)
-    if isinstance(why, NoProof):
+    stays = episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
+    if isinstance(why, NoProof) and not stays:
         return Hold(why.reason, why.message)
     if not facts.is_localised(seen, episode.target):
         return Hold(Reason.STEP_FAILED, f"{episode.target} does not resolve the public names to itself")
@@ -334,10 +335,17 @@ def _epoch_stored(seen: Seen, episode: Episode) -> bool:
     if episode.kind is EpisodeKind.REJOIN:
         mark = seen.status.epoch.in_force
         return mark is not None and _target(seen, episode, lambda node: facts.holds_epoch(node, mark))
-    mark = _mark(episode)
-    if _source(seen, episode, lambda node: facts.holds_epoch(node, mark) and facts.cannot_write(node)):
+    if not isinstance(prove(seen, episode), NoProof):
         return True
     return episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
+
+
+def _store_ready(seen: Seen, episode: Episode) -> Hold | None:
+    node = seen.node(episode.source)
+    if episode.kind is EpisodeKind.REJOIN or not isinstance(node, Unknown):
+        return None
+    text = f"{episode.source} cannot be read; answer ConfirmFenced of it to {episode.id} once it is certainly off"
+    return Hold(Reason.CONFIRMATION_UNPROVEN, text)
 
 
 def _could_not_be_left(seen: Seen, episode: Episode) -> bool:
@@ -421,7 +429,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.VERIFY: Phase(_verified, _free),
         S.REVERSE: Phase(_reversed, _free),
         S.STOP: Phase(_stopped, _needs(target=True)),
-        S.STORE_EPOCH: Phase(_epoch_stored, _free),
+        S.STORE_EPOCH: Phase(_epoch_stored, _store_ready),
         S.QUARANTINE: Phase(_quarantined, _needs(target=True)),
         S.GRANT: Phase(lambda seen, ep: _granted(seen, ep, ep.target), _needs(target=True)),
         S.RESYNC: Phase(_resynced, _resync_ready),

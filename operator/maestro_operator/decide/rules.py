@@ -7,6 +7,7 @@ before what is new, what people said before what the operator would do by itself
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.verdict import Verdict, conclude
-from maestro_operator.model.decision import Decided, Decision, Hold, Record, Steady
+from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
 from maestro_operator.model.pair import Management, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
@@ -193,6 +194,18 @@ def repair(seen: Seen) -> Decision | None:
     return None
 
 
+def owner_without_right(seen: Seen) -> Decision | None:
+    """Say that the owner's own guard does not let it run, whatever runs there by now."""
+    mark, active = seen.status.epoch.in_force, seen.status.active_node or ""
+    node = facts.readable(seen, active)
+    if node is None or mark is None or (node.guard.may_run and facts.holds_epoch(node, mark)):
+        return None
+    way_out = f"order {facts.other_name(seen, active)} and answer FailOver"
+    if not facts.is_ours(seen, node.guard):
+        return Hold(Reason.STATE_LOST, f"{active}: its guard is {node.guard.state}; {way_out}")
+    return Hold(Reason.NODE_ROLLED_BACK, f"{active} does not know epoch {mark.number} any more; {way_out}")
+
+
 def service_down(seen: Seen) -> Decision | None:
     """Say that the active side is not well; a living node is no outage."""
     active = seen.status.active_node or ""
@@ -241,6 +254,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     restart,
     rejoin,
     repair,
+    owner_without_right,
     service_down,
     order_not_done,
     standby_absent,
@@ -253,9 +267,17 @@ def decide(seen: Seen) -> Decided:
     for rule in RULES:
         decision = rule(seen)
         if decision is not None:
-            return Decided(rule.__name__, decision, brakes.assess(seen))
+            return Decided(rule.__name__, _hastened(seen, decision), brakes.assess(seen))
     message = "the last rule always decides"
     raise AssertionError(message)
+
+
+def _hastened(seen: Seen, decision: Decision) -> Decision:
+    """Begin an episode together with its first step, in one write, where the step may begin at once."""
+    if not isinstance(decision, Record) or seen.status.episode is not None or decision.status.episode is None:
+        return decision
+    first = carry_on(replace(seen, status=decision.status))
+    return first if isinstance(first, Perform) else decision
 
 
 def _kind_of_move(seen: Seen) -> EpisodeKind:
