@@ -187,6 +187,12 @@ class Stage:
             what=f"{more} more acknowledged writes of {name}",
         )
 
+    def keep_promotion(self, node: str) -> None:
+        """Keep a node's own record of its last promotion, with the moment the file was written."""
+        record = "/srv/.maestro-replica/meta/promoted"
+        ran = self.bed.nodes[node].run(f"stat --format='written=%.9Y' {record} && cat {record}")
+        (self.evidence / f"promoted-{node}.txt").write_bytes(ran.stdout)
+
     def keep_evidence(self) -> None:
         """Put the raw evidence together: disks after power-off, logs of every part, the pair at the end."""
         final = self.kubectl("get", "mp", PAIR, "-n", NAMESPACE, "-o", "json")

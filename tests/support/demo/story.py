@@ -89,6 +89,7 @@ class Story:
         self._stage.watcher.until(
             lambda status: finished(status, "Failover"), what="the failover", seconds=120
         )
+        self._stage.keep_promotion("a")
         self._stage.await_writes(CLIENT, more=50, seconds=30)
 
     def _return(self) -> None:

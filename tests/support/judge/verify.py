@@ -168,14 +168,15 @@ def failover_kept_its_order(evidence: Evidence) -> Claim:
 
 
 def _promotion(evidence: Evidence, node: str, episode: str) -> Event | None:
-    """Return the node's own record of a promotion, from its disk."""
-    path = evidence.folder / "disks" / node / ".maestro-replica" / "meta" / "promoted"
+    """Return the node's own record of a promotion, as it stood on its disk right afterwards."""
+    path = evidence.folder / f"promoted-{node}.txt"
     if not path.exists():
         return None
     values = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
     if values.get("episode") != episode:
         return None
-    wall_ns = path.stat().st_mtime_ns
+    seconds, _, part = values["written"].partition(".")
+    wall_ns = int(seconds) * 10**9 + int(part)
     return Event(source="node", kind="promoted", wall_ns=wall_ns, node=node, detail=values)
 
 
