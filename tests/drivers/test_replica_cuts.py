@@ -135,6 +135,29 @@ def test_what_a_cut_run_left_behind_is_cleaned_up(pair: Pair) -> None:
     assert not pair.b.at(f"{STORE}/meta/7.7").exists()
 
 
+def test_a_sender_killed_at_any_call_leaves_a_whole_generation_and_the_next_run_is_right(pair: Pair) -> None:
+    pair.send()
+    finished = False
+    for call in range(1, MOST_CALLS):
+        change(pair.a, call)
+        old = pair.b.observe()["generation"]
+        before = pair.b.tree(f"{STORE}/generations/{old}")
+
+        died = die_at(pair.a, call, "run")
+
+        now = pair.b.observe()["generation"]
+        assert pair.b.tree(f"{STORE}/generations/{now}") == (before if now == old else pair.a.tree()), call
+        change(pair.a, call + 100)
+        newest = pair.send()
+        assert pair.b.tree(f"{STORE}/generations/{newest}") == pair.a.tree(), call
+        assert [path.name for path in pair.a.at(f"{STORE}/sent").iterdir()] == [newest]
+        finished = died.code == 0
+        if finished:
+            break
+    assert finished
+    assert call > 6
+
+
 def test_a_commit_killed_at_any_call_is_old_or_new_and_a_repeat_finishes_it(pair: Pair) -> None:
     pair.send()
     finished = False
