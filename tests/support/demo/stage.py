@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from support.bed import Bed, clock, layout
+from support.bed import Bed, clock, layout, rootfs
 from support.controlplane import ControlPlane
 from support.demo.watcher import PairWatcher
 from support.manifests import CRD_PATH, demo_pair, demo_secrets, rendered_rbac
@@ -30,7 +30,6 @@ NAMESPACE, PAIR = "maestro", "maestro"
 OPERATOR_NAMESPACE, OPERATOR = "maestro-system", "maestro-operator"
 PUBLIC_NAME = "maestro.example.org"
 CRD_NAME = "maestropairs.maestropair.dev"
-ESTABLISHED = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
 HEALTH_PORT = 8080
 
 
@@ -95,7 +94,7 @@ class Stage:
         self.plane.ensure_namespace(OPERATOR_NAMESPACE)
         self.kubectl("apply", "--server-side", "-f", str(CRD_PATH))
         clock.wait_until(
-            lambda: "True" in self.kubectl("get", "crd", CRD_NAME, "-o", ESTABLISHED),
+            self._is_served,
             timeout_seconds=20,
             what="the API server to serve MaestroPairs",
         )
@@ -108,6 +107,12 @@ class Stage:
             namespace=NAMESPACE,
         )
         self.kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all([*rbac, *secrets]))
+
+    def _is_served(self) -> bool:
+        """Tell whether the API server serves the resource: its conditions are null for a moment."""
+        status = json.loads(self.kubectl("get", "crd", CRD_NAME, "-o", "json")).get("status") or {}
+        conditions = status.get("conditions") or []
+        return any((item["type"], item["status"]) == ("Established", "True") for item in conditions)
 
     def pair(self) -> str:
         """Return the demo's MaestroPair as YAML, as a person would write it."""
@@ -197,6 +202,7 @@ class Stage:
         """Put the raw evidence together: disks after power-off, logs of every part, the pair at the end."""
         final = self.kubectl("get", "mp", PAIR, "-n", NAMESPACE, "-o", "json")
         (self.evidence / "pair.json").write_text(json.dumps(json.loads(final), indent=2))
+        (self.evidence / "root-file-system").write_text(str(rootfs.ensure()))
         self.stop_clients()
         for node in self.bed.nodes.values():
             node.power_cut()

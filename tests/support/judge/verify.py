@@ -288,8 +288,8 @@ def table(evidence: Evidence) -> str:
 def main(arguments: list[str]) -> int:
     """Judge a folder, print the table and the claims, write the report."""
     options = _parser().parse_args(arguments)
-    postgres = Postgres(root=options.postgres_root)
     try:
+        postgres = _postgres(options.evidence)
         evidence = read_evidence(options.evidence, postgres)
     except (EvidenceBrokenError, OSError, KeyError, ValueError) as problem:
         claims: tuple[Claim, ...] = (Claim("evidence-is-whole", False, f"{problem!r}"[:300], "whole"),)
@@ -305,12 +305,19 @@ def main(arguments: list[str]) -> int:
     return 0 if all(claim.ok for claim in claims) else 1
 
 
+def _postgres(folder: Path) -> Postgres:
+    """Return PostgreSQL's programs: this machine's, else the ones in the nodes' own root file system."""
+    machine = Postgres()
+    if machine.binaries.exists():
+        return machine
+    return Postgres(root=Path((folder / "root-file-system").read_text().strip()))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="support.judge.verify", description=__doc__)
     parser.add_argument("evidence", type=Path, help="the folder of raw evidence")
     parser.add_argument("--target", default="verify-demo", help="the name of the report under build/")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long the command that is reported took")
-    parser.add_argument("--postgres-root", type=Path, help="a root file system with PostgreSQL's programs")
     return parser
 
 
