@@ -48,6 +48,7 @@ async def order(
     episode: str = "ep-1",
     pair: str = PAIR_UID,
     anew: bool = False,
+    deadline_seconds: float = 30,
 ) -> Outcome:
     words = Order(
         verb=verb,
@@ -60,7 +61,7 @@ async def order(
         source=source,
         anew=anew,
     )
-    return await world.nodes.order(frozen(world, name), words, deadline_seconds=30)
+    return await world.nodes.order(frozen(world, name), words, deadline_seconds=deadline_seconds)
 
 
 async def done(world: PairWorld, name: str, verb: str, **words: object) -> None:
@@ -82,13 +83,16 @@ async def read(world: PairWorld, name: str) -> NodeSeen:
 
 async def made_ready(world: PairWorld) -> None:
     """Equip both nodes, create their state and introduce them to each other."""
-    keys = {name: await equip(world, name) for name in "ab"}
-    for name, peer in ("ab", "ba"):
+    keys = dict(zip("ab", await asyncio.gather(*(equip(world, name) for name in "ab")), strict=True))
+
+    async def introduce(name: str, peer: str) -> None:
         await done(world, name, "create")
         introduced = await world.nodes.introduce(
             frozen(world, name), peer=frozen(world, peer), peer_public_key=keys[peer], deadline_seconds=30
         )
         assert isinstance(introduced, Done), introduced
+
+    await asyncio.gather(introduce("a", "b"), introduce("b", "a"))
 
 
 async def activated(world: PairWorld) -> None:
@@ -257,7 +261,9 @@ async def test_a_node_without_power_is_unknown_and_no_order_is_done(world: PairW
     await made_ready(world)
     await world.power_cut("a")
 
-    seen, ordered = await asyncio.gather(world.nodes.read(frozen(world, "a")), order(world, "a", "lead"))
+    seen, ordered = await asyncio.gather(
+        world.nodes.read(frozen(world, "a")), order(world, "a", "lead", deadline_seconds=5)
+    )
 
     assert isinstance(seen, Unknown)
     assert seen.reason in (Reason.TIMED_OUT, Reason.HOST_UNREACHABLE, Reason.CONNECTION_LOST)

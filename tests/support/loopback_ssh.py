@@ -147,6 +147,9 @@ async def loopback_ssh(folder: Path, *, may_forward: bool = True) -> AsyncIterat
         for child in server.children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            # Waiting would be for an end of output that nobody reads any more.
+            # An end of output that nobody reads may never come; the end of the process does.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await child.wait()
             child._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
         await asyncio.sleep(0)

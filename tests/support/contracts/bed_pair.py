@@ -30,8 +30,6 @@ rm -rf /root/.ssh/authorized_keys /run/maestro-guard
 cd /etc/systemd/system && rm -rf maestro-* ./*/maestro-* contract-*.service.d
 sed -i '/maestro/d' /etc/hosts
 sed -i '/^#.*guard/d' /etc/hosts
-systemctl daemon-reload
-systemctl reset-failed
 """
 NEW_DATA = "btrfs subvolume create /srv/maestro >/dev/null && mkdir /srv/maestro/files && touch " + RECORDS
 
@@ -51,15 +49,18 @@ class BedPair:
 
     async def clean(self) -> None:
         """Make both nodes what they were before anything was installed, with live data on the first."""
-        for name, node in self._bed.nodes.items():
-            node.heal()
-            if not node.is_on():
-                await self.power_on(name)
-            await self.do(name, CLEAN)
-            for unit, port in zip(UNITS, PORTS, strict=True):
-                node.push(f"/etc/systemd/system/{unit}", UNIT.format(port=port).encode(), mode=0o644)
-            await self.do(name, "systemctl daemon-reload; systemctl --quiet enable " + " ".join(UNITS))
-        await self.do("a", NEW_DATA)
+        await asyncio.gather(*(self._clean(name) for name in self._bed.nodes))
+
+    async def _clean(self, name: str) -> None:
+        node = self._bed.nodes[name]
+        node.heal()
+        if not node.is_on():
+            await self.power_on(name)
+        script = CLEAN
+        for unit, port in zip(UNITS, PORTS, strict=True):
+            script += f"cat >/etc/systemd/system/{unit} <<'END'\n{UNIT.format(port=port)}END\n"
+        script += f"systemctl daemon-reload; systemctl reset-failed; systemctl --quiet enable {' '.join(UNITS)}\n"
+        await self.do(name, script + (NEW_DATA if name == next(iter(self._bed.nodes)) else ""))
 
     async def close(self) -> None:
         """End the sessions."""
