@@ -1,0 +1,71 @@
+"""promtool, which judges alerts: the machine's own, or the one in Debian's package, taken out of it and not installed.
+
+Installing the package would start a Prometheus on the machine, which nobody asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support.controlplane.cache import cache_root
+
+PACKAGE = "prometheus"
+LIMIT_SECONDS = 240.0
+
+
+class PromtoolMissingError(Exception):
+    """There is no promtool and no way to get one; the message says what to do."""
+
+
+def obtain_promtool() -> Path:
+    """Returns a promtool; the first call on a machine may fetch it.
+
+    Raises PromtoolMissingError.
+    """
+    cached = cache_root(os.environ) / "promtool" / "promtool"
+    own = shutil.which("promtool")
+    if own is not None or cached.exists():
+        return Path(own) if own is not None else cached
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise PromtoolMissingError("promtool is not on the PATH: install Prometheus' tools")
+    print(f"promtool: taking it out of Debian's package {PACKAGE}", flush=True)
+    try:
+        _extract(cached)
+    except (subprocess.SubprocessError, OSError) as error:
+        raise PromtoolMissingError(f"promtool could not be fetched: {error}") from error
+    return cached
+
+
+def _extract(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".promtool-") as name:
+        folder = Path(name)
+        # The downloading user of apt may write there.
+        folder.chmod(0o755)
+        try:
+            _run("apt-get", "-o", "APT::Sandbox::User=root", "download", PACKAGE, folder=folder)
+        except subprocess.CalledProcessError:
+            # A fresh machine has no lists yet.
+            if os.geteuid() != 0:
+                raise
+            _run("apt-get", "update", "-qq", folder=folder)
+            _run("apt-get", "-o", "APT::Sandbox::User=root", "download", PACKAGE, folder=folder)
+        (package,) = folder.glob("*.deb")
+        _run("dpkg-deb", "--extract", str(package), str(folder / "root"), folder=folder)
+        (folder / "root" / "usr" / "bin" / "promtool").rename(target)
+
+
+def _run(*command: str, folder: Path) -> None:
+    subprocess.run(
+        command,
+        cwd=folder,
+        check=True,
+        timeout=LIMIT_SECONDS,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
