@@ -11,6 +11,7 @@ import pytest
 
 from maestro_operator.drivers.memory.guard_twin import NEVER, GuardState, Mark, Permit
 from maestro_operator.drivers.ports import Order
+from support.guard_pair import await_true
 from support.guard_root import SLOT_BYTES, GuardRoot, Reply, slot, state_of
 
 OWNER = GuardState(
@@ -211,14 +212,39 @@ def test_readers_see_only_states_that_were_stored_while_orders_are_under_way(roo
     assert {int(lines["term"]) for lines in seen} <= set(range(3, 24))
 
 
+def test_what_a_write_in_flight_garbles_is_read_again_when_it_is_done(root: GuardRoot) -> None:
+    lock = root.state / "lock"
+    garbled = slot(OWNER, seq=8)[:200] + slot(REVOKED, seq=7)[200:]
+    writer = subprocess.Popen(("flock", str(lock), "cat"), stdin=subprocess.PIPE)
+    await_true(
+        lambda: subprocess.run(("flock", "-n", str(lock), "true"), check=False).returncode != 0, what="the lock is held"
+    )
+    put_slots(root, garbled, garbled)
+    reader = subprocess.Popen((str(root.script), "--root", str(root.path), "may-run"), stdout=subprocess.PIPE)
+    waits = f":{lock.stat().st_ino} "
+    await_true(
+        lambda: (
+            reader.poll() is not None
+            or any("->" in line and waits in line for line in Path("/proc/locks").read_text().splitlines())
+        ),
+        what="the reader waits for the lock",
+    )
+    put_slots(root, slot(OWNER, seq=8), slot(OWNER, seq=8))
+    writer.communicate()
+
+    assert reader.communicate()[0] == b"may_run=yes\n"
+
+
 def test_an_order_that_cannot_have_the_lock_changes_nothing(root: GuardRoot) -> None:
     script = root.path / "guard"
     script.write_text(root.script.read_text().replace("LOCK_SECONDS=10", "LOCK_SECONDS=0"))
     script.chmod(0o755)
     held = subprocess.Popen(("flock", str(root.state / "lock"), "cat"), stdin=subprocess.PIPE)
     try:
-        while subprocess.run(("flock", "-n", str(root.state / "lock"), "true"), check=False).returncode == 0:
-            pass
+        await_true(
+            lambda: subprocess.run(("flock", "-n", str(root.state / "lock"), "true"), check=False).returncode != 0,
+            what="the lock is held",
+        )
         reply = subprocess.run(
             (
                 str(script),
