@@ -289,6 +289,17 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(("umount", str(mounted)), check=True)
 
 
+@pytest.mark.parametrize(
+    "dd",
+    ['/usr/bin/dd "$@"; exit 1', "cat >/dev/null", 'case $* in *slot1*) cat >/dev/null ;; *) /usr/bin/dd "$@" ;; esac'],
+    ids=["the sync fails", "nothing is written", "one slot is not written"],
+)
+def test_an_order_is_not_done_before_both_slots_are_synced_and_read_back(root: GuardRoot, dd: str) -> None:
+    root.program("dd", f"#!/bin/sh\n{dd}\n")
+
+    assert root.order(Order("lead", "p-1", "a", 9, "e1")).word == "WriteFailed"
+
+
 def write_without_end(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         while True:
