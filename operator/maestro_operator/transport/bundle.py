@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 LIBRARY = "usr/local/lib/maestro-guard"
 CONFIGURATION = "etc/maestro-guard"
@@ -58,15 +57,6 @@ def program_files() -> tuple[NodeFile, ...]:
             mode = 0o755 if content.startswith(b"#!") else 0o644
             found.append(NodeFile(f"{LIBRARY}/{item.name}", content, mode))
     return tuple(found)
-
-
-def content_hash(nodefiles: Iterable[NodeFile]) -> str:
-    """Return one hash over paths, modes and contents."""
-    digest = hashlib.sha256()
-    for file in sorted(nodefiles, key=lambda file: file.path):
-        digest.update(f"{file.path}\0{file.mode:o}\0{len(file.content)}\0".encode())
-        digest.update(file.content)
-    return digest.hexdigest()
 
 
 def archive(nodefiles: Sequence[NodeFile]) -> bytes:
