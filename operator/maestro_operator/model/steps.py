@@ -86,7 +86,8 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
             S.PROMOTE,
             *_BRING_UP,
         ),
-        EpisodeKind.REJOIN: (S.EQUIP, S.STOP, S.STORE_EPOCH, S.QUARANTINE, S.GRANT, S.RESYNC),
+        # A standby is localised beforehand, so that a switch need not wait for it.
+        EpisodeKind.REJOIN: (S.EQUIP, S.STOP, S.STORE_EPOCH, S.QUARANTINE, S.LOCALISE, S.GRANT, S.RESYNC),
         # The owner goes on under the next epoch: rollback and Abandon.
         EpisodeKind.RENEW: (S.STORE_EPOCH, S.SWAP_PERMIT, S.START_SERVICES, S.VERIFY),
         # The owner rebooted and its peer could not vouch.
