@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from support.bed import clock
 from support.demo.faults import FAULTS, HarmDoneError
-from support.demo.stage import NAMESPACE, PAIR, Stage
-from support.demo.story import Story
+from support.demo.stage import Stage
+from support.demo.story import NAMESPACE, PAIR, Story
 from support.demo.watcher import StoryStuckError
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def _play(stage: Stage, name: str) -> tuple[str | None, list[dict[str, object]]]
 def _keep(stage: Stage) -> int:
     """Leave everything running until Enter or a signal, and say how to use it."""
     signal.alarm(0)
-    port = stage.bed.forward(port=int(stage.plane.server.rsplit(":", 1)[1]), address="127.0.0.1")
-    kubeconfig = stage.plane.kubeconfig_through(f"https://127.0.0.1:{port}", name="outside")
-    print(f"\nEverything runs on. In another terminal:\n  export KUBECONFIG={kubeconfig}")
+    print(f"\nEverything runs on. In another terminal:\n  export KUBECONFIG={stage.outside_kubeconfig()}")
     print(f"  {stage.plane.kubectl} -n {NAMESPACE} get mp {PAIR} -o wide --watch")
     print(f"  .venv/bin/kubectl-maestro -n {NAMESPACE} status {PAIR}")
     print("Ctrl-C ends it.")

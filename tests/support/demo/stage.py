@@ -14,8 +14,10 @@ import yaml
 
 from support.bed import Bed, clock, layout, rootfs
 from support.controlplane import ControlPlane
+from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
+from support.demo.story import NAMESPACE, PAIR, PUBLIC_NAME
 from support.demo.watcher import PairWatcher
-from support.manifests import CRD_PATH, demo_pair, demo_secrets, rendered_rbac
+from support.manifests import demo_pair, demo_secrets
 from support.standin import initialise, install
 
 if TYPE_CHECKING:
@@ -24,12 +26,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from support.bed.namespace import Process
+    from support.manifests import Manifest
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMESPACE, PAIR = "maestro", "maestro"
-OPERATOR_NAMESPACE, OPERATOR = "maestro-system", "maestro-operator"
-PUBLIC_NAME = "maestro.example.org"
-CRD_NAME = "maestropairs.maestropair.dev"
 HEALTH_PORT = 8080
 
 
@@ -62,7 +61,7 @@ class Stage:
             for name, node in self.bed.nodes.items():
                 install(node, name=name)
             initialise(self.bed.nodes["a"])
-            self._apply()
+            serve_pairs(self.plane, secrets=self._secrets())
             self._say("the operator, under its own ServiceAccount with the chart's rules")
             self.operator = self._start_operator()
             undo.callback(self.operator.stop)
@@ -88,31 +87,14 @@ class Stage:
         """Run kubectl as the people do."""
         return self.plane.run_kubectl(*words, input_text=input_text)
 
-    def _apply(self) -> None:
-        """Apply the CRD, the chart's rules, the Secrets; the pair itself is the story's first word."""
-        self.plane.ensure_namespace(NAMESPACE)
-        self.plane.ensure_namespace(OPERATOR_NAMESPACE)
-        self.kubectl("apply", "--server-side", "-f", str(CRD_PATH))
-        clock.wait_until(
-            self._is_served,
-            timeout_seconds=20,
-            what="the API server to serve MaestroPairs",
-        )
-        rbac = rendered_rbac(OPERATOR_NAMESPACE, secret_namespaces=(NAMESPACE,))
-        secrets = demo_secrets(
+    def _secrets(self) -> tuple[Manifest, ...]:
+        return demo_secrets(
             ssh_private_key=self.bed.ssh_key.read_text(),
             a_bmc=self.bed.bmcs["a"].account,
             b_bmc=self.bed.bmcs["b"].account,
             tsig=self.bed.dns.key,
             namespace=NAMESPACE,
         )
-        self.kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all([*rbac, *secrets]))
-
-    def _is_served(self) -> bool:
-        """Tell whether the API server serves the resource: its conditions are null for a moment."""
-        status = json.loads(self.kubectl("get", "crd", CRD_NAME, "-o", "json")).get("status") or {}
-        conditions = status.get("conditions") or []
-        return any((item["type"], item["status"]) == ("Established", "True") for item in conditions)
 
     def pair(self) -> str:
         """Return the demo's MaestroPair as YAML, as a person would write it."""
@@ -154,6 +136,22 @@ class Stage:
             log=self.evidence / f"client-{name}.log",
             environment={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
         )
+
+    def lookup(self, name: str) -> list[str]:
+        """Return what the name server says."""
+        return list(self.bed.dns.lookup(name))
+
+    def measured(self) -> dict[str, object]:
+        """Return how much was acknowledged so far; all else is judged from the evidence."""
+        return {"acknowledged": sum(self.acknowledged(path.stem.removeprefix("acks-")) for path in self._acks())}
+
+    def _acks(self) -> list[Path]:
+        return sorted(self.evidence.glob("acks-*.jsonl"))
+
+    def outside_kubeconfig(self) -> Path:
+        """Return an admin kubeconfig for somebody who is not in the bed's network."""
+        port = self.bed.forward(port=int(self.plane.server.rsplit(":", 1)[1]), address="127.0.0.1")
+        return self.plane.kubeconfig_through(f"https://127.0.0.1:{port}", name="outside")
 
     def stop_clients(self) -> None:
         """Stop every client, so that what it was told is all on disk."""

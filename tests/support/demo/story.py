@@ -7,25 +7,84 @@ is true of it is judged afterwards, from the evidence alone, by `support.judge.v
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from support.bed import clock
-from support.demo.stage import NAMESPACE, PAIR, PUBLIC_NAME
 from support.demo.watcher import condition, finished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from support.demo.faults import Fault
-    from support.demo.stage import Stage
+    from support.demo.watcher import PairWatcher
 
+NAMESPACE, PAIR = "maestro", "maestro"
+PUBLIC_NAME = "maestro.example.org"
 CLIENT = "c1"
 
 
-class Story:
+class Scene(Protocol):
+    """What the story asks of the parts it plays on, be they real or in memory."""
+
+    watcher: PairWatcher
+
+    def kubectl(self, *words: str, input_text: str = "") -> str:
+        """Run kubectl as the people do."""
+
+    def pair(self) -> str:
+        """Return the demo's MaestroPair as YAML."""
+
+    def lookup(self, name: str) -> Sequence[str]:
+        """Return the addresses that a name stands for now."""
+
+    def start_client(self, name: str) -> None:
+        """Start a client that writes numbered records through the public name."""
+
+    def await_writes(self, name: str, *, more: int, seconds: float) -> None:
+        """Wait until a client was told of so many more records."""
+
+    def keep_promotion(self, node: str) -> None:
+        """Keep what a node itself has written down of its last promotion."""
+
+    def start_prober(self, node: str) -> None:
+        """Look whether services answer on a node, until stopped."""
+
+    def stop_prober(self, node: str) -> None:
+        """Stop looking."""
+
+    def measured(self) -> Mapping[str, object]:
+        """Return what is to be kept of the moment in which a part of the story ends."""
+
+
+SceneT_contra = TypeVar("SceneT_contra", bound=Scene, contravariant=True)
+SceneT = TypeVar("SceneT", bound=Scene)
+
+
+class Accidents(Protocol[SceneT_contra]):
+    """What happens to the parts of a scene, and when."""
+
+    def before_story(self, stage: SceneT_contra, /) -> None:
+        """Do something before the activation."""
+
+    def before_switchover(self, stage: SceneT_contra, /) -> None:
+        """Do something while writes flow."""
+
+    def before_power_cut(self, stage: SceneT_contra, /) -> None:
+        """Do something after the planned switch."""
+
+    def cut_power(self, stage: SceneT_contra, node: str, /) -> None:
+        """Cut the power of a node."""
+
+    def power_returns(self, stage: SceneT_contra, node: str, /) -> None:
+        """Give the power back."""
+
+    def after_story(self, stage: SceneT_contra, /) -> None:
+        """Do something to what the parts left behind."""
+
+
+class Story(Generic[SceneT]):
     """Plays the parts on a stage; every part says what it does and waits for what must come."""
 
-    def __init__(self, stage: Stage, fault: Fault, *, say: Callable[[str], None]) -> None:
+    def __init__(self, stage: SceneT, fault: Accidents[SceneT], *, say: Callable[[str], None]) -> None:
         """Keep the stage and the planted fault."""
         self._stage = stage
         self._fault = fault
@@ -51,7 +110,7 @@ class Story:
         began = clock.monotonic_seconds()
         play()
         seconds = clock.monotonic_seconds() - began
-        self.parts.append({"title": title, "seconds": round(seconds, 3)})
+        self.parts.append({"title": title, "seconds": round(seconds, 3), **self._stage.measured()})
         self._say(f"  done in {seconds:.1f} s")
 
     def _activate(self) -> None:
@@ -59,7 +118,7 @@ class Story:
         self._stage.watcher.until(
             lambda status: finished(status, "Activate"), what="the activation", seconds=60
         )
-        self._say(f"  {PUBLIC_NAME} → {', '.join(self._stage.bed.dns.lookup(PUBLIC_NAME))}")
+        self._say(f"  {PUBLIC_NAME} → {', '.join(self._stage.lookup(PUBLIC_NAME))}")
 
     def _write(self) -> None:
         self._stage.start_client(CLIENT)
