@@ -72,6 +72,8 @@ def watch_settings() -> kopf.OperatorSettings:
 async def watch(fleet: Fleet, *, namespace: str | None, clock: Clock) -> None:
     """Watch the pairs until cancelled; a watch that ends begins again, and everything is listed anew."""
     home = asyncio.get_running_loop()
+    # It warns at every start that it leaves the signals alone, which is why it has a thread.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
     def note(took: Took) -> None:
         kind, noticed = took

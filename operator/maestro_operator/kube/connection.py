@@ -34,6 +34,8 @@ async def connect(kubeconfig: Path | None) -> client.ApiClient:
         CannotConnect: neither a usable kubeconfig nor a ServiceAccount is there.
 
     """
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise CannotConnect(f"there is no kubeconfig at {kubeconfig}")
     configuration = client.Configuration()
     try:
         if kubeconfig is not None:

@@ -25,6 +25,7 @@ QUEUED = 1000
 """More events than this wait only where the API server does not answer; the oldest are dropped."""
 NOTE_LENGTH = 1000
 INSTANCE_LENGTH = 128
+NAME_LENGTH = 200
 
 
 class EventRecorder:
@@ -40,7 +41,7 @@ class EventRecorder:
     def record(self, key: PairKey, *, kind: Literal["Normal", "Warning"], reason: str, action: str, note: str) -> None:
         """Take one event about a pair."""
         event = client.EventsV1Event(
-            metadata=client.V1ObjectMeta(generate_name=f"{key.name}.", namespace=key.namespace),
+            metadata=client.V1ObjectMeta(generate_name=_beginning(key.name), namespace=key.namespace),
             event_time=moment(self._clock),
             type=kind,
             reason=reason,
@@ -74,8 +75,13 @@ class EventRecorder:
                 log.exception("a surprise while an event for %s was written", key)
 
 
+def _beginning(name: str) -> str:
+    """Return what an event's name begins with; with the server's random end it must be a name too."""
+    return f"{name[:NAME_LENGTH].rstrip('-.')}-"
+
+
 def _why(error: Exception) -> str:
-    """Return one line; an answer's headers and body are of no use to a reader of the log."""
+    """Return one line; an answer's headers are of no use to a reader of the log."""
     if isinstance(error, ApiException):
-        return f"{error.status} {error.reason}"
+        return f"{error.status} {error.reason}: {str(error.body)[:NOTE_LENGTH]}"
     return str(error) or type(error).__name__
