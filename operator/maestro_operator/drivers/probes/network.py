@@ -1,19 +1,23 @@
 """TCP and HTTP probes, each failure with its own reason.
 
 The law of this file: refused, unreachable, timed out and a wrong answer are four different things.
-A refusal or an answer of any kind comes from a living machine; only silence counts as dead.
+A refusal, an accepted connection or an answer of any kind comes from a living machine; only
+silence counts as dead; and what went wrong on this side of the wire says nothing of the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from maestro_operator.drivers.probes.connection import Connection
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown, Vote, VoteSeen
+from maestro_operator.transport.failures import unknown_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,17 +26,20 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode
 
 BODY_LIMIT_BYTES = 64 * 1024
+"""How much of a body is looked at; a pattern has to stand in it."""
 
 Answer = tuple[Vote, Reason, str]
+
+_SILENT = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
+"""What the network says in place of a machine that does not answer."""
+_FROM_THERE = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_LOST})
 
 
 class NetworkProbes:
     """The probe port from where the operator runs."""
 
-    async def vote(
-        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float
-    ) -> VoteSeen | Unknown:
-        """Probe a node and give one vote: alive needs all, sick is any sign of life, dead is none."""
+    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
+        """Probe the services of a node, all at once, and give one vote with its reason."""
         if not probes:
             return Unknown(Reason.NOT_CONFIGURED, "no probes: set detection.probes or a readiness")
         answers = await asyncio.gather(*(probe(node.address, item, timeout_seconds) for item in probes))
@@ -48,38 +55,57 @@ class NetworkProbes:
 
 
 def summed(answers: Sequence[Answer]) -> Answer:
-    """Return one answer for several probes of one machine."""
-    bad = [item for item in answers if item[0] is not Vote.ALIVE]
-    if not bad:
-        return answers[0]
-    living = [item for item in answers if item[0] in (Vote.ALIVE, Vote.SICK)]
-    sick = next((item for item in bad if item[0] is Vote.SICK), bad[0])
-    return (Vote.SICK, sick[1], sick[2]) if living else bad[0]
+    """Return one answer for several probes of one machine.
+
+    Any sign of life is one of the machine; alive needs that every probe passed, dead that every
+    one was met by silence, and a probe that could not be made leaves it open.
+    """
+    for vote in (Vote.SICK, Vote.UNKNOWN, Vote.DEAD):
+        found = next((item for item in answers if item[0] is vote), None)
+        if found is None:
+            continue
+        if vote is not Vote.SICK and any(item[0] is Vote.ALIVE for item in answers):
+            return Vote.SICK, found[1], found[2]
+        return found
+    return answers[0]
 
 
 async def probe(address: str, item: Probe, timeout_seconds: float) -> Answer:
     """Ask once and give the answer with its reason."""
+    connection = Connection()
     try:
         async with asyncio.timeout(timeout_seconds):
             if item.tcp is not None:
                 return await _tcp(address, item.tcp)
             if item.http is not None:
-                return await _http(address, item.http)
+                return await _http(address, item.http, connection)
     except TimeoutError:
+        if connection.was_made:
+            text = f"{address} accepts the connection and did not answer in {timeout_seconds:.0f} s"
+            return Vote.SICK, Reason.TIMED_OUT, text
         return Vote.DEAD, Reason.TIMED_OUT, f"{address} did not answer in {timeout_seconds:.0f} s"
-    except ConnectionRefusedError:
-        return Vote.SICK, Reason.CONNECTION_REFUSED, f"{address} refuses the connection"
-    except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, ConnectionRefusedError):
-            return Vote.SICK, Reason.CONNECTION_REFUSED, f"{address} refuses the connection"
-        return Vote.DEAD, Reason.HOST_UNREACHABLE, f"{address}: {error.os_error}"
-    except ConnectionResetError:
-        return Vote.SICK, Reason.CONNECTION_LOST, f"{address} ended the connection"
+    except OSError as error:
+        # aiohttp's own errors about connections are among them.
+        return _failed(address, error, was_made=connection.was_made)
+    except (aiohttp.InvalidURL, re.error) as error:
+        return Vote.UNKNOWN, Reason.INVALID_SPEC, f"{address} was not asked: {error}"
     except aiohttp.ClientError as error:
         return Vote.SICK, Reason.BAD_ANSWER, f"{address}: {error}"
-    except OSError as error:
-        return Vote.DEAD, Reason.HOST_UNREACHABLE, f"{address}: {error.strerror or error}"
+    except ValueError as error:
+        return Vote.UNKNOWN, Reason.INVALID_SPEC, f"{address} was not asked: {error}"
     return Vote.UNKNOWN, Reason.NOT_CONFIGURED, "the probe names no kind"
+
+
+def _failed(address: str, error: OSError, *, was_made: bool) -> Answer:
+    """Return what a failed connection says of the machine at the other end."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    found = unknown_from(cause, what=address)
+    if was_made or found.reason in _FROM_THERE:
+        return Vote.SICK, found.reason if found.reason in _FROM_THERE else Reason.CONNECTION_LOST, found.message
+    if cause.errno in _SILENT:
+        return Vote.DEAD, found.reason, found.message
+    # No route, no name, no free descriptor: that is about here.
+    return Vote.UNKNOWN, found.reason, found.message
 
 
 async def _tcp(address: str, item: TcpProbe) -> Answer:
@@ -88,18 +114,25 @@ async def _tcp(address: str, item: TcpProbe) -> Answer:
     return Vote.ALIVE, Reason.ANSWERS, f"{address}:{item.port} accepts"
 
 
-async def _http(address: str, item: HttpProbe) -> Answer:
+async def _http(address: str, item: HttpProbe, connection: Connection) -> Answer:
+    pattern = re.compile(item.pattern) if item.pattern else None
     headers = {"Host": item.host} if item.host else {}
+    host = f"[{address}]" if ":" in address else address
     async with (
-        aiohttp.ClientSession() as session,
-        session.get(
-            f"http://{address}:{item.port}{item.path}", headers=headers, allow_redirects=False
-        ) as answer,
+        aiohttp.ClientSession(trace_configs=[connection.trace]) as session,
+        session.get(f"http://{host}:{item.port}{item.path}", headers=headers, allow_redirects=False) as answer,
     ):
-        body = await answer.content.read(BODY_LIMIT_BYTES)
         if answer.status != item.status:
-            text = f"{item.path} answers {answer.status}, not {item.status}"
-            return Vote.SICK, Reason.WRONG_STATUS, text
-    if item.pattern and not re.search(item.pattern, body.decode(errors="replace")):
+            return Vote.SICK, Reason.WRONG_STATUS, f"{item.path} answers {answer.status}, not {item.status}"
+        body = await _beginning(answer.content) if pattern is not None else b""
+    if pattern is not None and not pattern.search(body.decode(errors="replace")):
         return Vote.SICK, Reason.WRONG_STATUS, f"{item.path} does not show {item.pattern!r}"
     return Vote.ALIVE, Reason.ANSWERS, f"{item.path} answers {item.status}"
+
+
+async def _beginning(reader: aiohttp.StreamReader) -> bytes:
+    """Return the body, or as much of it as is looked at."""
+    body = bytearray()
+    while len(body) < BODY_LIMIT_BYTES and (chunk := await reader.read(BODY_LIMIT_BYTES - len(body))):
+        body += chunk
+    return bytes(body)

@@ -1,4 +1,4 @@
-"""Names by RFC 2136: one atomic update, the old value its prerequisite, read back everywhere.
+"""Names by RFC 2136: one atomic update, what was read its prerequisite, read back everywhere.
 
 The law of this file: a name that does not hold one of the pair's own two addresses is somebody
 else's and is not touched. What a server says of an update is not believed; what every server
@@ -8,162 +8,185 @@ answers afterwards is.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import dns.asyncquery
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
 import dns.rcode
-import dns.rdatatype
 import dns.rrset
 import dns.tsig
-import dns.tsigkeyring
 import dns.update
 
+from maestro_operator.drivers.traffic.keys import tsig_key
+from maestro_operator.drivers.traffic.records import DNS_PORT, TYPES, Held, canonical, held_by, type_of
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import TrafficSeen, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from maestro_operator.model.pair import Dns, Traffic
+    from maestro_operator.transport.connect import ReadSecret
 
-QUERY_SECONDS = 1.5
 UPDATE_SECONDS = 3.0
-DNS_PORT = 53
+READ_BACK_SECONDS = 3.0
+"""How long servers that copy the zone from the first one may take to say the same."""
+READ_BACK_PERIOD_SECONDS = 0.2
+_CHANGED_MEANWHILE = frozenset({dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN})
+_TRANSIENT = frozenset({dns.rcode.SERVFAIL})
 
-
-class Secrets(Protocol):
-    """Reads a Secret of a namespace."""
-
-    async def __call__(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        """Return the data, or raise KeyError where it is not there or not readable."""
+Everywhere = dict[tuple[str, str], Held]
+"""What each server gives for each name."""
 
 
 class DnsTraffic:
     """The traffic port over RFC 2136 updates signed with TSIG, for one pair."""
 
-    def __init__(self, *, namespace: str, secrets: Secrets) -> None:
+    def __init__(self, *, namespace: str, secrets: ReadSecret) -> None:
         """Keep where the TSIG keys come from."""
         self._namespace = namespace
         self._secrets = secrets
 
     async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
-        """Read where every name of the entry points, from every server; they must all agree."""
+        """Read where every name of the entry points, from every server."""
         if entry.dns is None:
             return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        config = entry.dns
-        asked = [(server, name) for server in config.servers for name in config.names]
-        answers = await asyncio.gather(*(_addresses(server, name) for server, name in asked))
-        found: set[tuple[str, ...]] = set()
-        ttl: int | None = None
-        for answer in answers:
-            if isinstance(answer, Unknown):
-                return answer
-            addresses, ttl = answer
-            found.add(addresses)
-        merged = tuple(sorted({address for addresses in found for address in addresses}))
-        return TrafficSeen(name=entry.name, addresses=merged, ttl_seconds=ttl)
+        found = await _everywhere(entry.dns)
+        if isinstance(found, Unknown):
+            return found
+        merged = tuple(sorted({address for held in found.values() for address in held.addresses}))
+        nowhere = next((key for key, held in found.items() if not held.addresses), None)
+        if merged and nowhere is not None:
+            # What the others say is not the whole truth, and an address missing cannot be put into it.
+            text = f"name server {nowhere[0]} has no address for {nowhere[1]}, and others are at {', '.join(merged)}"
+            return Unknown(Reason.BAD_ANSWER, text)
+        ttls = [held.ttl_seconds for held in found.values() if held.ttl_seconds is not None]
+        return TrafficSeen(name=entry.name, addresses=merged, ttl_seconds=max(ttls, default=None))
 
-    async def move(
-        self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float
-    ) -> Outcome:
-        """Point every name at the address on the first server, and read it back from all."""
+    async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
+        """Point all names at the address by one update on the first server; read it back from all."""
         if entry.dns is None:
             return Refused(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
         try:
+            wanted, others = canonical(address), {canonical(item) for item in away_from}
             async with asyncio.timeout(deadline_seconds):
-                for name in entry.dns.names:
-                    outcome = await self._move_name(entry.dns, name, address, away_from)
-                    if not isinstance(outcome, Done):
-                        return outcome
-                return await self._read_back(entry, address)
+                return await self._move(entry.dns, wanted, others)
+        except ValueError as error:
+            return Refused(Reason.INVALID_SPEC, f"{entry.name}: {error}")
         except TimeoutError:
-            return Failed(Reason.TRAFFIC_UNPROVEN, f"{entry.name} did not move in time")
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{entry.name} did not move in {deadline_seconds:.0f} s")
 
-    async def _move_name(
-        self, config: Dns, name: str, address: str, away_from: Sequence[str]
-    ) -> Outcome:
+    async def _move(self, config: Dns, address: str, away_from: AbstractSet[str]) -> Outcome:
         primary = config.servers[0]
-        now = await _addresses(primary, name)
-        if isinstance(now, Unknown):
-            return Failed(Reason.TRAFFIC_UNPROVEN, now.message)
-        held, ttl = now
-        if held == (address,) and ttl == config.ttl_seconds:
-            return Done()
-        strangers = sorted(set(held) - {address, *away_from})
-        if strangers:
-            text = f"{name} points at {', '.join(strangers)}, which is no node of this pair"
-            return Refused(Reason.TRAFFIC_ELSEWHERE, text)
-        return await self._update(config, name, address, held)
+        now = await asyncio.gather(*(held_by(primary, name) for name in config.names))
+        held: dict[str, Held] = {}
+        for name, found in zip(config.names, now, strict=True):
+            if isinstance(found, Unknown):
+                return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
+            strangers = sorted(set(found.addresses) - {address, *away_from})
+            if strangers:
+                text = f"{name} points at {', '.join(strangers)}, which is no node of this pair"
+                return Refused(Reason.TRAFFIC_ELSEWHERE, text)
+            held[name] = found
+        if any(not _is_there(found, address, config.ttl_seconds) for found in held.values()):
+            outcome = await self._update(config, address, held)
+            if not isinstance(outcome, Done):
+                return outcome
+        return await _read_back(config, address)
 
-    async def _update(self, config: Dns, name: str, address: str, held: tuple[str, ...]) -> Outcome:
-        """Replace the records in one message that holds only while they are what was read."""
+    async def _update(self, config: Dns, address: str, held: Mapping[str, Held]) -> Outcome:
+        server = config.servers[0]
+        key = await self._key(config)
+        if isinstance(key, Refused):
+            return key
         try:
-            keyring, key_name, algorithm = await self._key(config)
-        except (KeyError, ValueError) as error:
-            return Refused(Reason.SECRET_MISSING, f"TSIG Secret {config.tsig_secret.name}: {error}")
-        owner = dns.name.from_text(name)
-        update = dns.update.UpdateMessage(
-            config.zone, keyring=keyring, keyname=key_name, keyalgorithm=algorithm
-        )
-        if held:
-            update.present(owner, dns.rrset.from_text(owner, 0, "IN", "A", *held))
-        else:
-            update.absent(owner, "A")
-        update.replace(owner, config.ttl_seconds, "A", address)
-        try:
-            answer = await dns.asyncquery.tcp(
-                update, config.servers[0], timeout=UPDATE_SECONDS, port=DNS_PORT
-            )
+            update = _update_message(config, address, held, key=key)
+            answer = await dns.asyncquery.tcp(update, server, timeout=UPDATE_SECONDS, port=DNS_PORT)
+        except ValueError as error:
+            return Refused(Reason.INVALID_SPEC, f"{server}: {error}")
+        except dns.tsig.PeerBadTime:
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{server} and this operator disagree about the time")
         except dns.tsig.PeerError as error:
-            return Refused(Reason.WRONG_CREDENTIALS, f"{config.servers[0]} refuses the key: {error}")
+            return Refused(Reason.WRONG_CREDENTIALS, f"{server} refuses the key {key.name}: {_words(error)}")
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            return Failed(Reason.TRAFFIC_UNPROVEN, f"{config.servers[0]}: {_words(error)}")
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{server}: {_words(error)}")
+        rcode = dns.rcode.to_text(answer.rcode())
+        if answer.rcode() in _CHANGED_MEANWHILE:
+            text = f"{server} ({rcode}): the names are not what it says of them; nothing was changed"
+            return Failed(Reason.TRAFFIC_UNPROVEN, text)
+        if answer.rcode() in _TRANSIENT:
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{server} says {rcode}")
         if answer.rcode() != dns.rcode.NOERROR:
-            text = f"{config.servers[0]} refuses to move {name}: {dns.rcode.to_text(answer.rcode())}"
-            return Refused(Reason.STEP_REFUSED, text)
+            return Refused(Reason.STEP_REFUSED, f"{server} refuses the update", remote_reason=rcode)
         return Done()
 
-    async def _key(self, config: Dns) -> tuple[dict[dns.name.Name, dns.tsig.Key], dns.name.Name, dns.name.Name]:
-        """Return the TSIG key of the Secret: `name`, `secret` (base64) and optional `algorithm`."""
-        data = await self._secrets(self._namespace, config.tsig_secret.name)
-        name = dns.name.from_text(data["name"].decode().strip())
-        algorithm = data.get("algorithm", b"hmac-sha256").decode().strip()
-        key = dns.tsig.Key(name, data["secret"].decode().strip(), algorithm)
-        return {name: key}, name, dns.name.from_text(algorithm)
-
-    async def _read_back(self, entry: Traffic, address: str) -> Outcome:
-        seen = await self.read(entry)
-        if isinstance(seen, Unknown):
-            return Failed(Reason.TRAFFIC_UNPROVEN, seen.message)
-        if seen.addresses != (address,):
-            text = f"{entry.name} still points at {', '.join(seen.addresses) or 'nothing'}"
-            return Failed(Reason.TRAFFIC_UNPROVEN, text)
-        return Done({"address": address})
+    async def _key(self, config: Dns) -> dns.tsig.Key | Refused:
+        what = f"TSIG Secret {config.tsig_secret.name}"
+        try:
+            return tsig_key(await self._secrets(self._namespace, config.tsig_secret.name))
+        except LookupError:
+            return Refused(Reason.SECRET_MISSING, f"{what} does not exist")
+        except ValueError as error:
+            return Refused(Reason.SECRET_MISSING, f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever the store raises, it is one fact: there is no key now
+            return Refused(Reason.SECRET_MISSING, f"{what} could not be read ({type(error).__name__})")
 
 
-async def _addresses(server: str, name: str) -> tuple[tuple[str, ...], int | None] | Unknown:
-    """Return the A records a server gives for a name, sorted, and their TTL."""
-    query = dns.message.make_query(name, dns.rdatatype.A)
-    query.flags &= ~dns.flags.RD
-    try:
-        answer = await dns.asyncquery.udp(query, server, timeout=QUERY_SECONDS, port=DNS_PORT)
-    except dns.exception.Timeout:
-        return Unknown(Reason.TIMED_OUT, f"name server {server} did not answer")
-    except (dns.exception.DNSException, OSError) as error:
-        return Unknown(Reason.HOST_UNREACHABLE, f"name server {server}: {_words(error)}")
-    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        text = f"name server {server} says {dns.rcode.to_text(answer.rcode())} for {name}"
-        return Unknown(Reason.BAD_ANSWER, text)
-    if not answer.flags & dns.flags.AA:
-        return Unknown(Reason.BAD_ANSWER, f"name server {server} is no authority for {name}")
-    records = [item for item in answer.answer if item.rdtype == dns.rdatatype.A]
-    addresses = sorted(str(record.address) for item in records for record in item)
-    return tuple(addresses), records[0].ttl if records else None
+def _update_message(
+    config: Dns, address: str, held: Mapping[str, Held], *, key: dns.tsig.Key
+) -> dns.update.UpdateMessage:
+    """Return one message for all names, which holds only while each is what was read."""
+    wanted = type_of(address)
+    update = dns.update.UpdateMessage(config.zone, keyring=key)
+    for name, found in held.items():
+        owner = dns.name.from_text(name)
+        for rdtype in TYPES:
+            addresses = found.by_type[rdtype]
+            if addresses:
+                # RFC 2136, 2.4.2: a prerequisite with values has a TTL of 0.
+                update.present(owner, dns.rrset.from_text(owner, 0, "IN", rdtype, *addresses))
+            else:
+                update.absent(owner, rdtype)
+            if rdtype != wanted and addresses:
+                update.delete(owner, rdtype)
+        update.replace(owner, config.ttl_seconds, wanted, address)
+    return update
+
+
+async def _everywhere(config: Dns) -> Everywhere | Unknown:
+    asked = [(server, name) for server in config.servers for name in config.names]
+    answers = await asyncio.gather(*(held_by(server, name) for server, name in asked))
+    found: Everywhere = {}
+    for key, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, Unknown):
+            return answer
+        found[key] = answer
+    return found
+
+
+async def _read_back(config: Dns, address: str) -> Outcome:
+    """Return Done once every server says the address, and nothing else, of every name."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + READ_BACK_SECONDS
+    while True:
+        found = await _everywhere(config)
+        if isinstance(found, Unknown):
+            return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
+        wrong = next((item for item in found.items() if item[1].addresses != (address,)), None)
+        if wrong is None:
+            return Done({"address": address})
+        if loop.time() >= ends:
+            (server, name), held = wrong
+            said = ", ".join(held.addresses) or "nothing"
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{name} still points at {said}, says {server}")
+        await asyncio.sleep(READ_BACK_PERIOD_SECONDS)
+
+
+def _is_there(held: Held, address: str, ttl_seconds: int) -> bool:
+    return held.addresses == (address,) and held.ttl_seconds == ttl_seconds
 
 
 def _words(error: BaseException) -> str:

@@ -1,0 +1,39 @@
+"""The TSIG key that signs updates, out of its Secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dns.exception
+import dns.name
+import dns.tsig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_ALGORITHM = b"hmac-sha256"
+ALGORITHMS = frozenset({"hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"})
+
+
+def tsig_key(secret: Mapping[str, bytes]) -> dns.tsig.Key:
+    """Return the key of a Secret with `name`, `secret` (base64) and optional `algorithm`.
+
+    Raises:
+        ValueError: there is no usable key in it; the message holds nothing of the key.
+
+    """
+    missing = [item for item in ("name", "secret") if not secret.get(item, b"").strip()]
+    if missing:
+        raise ValueError(f"it has no {missing[0]}")
+    try:
+        algorithm = secret.get("algorithm", DEFAULT_ALGORITHM).decode().strip().rstrip(".").lower()
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"its algorithm is none of {', '.join(sorted(ALGORITHMS))}")
+        name = dns.name.from_text(secret["name"].decode().strip())
+    except (UnicodeDecodeError, dns.exception.DNSException):
+        raise ValueError("its name or algorithm cannot be read") from None
+    try:
+        return dns.tsig.Key(name, secret["secret"].decode().strip(), algorithm)
+    except ValueError:
+        # The library's own words may quote what they were given.
+        raise ValueError("its secret is not base64") from None
