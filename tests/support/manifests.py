@@ -44,6 +44,11 @@ class RenderError(Exception):
     """helm refused the chart or its values; the message is what it said."""
 
 
+def _documents(text: str) -> list[Manifest]:
+    """Parses with libyaml where it is there: the schema takes a second without."""
+    return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
 @dataclass(frozen=True)
 class Rule:
     """One CEL rule of the schema and where it stands."""
@@ -59,7 +64,8 @@ class Rule:
 @functools.cache
 def crd() -> Manifest:
     """Returns the CustomResourceDefinition, read once; do not change it."""
-    return dict(yaml.safe_load(CRD_PATH.read_text()))
+    (found,) = _documents(CRD_PATH.read_text())
+    return found
 
 
 def schema() -> Manifest:
@@ -88,7 +94,7 @@ def _rules(node: Mapping[str, Any], path: str) -> Iterator[Rule]:
 @functools.cache
 def example(name: str) -> tuple[Manifest, ...]:
     """Returns the objects of one file of examples/, read once; do not change them."""
-    return tuple(found for found in yaml.safe_load_all((EXAMPLES / name).read_text()) if found)
+    return tuple(found for found in _documents((EXAMPLES / name).read_text()) if found)
 
 
 def demo_pair(
@@ -257,7 +263,7 @@ def rendered(
         done = subprocess.run(command, capture_output=True, text=True, timeout=HELM_LIMIT_SECONDS, check=False)
     if done.returncode != 0:
         raise RenderError(done.stderr.strip())
-    return [found for found in yaml.safe_load_all(done.stdout) if found]
+    return [found for found in _documents(done.stdout) if found]
 
 
 def rendered_rbac(namespace: str, *, secret_namespaces: tuple[str, ...] = ()) -> list[Manifest]:

@@ -104,5 +104,5 @@ class PairApi:
         return Answer(status=answer.status, body=json.loads(answer.data))
 
     def _authorization(self) -> dict[str, str]:
-        token = self._client.configuration.get_api_key_with_prefix("authorization")
+        token = self._client.configuration.get_api_key_with_prefix("BearerToken")
         return {"Authorization": token} if token else {}

@@ -1,0 +1,291 @@
+"""The chart as rendered: what it makes, what it lets the operator do, and that a real API server takes all of it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from maestro_operator import settings
+from support.controlplane import CommandError, ControlPlane, obtain_programs
+from support.manifests import CHART, CRD_PATH, Manifest, RenderError, crd, example, rendered, rendered_rbac
+from support.pair_api import PairApi, install_schema
+from support.sync_chart_crd import COPY, chart_copy
+
+RELEASE_NAMESPACE = "chart-test"
+PAIR_NAMESPACE = "chart-pairs"
+SUBJECT = f"system:serviceaccount:{RELEASE_NAMESPACE}:maestro-operator"
+LIMIT_SECONDS = 60.0
+EVERYTHING = {
+    "replicas": 2,
+    "rbac": {"secrets": [{"namespace": PAIR_NAMESPACE, "names": ["a-bmc"]}]},
+    "podMonitor": {"create": True},
+    "serviceMonitor": {"create": True},
+    "prometheusRule": {"create": True},
+    "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "registry"}]},
+    "podAnnotations": {"example.org/a": "b"},
+    "podLabels": {"example.org/team": "mail"},
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"operator": "Exists"}],
+    "priorityClassName": "system-cluster-critical",
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
+}
+
+
+def of_kind(objects: list[Manifest], kind: str) -> list[Manifest]:
+    return [found for found in objects if found["kind"] == kind]
+
+
+def pod_spec(objects: list[Manifest]) -> Manifest:
+    (deployment,) = of_kind(objects, "Deployment")
+    return dict(deployment["spec"]["template"]["spec"])
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server with the schema and the chart's rules, as an administrator leaves it."""
+    with ControlPlane.start(tmp_path_factory.mktemp("chart-plane"), own_processes=True) as started:
+        for namespace in (RELEASE_NAMESPACE, PAIR_NAMESPACE, "elsewhere"):
+            started.ensure_namespace(namespace)
+        install_schema(started)
+        apply(started, rendered_rbac(RELEASE_NAMESPACE, secret_namespaces=(PAIR_NAMESPACE,)))
+        yield started
+
+
+def apply(plane: ControlPlane, objects: list[Manifest], *words: str) -> str:
+    text = yaml.safe_dump_all(objects)
+    return plane.run_kubectl("apply", "--validate=strict", *words, "-f", "-", input_text=text)
+
+
+# ---------------------------------------------------------------- as text
+
+
+def test_helm_finds_nothing_to_complain_of() -> None:
+    helm = obtain_programs("helm")["helm"]
+
+    done = subprocess.run(
+        [str(helm), "lint", str(CHART), "--strict"], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_chart_carries_the_crd_of_the_project() -> None:
+    assert COPY.read_text() == chart_copy()
+    (made,) = of_kind(rendered(), "CustomResourceDefinition")
+    assert made["spec"] == crd()["spec"]
+    assert made["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_the_crd_can_be_left_to_somebody_else() -> None:
+    assert of_kind(rendered(values={"crds": {"install": False}}), "CustomResourceDefinition") == []
+
+
+def test_one_operator_runs_unless_more_are_asked_for() -> None:
+    (deployment,) = of_kind(rendered(), "Deployment")
+
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "maestro-operator"
+
+
+def test_every_variable_that_the_chart_sets_is_a_knob_of_the_operator() -> None:
+    (container,) = pod_spec(rendered())["containers"]
+    source = Path(settings.__file__).read_text()
+
+    names = {item["name"] for item in container["env"]}
+
+    assert {"MAESTRO_LEASE_NAMESPACE", "MAESTRO_LISTEN_PORT"} <= names
+    assert all(f'"{name}"' in source for name in names)
+
+
+def test_the_probes_ask_what_the_operator_serves_on_the_port_it_listens_on() -> None:
+    (container,) = pod_spec(rendered())["containers"]
+
+    assert container["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert {"name": "MAESTRO_LISTEN_PORT", "value": "8080"} in container["env"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+@pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor"])
+def test_a_monitor_keeps_the_label_by_which_the_alerts_go(monitor: str) -> None:
+    (made,) = of_kind(rendered(values={monitor: {"create": True}}), monitor[0].upper() + monitor[1:])
+    (endpoint,) = made["spec"].get("podMetricsEndpoints") or made["spec"]["endpoints"]
+
+    assert endpoint["honorLabels"] is True
+    assert endpoint["path"] == "/metrics"
+
+
+def test_with_one_namespace_to_watch_nothing_is_granted_beyond_it() -> None:
+    objects = rendered(values={"watchNamespace": PAIR_NAMESPACE})
+
+    assert of_kind(objects, "ClusterRole") == []
+    assert of_kind(objects, "ClusterRoleBinding") == []
+    assert {role["metadata"]["namespace"] for role in of_kind(objects, "Role")} == {PAIR_NAMESPACE, "maestro-system"}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"replica": 1}, "replica"),
+        ({"replicas": "two"}, "replicas"),
+        ({"logLevel": "LOUD"}, "logLevel"),
+        ({"rbac": {"secrets": [{"names": ["x"]}]}}, "namespace"),
+        ({"rbac": {"secrets": [{"namespace": "x", "names": []}]}}, "names"),
+        ({"image": {"digest": "latest"}}, "digest"),
+        ({"lease": {"seconds": 3}}, "seconds"),
+        ({"serviceAccount": {"create": False}}, "serviceAccount.name is needed"),
+        ({"serviceMonitor": {"create": True}, "service": {"create": False}}, "needs service.create"),
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused_by_name(values: dict[str, object], words: str) -> None:
+    with pytest.raises(RenderError) as refused:
+        rendered(values=values)
+
+    assert words in str(refused.value)
+
+
+# ---------------------------------------------------------------- on a real API server
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING, {"watchNamespace": PAIR_NAMESPACE}], ids=["plain", "all", "one"])
+def test_a_real_api_server_takes_everything_that_is_rendered(plane: ControlPlane, values: dict[str, object]) -> None:
+    known = set(plane.run_kubectl("api-resources", "-o", "name").split())
+    objects = rendered(RELEASE_NAMESPACE, values=values)
+    strangers = {found["kind"] for found in objects if found["apiVersion"].startswith("monitoring.coreos.com/")}
+
+    said = apply(
+        plane, [found for found in objects if found["kind"] not in strangers], "--dry-run=server", "--server-side",
+        "--force-conflicts",
+    )  # fmt: skip
+
+    assert len(said.splitlines()) == len(objects) - len(strangers)
+    assert "deployments.apps" in known
+    assert strangers == ({"PodMonitor", "ServiceMonitor", "PrometheusRule"} if values is EVERYTHING else set())
+
+
+def test_the_pod_is_admitted_where_only_restricted_pods_are(plane: ControlPlane) -> None:
+    plane.ensure_namespace("restricted")
+    plane.run_kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
+    plane.run_kubectl("create", "serviceaccount", "maestro-operator", "--namespace=restricted")
+    pod: Manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "operator", "namespace": "restricted"},
+        "spec": pod_spec(rendered()),
+    }
+
+    assert "created" in apply(plane, [pod], "--dry-run=server")
+    with pytest.raises(CommandError, match="restricted"):
+        apply(plane, [{**pod, "spec": {**pod["spec"], "hostNetwork": True}}], "--dry-run=server")
+
+
+Right = tuple[str, str, str]
+"""A verb, a resource with its group and perhaps a name or subresource, and a namespace."""
+ALLOWED: tuple[Right, ...] = (
+    ("get", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("list", "maestropairs.maestropair.dev", "elsewhere"),
+    ("watch", "maestropairs.maestropair.dev", "elsewhere"),
+    ("update", "maestropairs.maestropair.dev/status", PAIR_NAMESPACE),
+    ("create", "events.events.k8s.io", PAIR_NAMESPACE),
+    ("create", "leases.coordination.k8s.io", RELEASE_NAMESPACE),
+    ("get", "leases.coordination.k8s.io/maestro-operator", RELEASE_NAMESPACE),
+    ("update", "leases.coordination.k8s.io/maestro-operator", RELEASE_NAMESPACE),
+    ("get", "secrets/a-bmc", PAIR_NAMESPACE),
+)
+REFUSED: tuple[Right, ...] = (
+    ("update", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("patch", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("create", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("delete", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("get", "secrets/a-bmc", RELEASE_NAMESPACE),
+    ("get", "secrets/a-bmc", "elsewhere"),
+    ("list", "secrets", PAIR_NAMESPACE),
+    ("watch", "secrets", PAIR_NAMESPACE),
+    ("update", "leases.coordination.k8s.io/another", RELEASE_NAMESPACE),
+    ("get", "leases.coordination.k8s.io/maestro-operator", PAIR_NAMESPACE),
+    ("get", "configmaps", RELEASE_NAMESPACE),
+    ("create", "pods", RELEASE_NAMESPACE),
+    ("get", "customresourcedefinitions.apiextensions.k8s.io", ""),
+    ("list", "namespaces", ""),
+)
+
+
+@pytest.fixture(scope="module")
+def verdicts(plane: ControlPlane) -> dict[Right, bool]:
+    """What the API server says that the operator's ServiceAccount may, all asked at once."""
+    asked = [*ALLOWED, *REFUSED]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [review(*right) for right in asked]})
+    words = '{.spec.resourceAttributes.verb} {.status.allowed}{"\\n"}'
+    said = plane.run_kubectl("create", "-f", "-", "-o", f"jsonpath={words}", input_text=text).splitlines()
+    assert [line.split()[0] for line in said] == [verb for verb, _, _ in asked]
+    return {right: line.split()[1] == "true" for right, line in zip(asked, said, strict=True)}
+
+
+def review(verb: str, what: str, namespace: str) -> Manifest:
+    resource, _, rest = what.partition("/")
+    plural, _, group = resource.partition(".")
+    wanted = {"verb": verb, "group": group, "resource": plural, "namespace": namespace}
+    wanted |= {"subresource": rest} if rest == "status" else {"name": rest}
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{RELEASE_NAMESPACE}", "system:authenticated"]
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": SUBJECT, "groups": groups, "resourceAttributes": wanted},
+    }
+
+
+@pytest.mark.parametrize("right", ALLOWED, ids=" ".join)
+def test_the_operator_may_do_what_it_needs(verdicts: dict[Right, bool], right: Right) -> None:
+    assert verdicts[right]
+
+
+@pytest.mark.parametrize("right", REFUSED, ids=" ".join)
+def test_the_operator_may_do_nothing_else(verdicts: dict[Right, bool], right: Right) -> None:
+    assert not verdicts[right]
+
+
+def test_the_operator_writes_status_and_cannot_write_spec(plane: ControlPlane) -> None:
+    admin = PairApi(plane.admin_kubeconfig, namespace=PAIR_NAMESPACE)
+    (pair,) = example("maestro-linux.yaml")
+    there = admin.create(pair).body
+    operator = PairApi(
+        plane.kubeconfig_for_service_account(RELEASE_NAMESPACE, "maestro-operator"), namespace=PAIR_NAMESPACE
+    )
+
+    written = operator.replace({**there, "status": {"term": 1, "plan": "none"}}, subresource="/status")
+    assert written.is_good, written.message
+    refused = operator.replace({**written.body, "spec": {**there["spec"], "activeNode": "b"}})
+    smuggled = operator.replace({**written.body, "spec": {**there["spec"], "activeNode": "b"}}, subresource="/status")
+
+    assert refused.status == 403
+    assert smuggled.body["spec"] == there["spec"]
+
+
+# ---------------------------------------------------------------- as a release
+
+
+def test_an_upgrade_brings_a_new_schema_and_a_removal_keeps_the_pairs(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """What lies in a chart's own crds folder is never upgraded by helm, which is why the CRD is a template."""
+    helm = obtain_programs("helm")["helm"]
+    with ControlPlane.start(tmp_path_factory.mktemp("release-plane"), own_processes=True) as plane:
+        plane.ensure_namespace(RELEASE_NAMESPACE)
+
+        def run(*words: str) -> None:
+            command = [str(helm), *words, f"--namespace={RELEASE_NAMESPACE}", f"--kubeconfig={plane.admin_kubeconfig}"]
+            subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_SECONDS)
+
+        run("install", "maestro-operator", str(CHART))
+        older = {"spec": {"names": {"shortNames": ["old"]}}}
+        plane.run_kubectl("patch", "-f", str(CRD_PATH), "--type=merge", "-p", json.dumps(older))
+        run("upgrade", "maestro-operator", str(CHART), "--set", "replicas=0")
+        run("uninstall", "maestro-operator")
+        kept = json.loads(plane.run_kubectl("get", "-f", str(CRD_PATH), "-o", "json"))
+        left = plane.run_kubectl("get", "deployments,serviceaccounts", f"--namespace={RELEASE_NAMESPACE}", "-o", "name")
+
+    assert kept["spec"]["names"]["shortNames"] == ["mp"]
+    assert left.split() == ["serviceaccount/default"]
