@@ -1,6 +1,8 @@
 """`make demo`: plays the story, keeps the evidence, lets the judge judge it, and prints what came of it.
 
 BREAK=NAME plants a fault, and then the demo must fail; KEEP=1 leaves everything running at the end.
+MAESTRO_DEMO=real|memory forces real parts or memory nodes; without it real parts come first, and memory nodes
+where they cannot be made.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from support.bed import clock
+from support.demo import memory_report
 from support.demo.faults import FAULTS, HarmDoneError
+from support.demo.memory_choice import MemoryNodes, RealNodes, Refusal, choose, problems_here
+from support.demo.memory_stage import MemoryAccidents, MemoryStage
 from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PAIR, Story
 from support.demo.watcher import StoryStuckError
@@ -22,9 +27,12 @@ from support.demo.watcher import StoryStuckError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from support.demo.story import SceneT
+
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_SECONDS = 540
 BAD_USAGE = 2
+WRITABLE = "make both yours, or set MAESTRO_CACHE to a folder of yours"
 
 
 def say(text: str) -> None:
@@ -42,25 +50,56 @@ def main() -> int:
     if name not in FAULTS:
         print(f"BREAK={name}: choose one of {' '.join(item for item in FAULTS if item)}", file=sys.stderr)
         return BAD_USAGE
-    target = f"demo-{name}" if name else "demo"
+    choice = choose(os.environ, look=problems_here)
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LIMIT_SECONDS)
+    match choice:
+        case RealNodes():
+            return _with_real_parts(name)
+        case MemoryNodes(why):
+            return _with_memory_nodes(why)
+        case Refusal(text):
+            print(text, file=sys.stderr)
+            return BAD_USAGE
+        case _:
+            assert_never(choice)
+
+
+def _with_real_parts(name: str) -> int:
+    target = f"demo-{name}" if name else "demo"
     directory = ROOT / "build" / target
     print("The demo, on real parts: two systemd nodes, a real API server, real fencing, a real name server.")
     with Stage(directory, say=say) as stage:
-        told, parts = _play(stage, name)
+        told, parts = _play(Story(stage, FAULTS[name](), say=say))
         say("\nEvidence: disks after power-off, every log, what the clients were told")
         if os.environ.get("KEEP") == "1":
             return _keep(stage)
         stage.keep_evidence()
-    (directory / "evidence" / "story.json").write_text(
-        json.dumps({"told": told is None, "trouble": told, "break": name, "parts": parts}, indent=2)
-    )
+    story = {"nodes": "real", "told": told is None, "trouble": told, "break": name, "parts": parts}
+    (directory / "evidence" / "story.json").write_text(json.dumps(story, indent=2))
     return _judge(directory / "evidence", target)
 
 
-def _play(stage: Stage, name: str) -> tuple[str | None, list[dict[str, object]]]:
-    story = Story(stage, FAULTS[name](), say=say)
+def _with_memory_nodes(why: str) -> int:
+    """Play without root; what comes of it is judged at once, for it leaves no evidence of real parts."""
+    directory = ROOT / "build" / "demo"
+    print(f"The demo, with memory nodes on a real API server: {why}", flush=True)
+    try:
+        with MemoryStage(directory, say=say) as stage:
+            trouble, parts = _play(Story(stage, MemoryAccidents(), say=say))
+            if os.environ.get("KEEP") == "1":
+                return _keep(stage)
+            stage.keep_evidence()
+    except PermissionError as error:
+        print(f"{error}\nmake demo writes to build/ and, when it has to build, to MAESTRO_CACHE: {WRITABLE}")
+        return BAD_USAGE
+    told = memory_report.Told(why, trouble, parts=parts, history=stage.history, living=stage.living)
+    story = {"nodes": "memory", "told": trouble is None, "trouble": trouble, "break": "", "parts": parts}
+    (directory / "evidence" / "story.json").write_text(json.dumps(story, indent=2))
+    return memory_report.publish(told, seconds=clock.monotonic_seconds() - BEGAN)
+
+
+def _play(story: Story[SceneT]) -> tuple[str | None, list[dict[str, object]]]:
     try:
         story.play()
     except (StoryStuckError, HarmDoneError, clock.TimedOutError) as trouble:
@@ -69,7 +108,7 @@ def _play(stage: Stage, name: str) -> tuple[str | None, list[dict[str, object]]]
     return None, story.parts
 
 
-def _keep(stage: Stage) -> int:
+def _keep(stage: Stage | MemoryStage) -> int:
     """Leave everything running until Enter or a signal, and say how to use it."""
     signal.alarm(0)
     print(f"\nEverything runs on. In another terminal:\n  export KUBECONFIG={stage.outside_kubeconfig()}")
