@@ -112,6 +112,7 @@ class PairLoop:
 
         Raises:
             MaestroError: no turn has read one yet.
+
         """
         if self._spec is None:
             message = "no turn has read a spec yet"
@@ -219,22 +220,22 @@ class PairLoop:
         decision = decided.decision
         match decision:
             case Steady() | Hold():
-                await self._report(seen, decided, resource, seen.status)
+                await self._report(seen, decided, resource=resource, status=seen.status)
                 in_episode = seen.status.episode is not None
                 steady = float(seen.spec.detection.period_seconds)
                 hold = EPISODE_HOLD_SECONDS if in_episode else HOLD_SECONDS
                 return hold if isinstance(decision, Hold) else min(steady, 5.0)
             case Record():
-                await self._report(seen, decided, resource, decision.status)
+                await self._report(seen, decided, resource=resource, status=decision.status)
                 if decided.rule == "take_term":
                     self._memory.term = decision.status.term
                 return 0.0
             case Perform():
-                return await self._perform(seen, decided, decision, resource)
+                return await self._perform(seen, decided, action=decision, resource=resource)
             case _:
                 assert_never(decision)
 
-    async def _report(self, seen: Seen, decided: Decided, resource: Resource, status: PairStatus) -> None:
+    async def _report(self, seen: Seen, decided: Decided, *, resource: Resource, status: PairStatus) -> None:
         """Write the status with its conditions, where anything in it changed, and publish."""
         full = reported(seen, decided, status)
         body = full.to_resource()
@@ -243,14 +244,14 @@ class PairLoop:
             self._memory.writes += 1
         await self._publisher.publish(seen, decided, full)
 
-    async def _perform(self, seen: Seen, decided: Decided, action: Perform, resource: Resource) -> float:
+    async def _perform(self, seen: Seen, decided: Decided, *, action: Perform, resource: Resource) -> float:
         """Write the intent, look at the leadership once more, perform, remember the outcome."""
         if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
             log.info("%s waits: the leadership might not outlast it", action.step)
             return EPISODE_HOLD_SECONDS
         commands, writes = self._commands_run(seen), self._memory.writes
         began = self._clock.monotonic_seconds()
-        await self._report(seen, decided, resource, action.status)
+        await self._report(seen, decided, resource=resource, status=action.status)
         outcome = await self._while_leading(seen, action)
         ended = self._clock.monotonic_seconds()
         record = action.episode.record(action.step)

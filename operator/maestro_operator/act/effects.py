@@ -227,10 +227,13 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     if not isinstance(ordered, Done) or episode.kind is EpisodeKind.ACTIVATE:
         return ordered
     loss = acting.action.loss
+    generation = episode.generation or (loss.generation if loss else None)
+    if generation is None:
+        return Refused(Reason.COPY_NOT_WHOLE, f"no whole copy was named for {episode.target}")
     return await acting.drivers.replication.promote(
         acting.target,
         episode=episode.id,
-        generation=episode.generation or (loss.generation if loss else None),
+        generation=generation,
         deadline_seconds=acting.deadline_seconds,
     )
 

@@ -54,7 +54,7 @@ def _foreign(seen: Seen, readings: list[NodeSeen]) -> Decision | None:
     uids -= {seen.status.pair_uid}
     if not uids:
         return None
-    uid = sorted(uids)[0]
+    uid = min(uids)
     episode = f"adopt-{uid}"
     word = facts.answer(seen, episode, Say.ADOPT)
     if word is not None and word.of == uid and len(uids) == 1 and seen.status.active_node is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
-from maestro_operator.decide.phases import SYNC_INTERVALS, target_able
+from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Assessment, Hold
 from maestro_operator.model.pair import Automatic, Management, Platform

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
-from maestro_operator.decide.phases import PHASES, declare, next_rung
+from maestro_operator.decide.ability import declare
+from maestro_operator.decide.phases import PHASES, next_rung
 from maestro_operator.decide.prove import NoProof, may_permit, prove
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decision, Hold, Record
@@ -87,7 +88,7 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
     failed = episode.step in (StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE) and not (
         facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode)
     )
-    closed = journal.finish_step(seen, episode, episode.step, "Failed" if failed else "Done")
+    closed = journal.finish_step(seen, episode, episode.step, state="Failed" if failed else "Done")
     closed = _with_results(seen, closed)
     step = following(episode.kind, episode.step)
     while step is not None:
@@ -99,12 +100,12 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
                 return _back_to_fence(seen, closed, lost)
         hold = phase.ready(seen, closed)
         if hold is not None:
-            return _wait_at(seen, episode, closed, step, hold)
+            return _wait_at(seen, episode, closed=closed, step=step, hold=hold)
         if not phase.is_look and (must_act or not phase.done(seen, closed)):
             return _perform(seen, closed, step)
         if step is StepName.DECLARE:
             closed = closed.model_copy(update={"loss": declare(seen, closed)})
-        closed = journal.finish_step(seen, closed, step, "Done")
+        closed = journal.finish_step(seen, closed, step, state="Done")
         step = following(episode.kind, step)
     text = f"{episode.kind} {episode.id} is done"
     return journal.finish(seen, closed, result="Done", because=Reason.AS_ORDERED, message=text)
@@ -133,7 +134,7 @@ def _with_results(seen: Seen, episode: Episode) -> Episode:
     return episode
 
 
-def _wait_at(seen: Seen, episode: Episode, closed: Episode, step: StepName, hold: Hold) -> Decision:
+def _wait_at(seen: Seen, episode: Episode, *, closed: Episode, step: StepName, hold: Hold) -> Decision:
     """Hold before a step; a look that holds becomes the current step, so that people see it."""
     if PHASES[step].is_look and episode.step is not step:
         moved = closed.model_copy(update={"step": step})

@@ -137,7 +137,7 @@ def _deadline_seconds(episode: Episode, step: StepName) -> int:
     return min((DEADLINE_SECONDS[step], *own))
 
 
-def finish_step(seen: Seen, episode: Episode, step: StepName, state: Literal["Done", "Failed"]) -> Episode:
+def finish_step(seen: Seen, episode: Episode, step: StepName, *, state: Literal["Done", "Failed"]) -> Episode:
     """Return the episode with one step's record closed, its cost taken from the last attempt."""
     before = episode.record(step) or _running(seen, episode, step)
     last = seen.last
@@ -174,7 +174,7 @@ def finish(
         started_at=episode.started_at,
         finished_at=seen.now,
         result=result,
-        downtime_seconds=_downtime_seconds(seen, episode),
+        downtime_seconds=_downtime_seconds(episode),
         declared_loss_seconds=episode.loss.declared_seconds if episode.loss else None,
         accepted_loss_seconds=episode.loss.accepted_seconds if episode.loss else None,
         proof=episode.proof,
@@ -199,7 +199,7 @@ def finish(
     return Record(status=status.model_copy(update=update), because=because, message=message)
 
 
-def _downtime_seconds(seen: Seen, episode: Episode) -> float | None:
+def _downtime_seconds(episode: Episode) -> float | None:
     """Return how long no side served: from the stop, or the first dead vote, to services ready."""
     started = episode.record(StepName.START_SERVICES)
     stopped = episode.record(StepName.QUIESCE)

@@ -13,12 +13,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
+from maestro_operator.decide.ability import declare_ready, preflight
 from maestro_operator.decide.prove import NoProof, may_permit, prove
 from maestro_operator.model.decision import Hold
+from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, Unknown
-from maestro_operator.model.status import EpochMark, Loss
+from maestro_operator.model.status import EpochMark
 from maestro_operator.model.steps import EpisodeKind, StepName
 
 if TYPE_CHECKING:
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.seen import Guard, Seen
     from maestro_operator.model.status import Episode
 
-SYSTEMD_NEEDED = 243
 TRIES_BEFORE_GOING_ON = 3
-SYNC_INTERVALS = 2
 LADDER_PAUSE_SECONDS = 20.0
 
 
@@ -84,71 +84,6 @@ def _equipped(seen: Seen, episode: Episode) -> bool:
     return both and _source(seen, episode, lambda node: _is_equipped(seen, node.guard))
 
 
-def target_able(seen: Seen, episode: Episode) -> Hold | None:
-    """Return why the target could not take over now, or None where it could."""
-    node = seen.node(episode.target)
-    if isinstance(node, Unknown):
-        return Hold(Reason.TARGET_UNREADABLE, f"{episode.target} cannot be read: {node.message}")
-    if not facts.is_ours(seen, node.guard):
-        return Hold(Reason.TARGET_NOT_ABLE, f"{node.name}: its guard has no valid state of this pair")
-    if node.systemd_version is not None and node.systemd_version < SYSTEMD_NEEDED:
-        return Hold(Reason.SYSTEMD_TOO_OLD, f"{node.name} has systemd {node.systemd_version}")
-    if not facts.cannot_write(node):
-        return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} already runs something")
-    has_data = node.replica.live_present if episode.kind is EpisodeKind.ACTIVATE else node.replica.is_whole
-    if not has_data:
-        return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no whole copy of the data")
-    return None
-
-
-def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
-    source = seen.node(episode.source)
-    if isinstance(source, Unknown):
-        return Hold(Reason.UNCERTAIN, f"{episode.source} cannot be read: {source.message}; answer FailOver")
-    hold = target_able(seen, episode)
-    if hold is not None:
-        return hold
-    target = facts.readable(seen, episode.target)
-    replica = target.replica if target else None
-    rsync = seen.spec.replication.rsync
-    if replica is None or rsync is None:
-        return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
-    age, limit = replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
-    if age is None or age > limit:
-        return Hold(Reason.SYNC_BEHIND, f"{episode.target}'s newest copy is older than {limit} s")
-    return None
-
-
-def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
-    hold = target_able(seen, episode)
-    if hold is not None:
-        return hold
-    target = facts.readable(seen, episode.target)
-    age = target.replica.announced_age_seconds if target else None
-    accepted = facts.accepted_loss_seconds(seen, episode)
-    if age is None:
-        return Hold(Reason.COPY_OVER_BUDGET, "the age of the copy is not known; answer AcceptLoss with an amount")
-    expected = age + _fence_seconds(episode)
-    if expected > accepted:
-        text = f"up to {expected:.0f} s may be lost, {accepted:.0f} s are accepted; answer AcceptLoss of {expected + 60:.0f}"
-        return Hold(Reason.COPY_OVER_BUDGET, text)
-    return None
-
-
-def _fence_seconds(episode: Episode) -> float:
-    """Return the longest that the first rung with a device may take."""
-    rungs = [rung.deadline_seconds for rung in facts.ladder(episode, episode.source) if rung.devices]
-    return float(rungs[0]) if rungs else 0.0
-
-
-def _preflight(seen: Seen, episode: Episode) -> Hold | None:
-    if episode.kind is EpisodeKind.SWITCHOVER:
-        return _switchover_preflight(seen, episode)
-    if episode.kind is EpisodeKind.FAILOVER:
-        return _failover_preflight(seen, episode)
-    return target_able(seen, episode) or _needs(source=True)(seen, episode)
-
-
 def _quiesced(seen: Seen, episode: Episode) -> bool:
     """The source holds only the final right, and was read back stopped."""
     return _source(
@@ -177,8 +112,11 @@ def _demoted(seen: Seen, episode: Episode) -> bool:
 
 def _final_synced(seen: Seen, episode: Episode) -> bool:
     """The target committed exactly what the stopped source sent in this leader's attempt."""
-    done = facts.last_done(seen, episode, StepName.FINAL_SYNC)
-    return done and _target(seen, episode, lambda node: node.replica.is_whole)
+    last = seen.last
+    if not facts.last_done(seen, episode, StepName.FINAL_SYNC) or last is None or not isinstance(last.outcome, Done):
+        return False
+    sent = last.outcome.facts.get("generation")
+    return _target(seen, episode, lambda node: node.replica.is_whole and str(node.replica.newest) == sent)
 
 
 def _fenced(seen: Seen, episode: Episode) -> bool:
@@ -223,35 +161,6 @@ def _severed(seen: Seen, episode: Episode) -> bool:
     )
 
 
-def declare(seen: Seen, episode: Episode) -> Loss | None:
-    """Return the loss of promoting the target's newest copy now, or None where it is unknown.
-
-    loss = proof - announcement, both ages on the survivor's clock at this look: all that the old
-    side wrote before the announcement is in the copy, and it wrote nothing after the proof. The
-    look comes after the proof, so the age at the look is never less than the loss.
-    """
-    target = facts.readable(seen, episode.target)
-    if target is None or target.replica.announced_age_seconds is None:
-        return None
-    final = episode.generation is not None and episode.generation == target.replica.newest
-    return Loss(
-        declared_seconds=0.0 if final else round(target.replica.announced_age_seconds, 3),
-        accepted_seconds=facts.accepted_loss_seconds(seen, episode),
-        clock="wall" if target.replica.clock == "wall" else "uptime",
-        generation=target.replica.newest,
-    )
-
-
-def _declare_ready(seen: Seen, episode: Episode) -> Hold | None:
-    loss = declare(seen, episode)
-    if loss is None:
-        return Hold(Reason.TARGET_UNREADABLE, f"the age of {episode.target}'s copy cannot be read")
-    if loss.declared_seconds > loss.accepted_seconds:
-        text = f"{loss.declared_seconds:.1f} s would be lost, {loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss"
-        return Hold(Reason.LOSS_NOT_ACCEPTED, text)
-    return None
-
-
 def _promoted(seen: Seen, episode: Episode) -> bool:
     return _target(
         seen,
@@ -264,10 +173,8 @@ def _promoted(seen: Seen, episode: Episode) -> bool:
 
 
 def _promote_ready(seen: Seen, episode: Episode) -> Hold | None:
-    if episode.step is StepName.PROMOTE:  # the intent stands: past the point of no return
-        why = may_permit(seen, episode)
-    else:
-        why = prove(seen, episode)
+    # Where the intent stands already the episode is past the point of no return.
+    why = may_permit(seen, episode) if episode.step is StepName.PROMOTE else prove(seen, episode)
     if isinstance(why, NoProof):
         return Hold(why.reason, why.message)
     return _needs(target=True)(seen, episode)
@@ -412,7 +319,7 @@ S = StepName
 PHASES: Mapping[StepName, Phase] = MappingProxyType(
     {
         S.EQUIP: Phase(_equipped, _needs(source=True, target=True)),
-        S.PREFLIGHT: Phase(_false, _preflight, is_look=True),
+        S.PREFLIGHT: Phase(_false, preflight, is_look=True),
         S.QUIESCE: Phase(_quiesced, _needs(source=True, target=True)),
         S.CONCLUDE: Phase(_false, _free, is_look=True),
         S.RAISE: Phase(_raised, _needs(target=True)),
@@ -420,7 +327,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.DEMOTE: Phase(_demoted, _needs(source=True)),
         S.FENCE: Phase(_fenced, _fence_ready),
         S.SEVER: Phase(_severed, _needs(target=True)),
-        S.DECLARE: Phase(_false, _declare_ready, is_look=True),
+        S.DECLARE: Phase(_false, declare_ready, is_look=True),
         S.PROMOTE: Phase(_promoted, _promote_ready),
         S.ADOPT: Phase(_adopted, _promote_ready),
         S.LOCALISE: Phase(lambda seen, ep: facts.is_localised(seen, ep.target), _needs(target=True)),

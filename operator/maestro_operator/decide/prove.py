@@ -47,7 +47,7 @@ def prove(seen: Seen, episode: Episode) -> Proof | NoProof:
     return _from_devices(seen, episode, node)
 
 
-def _proof(seen: Seen, episode: Episode, node: str, method: Method, *evidence: str) -> Proof:
+def _proof(seen: Seen, episode: Episode, node: str, *, method: Method, evidence: tuple[str, ...]) -> Proof:
     return Proof(
         node=node,
         method=method,
@@ -69,6 +69,9 @@ def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoPro
     mark = guard.in_force
     if mark is None or (mark.number, mark.owner) != (episode.epoch, episode.target):
         return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} does not have epoch {episode.epoch} in force")
+    unread = {service.unit for service in seen.spec.services} - {unit.name for unit in node.units}
+    if unread:
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name}: {min(unread)} was not read")
     if not facts.cannot_write(node):
         return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} still runs something or may")
     never_ran = guard.max_permit_epoch == 0 and episode.kind is EpisodeKind.ACTIVATE
@@ -80,9 +83,11 @@ def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoPro
         seen,
         episode,
         node.name,
-        method,
-        f"guard {node.name}: epoch {mark.number} of {mark.owner} in force, no permit",
-        f"boot {node.boot_id}: {units}; 0 processes hold the data, 0 service ports open",
+        method=method,
+        evidence=(
+            f"guard {node.name}: epoch {mark.number} of {mark.owner} in force, no permit",
+            f"boot {node.boot_id}: {units}; 0 processes hold the data, 0 service ports open",
+        ),
     )
 
 
@@ -121,7 +126,7 @@ def _from_devices(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
     evidence = last.outcome.evidence if last and fits and isinstance(last.outcome, Done) else None
     if evidence is None:
         return NoProof(Reason.FENCE_UNPROVEN, f"no device has answered for {node}; {word.message}")
-    return _from_evidence(seen, episode, node, evidence)
+    return _from_evidence(seen, episode, node, evidence=evidence)
 
 
 def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
@@ -131,10 +136,10 @@ def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
     if word is None or word.of != node:
         return NoProof(Reason.FENCE_UNPROVEN, f"answer ConfirmFenced of {node} once it is certainly off")
     who, why = word.by or "unnamed", word.why or "no reason given"
-    return _proof(seen, episode, node, Method.HUMAN, f"{who} says that {node} is off: {why}")
+    return _proof(seen, episode, node, method=Method.HUMAN, evidence=(f"{who} says that {node} is off: {why}",))
 
 
-def _from_evidence(seen: Seen, episode: Episode, node: str, evidence: FenceEvidence) -> Proof | NoProof:
+def _from_evidence(seen: Seen, episode: Episode, node: str, *, evidence: FenceEvidence) -> Proof | NoProof:
     rung = next((item for item in facts.ladder(episode, node) if item.name == evidence.rung), None)
     if rung is None or evidence.node != node or not rung.devices:
         return NoProof(Reason.FENCE_UNPROVEN, f"the evidence is not about a rung of {node}")
@@ -157,7 +162,7 @@ def _from_evidence(seen: Seen, episode: Episode, node: str, evidence: FenceEvide
         f"{item.device} {item.identity}: {item.state} at {item.at_seconds:.3f}, process {item.process}"
         for item in evidence.readings
     )
-    return _proof(seen, episode, node, Method.FENCED, *lines)
+    return _proof(seen, episode, node, method=Method.FENCED, evidence=lines)
 
 
 def may_permit(seen: Seen, episode: Episode) -> Proof | NoProof:

@@ -18,7 +18,7 @@ class StatusConflict(MaestroError):
 
 
 class LeadershipLost(MaestroError):
-    """This operator does not lead any more; nothing may be begun."""
+    """The Lease is not held any more; nothing may be begun."""
 
 
 class BadInput(MaestroError):

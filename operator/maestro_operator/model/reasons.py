@@ -7,6 +7,7 @@ text beside it says what it means and, for a hold, the way out that a person can
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -14,7 +15,7 @@ class Reason(StrEnum):
 
     meaning: str
 
-    def __new__(cls, word: str, meaning: str) -> Reason:
+    def __new__(cls, word: str, meaning: str) -> Self:
         """Return the member; it is the word, and carries its meaning beside it."""
         member = str.__new__(cls, word)
         member._value_ = word

@@ -6,12 +6,8 @@ A restarted operator knows nothing of before: every count begins again, which is
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from maestro_operator.model.seen import Unknown, Vote, VoteSeen
-
-if TYPE_CHECKING:
-    from maestro_operator.model.reasons import Reason
 
 STALE_PERIODS = 3
 
@@ -33,7 +29,7 @@ class VoteMemory:
     def remember(self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float) -> VoteSeen:
         """Return the vote with how long this vantage point has said so without interruption."""
         if isinstance(vote, Unknown):
-            vote = _unknown(vantage_point, node, vote.reason, vote.message)
+            vote = _unknown(vantage_point, node, why=vote)
         key = (vantage_point, node)
         before = self._said.get(key)
         same = before is not None and before.vote is vote.vote
@@ -42,12 +38,12 @@ class VoteMemory:
         return replace(vote, vantage_point=vantage_point, node=node, for_seconds=max(0.0, at_seconds - since))
 
 
-def _unknown(vantage_point: str, node: str, reason: Reason, message: str) -> VoteSeen:
+def _unknown(vantage_point: str, node: str, *, why: Unknown) -> VoteSeen:
     return VoteSeen(
         vantage_point=vantage_point,
         node=node,
         vote=Vote.UNKNOWN,
-        reason=reason,
-        message=message,
+        reason=why.reason,
+        message=why.message,
         for_seconds=0.0,
     )

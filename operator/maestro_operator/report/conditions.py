@@ -264,7 +264,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
     """Return the status to write: the decision's journal with everything people read beside it."""
     known = Known(seen, decided, status)
     before = {item.type: item for item in seen.status.conditions}
-    conditions = tuple(_condition(known, before.get(name), name, ask(known)) for name, ask in CONDITIONS.items())
+    conditions = tuple(_condition(known, before.get(name), name, answer=ask(known)) for name, ask in CONDITIONS.items())
     return status.model_copy(
         update={
             "observed_generation": seen.generation,
@@ -279,7 +279,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
     )
 
 
-def _condition(known: Known, before: Condition | None, name: str, answer: Answer) -> Condition:
+def _condition(known: Known, before: Condition | None, name: str, *, answer: Answer) -> Condition:
     truth, reason, message = answer
     changed = before is None or before.status != truth
     return Condition(

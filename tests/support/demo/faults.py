@@ -146,7 +146,7 @@ class TwoWriters(Fault):
 
     def cut_power(self, stage: Stage, node: str) -> None:
         """Cut nothing more: the harm is done, and the story ends here."""
-        del node
+        del stage, node
         raise HarmDoneError("two nodes were made to write")
 
 
@@ -168,8 +168,5 @@ class HarmDoneError(Exception):
 
 
 FAULTS: dict[str, Callable[[], Fault]] = {
-    fault.name: fault
-    for fault in (Fault, LyingBmc, NoGuard, TornCopy, FrozenDns, LostAck, TwoWriters, StaleEpoch)
+    fault.name: fault for fault in (Fault, LyingBmc, NoGuard, TornCopy, FrozenDns, LostAck, TwoWriters, StaleEpoch)
 }
-
-

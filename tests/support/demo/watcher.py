@@ -76,6 +76,7 @@ class PairWatcher:
 
         Raises:
             StoryStuckError: it did not become so in time.
+
         """
         ends = clock.monotonic_seconds() + seconds
         with self._changed:

@@ -22,8 +22,8 @@ from support.judge.events import Event, read_bmc, read_name_changes, read_status
 from support.judge.evidence import Disk, EvidenceBrokenError
 from support.judge.order import check_fenced_failover, lies_about_power
 from support.judge.records import Audit, audit, disagreements
-from support.report import Claim, write_report
 from support.judge.writers import find_two_writers
+from support.report import Claim, write_report
 
 PAIR = "maestro"
 PUBLIC_NAME = "maestro.example.org"
@@ -145,7 +145,9 @@ def failover_kept_its_order(evidence: Evidence) -> Claim:
     """BMC off read twice < status write with the proof < promote on the node < the name moved."""
     failovers = [entry for entry in evidence.history if entry["kind"] == "Failover"]
     if not failovers:
-        return Claim("failover-kept-its-order", False, "no failover", "BMC off twice < proof < promote")
+        return Claim(
+            "failover-kept-its-order", ok=False, measured="no failover", bound="BMC off twice < proof < promote"
+        )
     shown, complaints = [], []
     for entry in failovers:
         promote = _promotion(evidence, entry["target"], entry["id"])
@@ -258,7 +260,7 @@ def _guarded(claim: Callable[[Evidence], Claim], evidence: Evidence) -> Claim:
     try:
         return claim(evidence)
     except (EvidenceBrokenError, KeyError, ValueError, OSError) as problem:
-        return Claim(claim.__name__.replace("_", "-"), False, f"{problem!r}"[:200], "whole evidence")
+        return Claim(claim.__name__.replace("_", "-"), ok=False, measured=f"{problem!r}"[:200], bound="whole evidence")
 
 
 def table(evidence: Evidence) -> str:
@@ -292,7 +294,9 @@ def main(arguments: list[str]) -> int:
         postgres = _postgres(options.evidence)
         evidence = read_evidence(options.evidence, postgres)
     except (EvidenceBrokenError, OSError, KeyError, ValueError) as problem:
-        claims: tuple[Claim, ...] = (Claim("evidence-is-whole", False, f"{problem!r}"[:300], "whole"),)
+        claims: tuple[Claim, ...] = (
+            Claim("evidence-is-whole", ok=False, measured=f"{problem!r}"[:300], bound="whole"),
+        )
     else:
         claims = judge(evidence)
         print(f"\n{table(evidence)}\n")

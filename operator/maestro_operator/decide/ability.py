@@ -1,0 +1,131 @@
+"""Whether a node could take over now, and what that would cost: the looks before a promotion.
+
+The law of this file: a target is able only where its own guard speaks for this pair, has the epoch
+in force, and its copy is whole; what it would lose is said before anything is cut.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.decide import facts
+from maestro_operator.model.decision import Hold
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown
+from maestro_operator.model.status import Loss
+from maestro_operator.model.steps import EpisodeKind
+
+if TYPE_CHECKING:
+    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import Episode
+
+SYSTEMD_NEEDED = 243
+SYNC_INTERVALS = 2
+
+
+def target_able(seen: Seen, episode: Episode) -> Hold | None:
+    """Return why the target could not take over now, or None where it could."""
+    node = seen.node(episode.target)
+    if isinstance(node, Unknown):
+        return Hold(Reason.TARGET_UNREADABLE, f"{episode.target} cannot be read: {node.message}")
+    if not facts.is_ours(seen, node.guard):
+        return Hold(Reason.TARGET_NOT_ABLE, f"{node.name}: its guard has no valid state of this pair")
+    if node.systemd_version is not None and node.systemd_version < SYSTEMD_NEEDED:
+        return Hold(Reason.SYSTEMD_TOO_OLD, f"{node.name} has systemd {node.systemd_version}")
+    if not facts.cannot_write(node):
+        return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} already runs something")
+    mark = seen.status.epoch.in_force
+    if mark is not None and facts.in_force_number(node.guard) < mark.number:
+        return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {mark.number} in force")
+    has_data = node.replica.live_present if episode.kind is EpisodeKind.ACTIVATE else node.replica.is_whole
+    if not has_data:
+        return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no whole copy of the data")
+    return None
+
+
+def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
+    source = seen.node(episode.source)
+    if isinstance(source, Unknown):
+        return Hold(Reason.UNCERTAIN, f"{episode.source} cannot be read: {source.message}; answer FailOver")
+    hold = target_able(seen, episode)
+    if hold is not None:
+        return hold
+    target = facts.readable(seen, episode.target)
+    replica = target.replica if target else None
+    rsync = seen.spec.replication.rsync
+    if replica is None or rsync is None:
+        return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
+    age, limit = replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
+    if age is None or age > limit:
+        return Hold(Reason.SYNC_BEHIND, f"{episode.target}'s newest copy is older than {limit} s")
+    return None
+
+
+def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
+    hold = target_able(seen, episode)
+    if hold is not None:
+        return hold
+    target = facts.readable(seen, episode.target)
+    age = target.replica.announced_age_seconds if target else None
+    accepted = facts.accepted_loss_seconds(seen, episode)
+    if age is None:
+        return Hold(Reason.COPY_OVER_BUDGET, "the age of the copy is not known; answer AcceptLoss with an amount")
+    expected = age + _fence_seconds(episode)
+    if expected > accepted:
+        wanted = f"answer AcceptLoss of {expected + 60:.0f}"
+        text = f"up to {expected:.0f} s may be lost, {accepted:.0f} s are accepted; {wanted}"
+        return Hold(Reason.COPY_OVER_BUDGET, text)
+    return None
+
+
+def _fence_seconds(episode: Episode) -> float:
+    """Return the longest that the first rung with a device may take."""
+    rungs = [rung.deadline_seconds for rung in facts.ladder(episode, episode.source) if rung.devices]
+    return float(rungs[0]) if rungs else 0.0
+
+
+def preflight(seen: Seen, episode: Episode) -> Hold | None:
+    """Return what stands in the way of an episode's first effect, or None."""
+    if episode.kind is EpisodeKind.SWITCHOVER:
+        return _switchover_preflight(seen, episode)
+    if episode.kind is EpisodeKind.FAILOVER:
+        return _failover_preflight(seen, episode)
+    return target_able(seen, episode) or _readable_source(seen, episode)
+
+
+def declare(seen: Seen, episode: Episode) -> Loss | None:
+    """Return the loss of promoting the target's newest copy now, or None where it is unknown.
+
+    loss = proof - announcement, both ages on the survivor's clock at this look: all that the old
+    side wrote before the announcement is in the copy, and it wrote nothing after the proof. The
+    look comes after the proof, so the age at the look is never less than the loss.
+    """
+    target = facts.readable(seen, episode.target)
+    if target is None or target.replica.announced_age_seconds is None:
+        return None
+    final = episode.generation is not None and episode.generation == target.replica.newest
+    return Loss(
+        declared_seconds=0.0 if final else round(target.replica.announced_age_seconds, 3),
+        accepted_seconds=facts.accepted_loss_seconds(seen, episode),
+        clock="wall" if target.replica.clock == "wall" else "uptime",
+        generation=target.replica.newest,
+    )
+
+
+def declare_ready(seen: Seen, episode: Episode) -> Hold | None:
+    """Return the hold of a loss that is unknown or was not accepted, or None."""
+    loss = declare(seen, episode)
+    if loss is None:
+        return Hold(Reason.TARGET_UNREADABLE, f"the age of {episode.target}'s copy cannot be read")
+    if loss.declared_seconds > loss.accepted_seconds:
+        accepted = f"{loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss"
+        text = f"{loss.declared_seconds:.1f} s would be lost, {accepted}"
+        return Hold(Reason.LOSS_NOT_ACCEPTED, text)
+    return None
+
+
+def _readable_source(seen: Seen, episode: Episode) -> Hold | None:
+    node = seen.node(episode.source)
+    if isinstance(node, Unknown):
+        return Hold(Reason.TARGET_UNREADABLE, f"{episode.source} cannot be read: {node.message}")
+    return None
