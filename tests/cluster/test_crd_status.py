@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from support.controlplane import ControlPlane
+from support.law_three import refusal
 from support.manifests import Manifest, Rule, changed, example, rules
 from support.pair_api import Answer, PairApi, Way
 
@@ -512,3 +513,17 @@ def test_the_columns_show_what_people_ask_first(pairs: PairApi, schema_plane: Co
     assert " ".join(row.split()[1:9]) == "a a SwitchingOver True True under 2 min"
     for word in ("Demote", "a=Alive b=Standby", "AllGood"):
         assert word in row
+
+
+KNOWS_THE_SPEC = "must be one of the nodes"
+"""What the twin in memory is not asked: it sees no spec."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.words} #{CASES.index(case)}")
+def test_the_twin_of_these_rules_in_memory_refuses_the_same(case: Case) -> None:
+    assert refusal(case.before, case.status) is not None or KNOWS_THE_SPEC in case.words
+
+
+@pytest.mark.parametrize("what", LAWFUL)
+def test_the_twin_of_these_rules_in_memory_takes_the_same(what: str) -> None:
+    assert refusal(*LAWFUL[what]) is None
