@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from support.judge.evidence import Ack, Failure
+
 
 class MemoryStage:
     """The running parts; leaving the block takes all of them down."""
@@ -57,7 +59,9 @@ class MemoryStage:
             serve_pairs(self.plane)
             self._say("two nodes in memory; the data on node a")
             self._say("the operator, under its own ServiceAccount with the chart's rules, its drivers in memory")
-            self.operator = MemoryOperator(self._settings(), self.living, log=self.evidence / "operator.log")
+            settings = self._settings()
+            self._say(f"  it leads in {settings.lease_seconds} s: until then a leader before it might still act")
+            self.operator = MemoryOperator(settings, self.living, log=self.evidence / "operator.log")
             undo.callback(self.operator.stop)
             self.watcher = PairWatcher(
                 [
@@ -155,7 +159,7 @@ class MemoryStage:
         self.history = (pair.get("status") or {}).get("history", [])
         (self.evidence / "pair.json").write_text(json.dumps(pair, indent=2))
         self.living.is_writing = False
-        told = [*self.living.acks, *self.living.failures]
+        told: list[Ack | Failure] = [*self.living.acks, *self.living.failures]
         (self.evidence / "memory-client.jsonl").write_text("".join(json.dumps(asdict(line)) + "\n" for line in told))
 
 
