@@ -30,6 +30,8 @@ PACKAGES = (
     "nftables",
     "openssh-client",
     "openssl",
+    "prometheus",
+    "rsync",
     "systemd-container",
     "util-linux",
 )

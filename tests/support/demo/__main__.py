@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from support.bed import clock
+from support.bed import clock, rootfs
+from support.controlplane import obtain_programs
 from support.demo import memory_report
 from support.demo.faults import FAULTS, HarmDoneError
 from support.demo.memory_choice import MemoryNodes, RealNodes, Refusal, choose, problems_here
@@ -51,6 +52,11 @@ def main() -> int:
         print(f"BREAK={name}: choose one of {' '.join(item for item in FAULTS if item)}", file=sys.stderr)
         return BAD_USAGE
     choice = choose(os.environ, look=problems_here)
+    if isinstance(choice, RealNodes):
+        rootfs.ensure()
+    for tools in ("control-plane", "helm"):
+        obtain_programs(tools, report=say)
+    # What is built once is not the story; from here on nothing may take long.
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LIMIT_SECONDS)
     match choice:
