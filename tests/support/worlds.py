@@ -35,7 +35,9 @@ INTERVAL_SECONDS = 10
 KEY = PairKey(namespace="default", name="pair", uid="11111111-2222-3333-4444-555555555555")
 LEAST_PAUSE_SECONDS = 0.05
 """How long a turn takes in memory: as long as the shortest real one."""
+HOLD_PAUSE_SECONDS = 1.0
 INHERITED_PAUSE_SECONDS = 15.0
+"""Many turns of the same hold, as one."""
 
 
 # ---------------------------------------------------------------- the resource
@@ -336,8 +338,9 @@ class Pair:
             pause = 0.2
         await asyncio.sleep(0)
         decided = self.recorder.decided[-1] if len(self.recorder.decided) > known else None
-        if self.holds(Reason.INHERITED_STEP):
-            pause = INHERITED_PAUSE_SECONDS  # many turns of the same hold, as one
+        if decided is not None and isinstance(decided.decision, Hold):
+            inherited = decided.decision.reason is Reason.INHERITED_STEP
+            pause = INHERITED_PAUSE_SECONDS if inherited else HOLD_PAUSE_SECONDS
         self.let_pass(max(pause or 0.0, LEAST_PAUSE_SECONDS))
         return decided
 
