@@ -30,7 +30,6 @@ PACKAGES = (
     "nftables",
     "openssh-client",
     "openssl",
-    "prometheus",
     "rsync",
     "systemd-container",
     "util-linux",
