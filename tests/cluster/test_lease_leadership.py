@@ -1,6 +1,6 @@
 """The Lease on a real API server: two never lead at one moment, and a silent leader is replaced in time.
 
-The times are a fifth of the defaults, in the defaults' ratio; what is promised of the defaults is asserted in that ratio.
+The times are a fifth of the defaults, and what is promised of the defaults is asserted in the same ratio.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from kubernetes.aio.client import ApiClient
+from typing_extensions import override
 
 from maestro_operator.clock import SystemClock
 from maestro_operator.kube.connection import connect
@@ -45,7 +46,10 @@ from maestro_operator.kube.lease import LeaseLeader, LeaseTimes
 
 async def main(kubeconfig, name, identity, duration, margin, retry, call):
     times = LeaseTimes(
-        duration_seconds=int(duration), margin_seconds=float(margin), retry_seconds=float(retry), call_seconds=float(call)
+        duration_seconds=int(duration),
+        margin_seconds=float(margin),
+        retry_seconds=float(retry),
+        call_seconds=float(call),
     )
     api = await connect(Path(kubeconfig))
     leader = LeaseLeader(api, namespace="leases", name=name, identity=identity, clock=SystemClock(), times=times)
@@ -140,7 +144,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest, plane: ControlPlane) -> str:
     """A free Lease of this test's own, so that the first one need not wait."""
-    lease = request.node.name.replace("_", "-")[-60:].strip("-")
+    lease = str(request.node.name).replace("_", "-")[-60:].strip("-")
     manifest = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -376,6 +380,7 @@ async def test_a_missing_lease_is_made_only_after_it_was_missing_for_a_duration(
 class WholeSeconds(SystemClock):
     """A clock whose wall time falls on a whole second, which the API server takes in one form only."""
 
+    @override
     def now(self) -> str:
         return "2026-01-01T00:00:00.000Z"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kubernetes.aio.client import ApiClient
+from typing_extensions import override
 
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.memory.ports import memory_drivers
@@ -176,6 +177,7 @@ class AlwaysLeads:
 
 class CountsNothing:
     def commands_run(self, node: str) -> int:
+        del node
         return 0
 
 
@@ -186,6 +188,7 @@ class Remembers:
         self.rules: list[str] = []
 
     async def publish(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
+        del seen, status
         self.rules.append(decided.rule)
 
     def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
@@ -197,6 +200,7 @@ class FaultyStore(PairStore):
 
     faults = 2
 
+    @override
     async def write_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
         if self.faults > 0:
             self.faults -= 1

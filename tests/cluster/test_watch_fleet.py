@@ -66,7 +66,7 @@ class Watched:
     lists: list[float]
     forgotten: list[str]
     api: ApiClient
-    stop_watching: Callable[[], None]
+    stop_watching: Callable[[], object]
 
     def loop(self, name: str) -> CountingLoop | None:
         return next((loop for loop in self.loops.values() if loop.key.name == name), None)

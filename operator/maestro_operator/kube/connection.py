@@ -34,8 +34,7 @@ async def connect(kubeconfig: Path | None) -> client.ApiClient:
         CannotConnect: neither a usable kubeconfig nor a ServiceAccount is there.
 
     """
-    if kubeconfig is not None and not kubeconfig.is_file():
-        raise CannotConnect(f"there is no kubeconfig at {kubeconfig}")
+    _be_there(kubeconfig)
     configuration = client.Configuration()
     try:
         if kubeconfig is not None:
@@ -47,6 +46,12 @@ async def connect(kubeconfig: Path | None) -> client.ApiClient:
     except (ConfigException, OSError) as error:
         raise CannotConnect(f"{kubeconfig or 'the ServiceAccount of this pod'}: {error}") from error
     return client.ApiClient(configuration)
+
+
+def _be_there(kubeconfig: Path | None) -> None:
+    """Refuse a file that is missing, in better words than the client has."""
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise CannotConnect(f"there is no kubeconfig at {kubeconfig}")
 
 
 def identity() -> str:

@@ -1,0 +1,179 @@
+"""The metrics: all declared, one pair's series replaced as a whole, and gone with the pair."""
+
+import re
+from pathlib import Path
+from unittest.mock import Mock
+
+from prometheus_client import generate_latest
+
+from maestro_operator.metrics import (
+    GAUGES,
+    LEADER,
+    OWN,
+    PAIR,
+    TURN_SECONDS,
+    TURNS,
+    PairMetrics,
+)
+from maestro_operator.model.decision import Assessment, Decided, Decision, Hold, Steady
+from maestro_operator.model.pair import PairKey
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import NodeSeen, Replica, Seen
+from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, PairStatus, State
+from maestro_operator.model.steps import EpisodeKind
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
+KEY = PairKey(namespace="lists", name="maestro", uid="one")
+AGAIN = PairKey(namespace="lists", name="maestro", uid="two")
+
+
+def decided(decision: Decision) -> Decided:
+    assessment = Assessment(verdicts={}, brakes=(), peer_not_ready=None, out_of_sync=None, fencing_ready={})
+    return Decided(rule="some_rule", decision=decision, assessment=assessment)
+
+
+STEADY = decided(Steady(Reason.AS_ORDERED, "a serves"))
+HELD = decided(Hold(Reason.PAUSED, "paused"))
+
+
+def seen(key: PairKey = KEY, *, age_seconds: float | None = 12.5) -> Seen:
+    """Nodes a and b, of which only b's replica matters here."""
+    standby = Mock(spec=NodeSeen, replica=Replica(announced_age_seconds=age_seconds))
+    return Mock(spec=Seen, key=key, nodes={"b": standby}, spec_names=("a", "b"), **{"spec.names": ("a", "b")})
+
+
+def entry(kind: EpisodeKind, *, downtime: float | None, loss: float | None = None) -> HistoryEntry:
+    return HistoryEntry(
+        id=f"{kind}-{downtime}",
+        kind=kind,
+        source="a",
+        target="b",
+        trigger="Ordered",
+        started_at="t",
+        finished_at="t",
+        result="Done",
+        downtime_seconds=downtime,
+        declared_loss_seconds=loss,
+    )
+
+
+def status(state: State = State.ACTIVE, *history: HistoryEntry) -> PairStatus:
+    return PairStatus(
+        active_node="a",
+        state=state,
+        epoch=Epoch(in_force=EpochMark(number=3, owner="a", episode="e")),
+        conditions=(Condition(type="Ready", status="True", reason="AllGood", message="", last_transition_time="t"),),
+        history=history,
+    )
+
+
+def series(metrics: PairMetrics) -> dict[str, float]:
+    """Every series of a pair, by its name and labels."""
+    lines = generate_latest(metrics.registry).decode().splitlines()
+    found = (line.rpartition(" ") for line in lines if line.startswith("maestro_pair_") and "turn_seconds" not in line)
+    return {name: float(value) for name, _, value in found}
+
+
+def test_a_pair_shows_what_its_status_says() -> None:
+    metrics = PairMetrics()
+
+    metrics.show(seen(), HELD, status())
+
+    where = 'name="maestro",namespace="lists"'
+    assert series(metrics) == {
+        f'maestro_pair_condition{{{where},status="True",type="Ready"}}': 1,
+        f'maestro_pair_condition{{{where},status="False",type="Ready"}}': 0,
+        f'maestro_pair_condition{{{where},status="Unknown",type="Ready"}}': 0,
+        f'maestro_pair_hold{{{where},reason="Paused"}}': 1,
+        f'maestro_pair_state{{{where},state="Active"}}': 1,
+        f'maestro_pair_active{{{where},node="a"}}': 1,
+        f"maestro_pair_epoch{{{where}}}": 3,
+        f"maestro_pair_replication_lag_seconds{{{where}}}": 12.5,
+    }
+
+
+def test_what_is_no_more_is_not_shown_any_more() -> None:
+    metrics = PairMetrics()
+    metrics.show(seen(), HELD, status())
+
+    metrics.show(seen(age_seconds=None), STEADY, status(State.LOST))
+
+    shown = "\n".join(series(metrics))
+    assert "maestro_pair_hold" not in shown
+    assert 'state="Active"' not in shown
+    assert 'state="Lost"' in shown
+    assert "lag_seconds" not in shown
+
+
+def test_each_kind_shows_its_last_episode_that_has_the_figure() -> None:
+    metrics = PairMetrics()
+    history = (
+        entry(EpisodeKind.SWITCHOVER, downtime=1.5),
+        entry(EpisodeKind.FAILOVER, downtime=None, loss=2.0),
+        entry(EpisodeKind.FAILOVER, downtime=20.0, loss=9.0),
+        entry(EpisodeKind.SWITCHOVER, downtime=99.0),
+    )
+
+    metrics.show(seen(), STEADY, status(State.ACTIVE, *history))
+
+    figures = {name: value for name, value in series(metrics).items() if "last_episode" in name}
+    assert sorted(figures.values()) == [1.5, 2.0, 20.0]
+    assert all("99" not in str(value) for value in figures.values())
+
+
+def test_a_forgotten_pair_leaves_no_series_whatever_was_counted_of_it() -> None:
+    metrics = PairMetrics()
+    metrics.show(seen(), STEADY, status())
+    metrics.count_turn(KEY, seconds=0.1, failed=False)
+
+    metrics.forget(KEY)
+    metrics.forget(KEY)
+
+    assert series(metrics) == {}
+
+
+def test_a_pair_created_again_keeps_its_own_series_when_the_old_one_is_forgotten() -> None:
+    metrics = PairMetrics()
+    metrics.show(seen(), STEADY, status())
+    metrics.count_turn(KEY, seconds=0.1, failed=False)
+    metrics.show(seen(AGAIN), STEADY, status())
+    metrics.count_turn(AGAIN, seconds=0.1, failed=True)
+
+    metrics.forget(KEY)
+
+    shown = series(metrics)
+    assert shown['maestro_pair_epoch{name="maestro",namespace="lists"}'] == 3
+    assert shown['maestro_pair_turns_total{name="maestro",namespace="lists",result="failed"}'] == 1
+    assert not any('result="ok"' in name for name in shown)
+
+
+def test_turns_are_counted_by_how_they_ended() -> None:
+    metrics = PairMetrics()
+
+    for failed in (False, True, False):
+        metrics.count_turn(KEY, seconds=0.1, failed=failed)
+
+    assert sorted(series(metrics).values()) == [1, 2]
+    assert metrics.registry.get_sample_value("maestro_pair_turn_seconds_count") == 3
+
+
+def test_the_operators_own_figures_are_asked_for_when_the_page_is() -> None:
+    metrics = PairMetrics()
+    leads = [0.0]
+    metrics.own[LEADER] = lambda: leads[0]
+    leads[0] = 1.0
+
+    assert metrics.registry.get_sample_value("maestro_operator_leader") == 1
+
+
+def test_the_page_has_every_metric_with_its_labels_and_its_words() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
+
+    def words(*labels: str) -> str:
+        return ", ".join(f"`{label}`" for label in labels) or "none"
+
+    expected = [(one.name, "gauge", words(*PAIR, *one.labels), one.help) for one in GAUGES]
+    expected.append((f"{TURNS.name}_total", "counter", words(*PAIR, *TURNS.labels), TURNS.help))
+    expected.append((TURN_SECONDS.name, "histogram", words(), TURN_SECONDS.help))
+    expected += [(one.name, "gauge", words(), one.help) for one in OWN]
+    assert rows == expected
