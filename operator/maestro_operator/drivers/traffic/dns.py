@@ -45,8 +45,9 @@ Everywhere = dict[tuple[str, str], Held]
 class DnsTraffic:
     """The traffic port over RFC 2136 updates signed with TSIG, for one pair."""
 
-    def __init__(self, *, namespace: str, secrets: ReadSecret) -> None:
-        """Keep where the TSIG keys come from."""
+    def __init__(self, *, namespace: str, secrets: ReadSecret, port: int = DNS_PORT) -> None:
+        """Keep where the TSIG keys come from, and the port of every server."""
+        self._port = port
         self._namespace = namespace
         self._secrets = secrets
 
@@ -54,7 +55,7 @@ class DnsTraffic:
         """Read where every name of the entry points, from every server."""
         if entry.dns is None:
             return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        found = await _everywhere(entry.dns)
+        found = await self._everywhere(entry.dns)
         if isinstance(found, Unknown):
             return found
         merged = tuple(sorted({address for held in found.values() for address in held.addresses}))
@@ -81,7 +82,7 @@ class DnsTraffic:
 
     async def _move(self, config: Dns, address: str, away_from: AbstractSet[str]) -> Outcome:
         primary = config.servers[0]
-        now = await asyncio.gather(*(held_by(primary, name) for name in config.names))
+        now = await asyncio.gather(*(held_by(primary, name, port=self._port) for name in config.names))
         held: dict[str, Held] = {}
         for name, found in zip(config.names, now, strict=True):
             if isinstance(found, Unknown):
@@ -95,7 +96,7 @@ class DnsTraffic:
             outcome = await self._update(config, address, held)
             if not isinstance(outcome, Done):
                 return outcome
-        return await _read_back(config, address)
+        return await self._read_back(config, address)
 
     async def _update(self, config: Dns, address: str, held: Mapping[str, Held]) -> Outcome:
         server = config.servers[0]
@@ -104,7 +105,7 @@ class DnsTraffic:
             return key
         try:
             update = _update_message(config, address, held, key=key)
-            answer = await dns.asyncquery.tcp(update, server, timeout=UPDATE_SECONDS, port=DNS_PORT)
+            answer = await dns.asyncquery.tcp(update, server, timeout=UPDATE_SECONDS, port=self._port)
         except ValueError as error:
             return Refused(Reason.INVALID_SPEC, f"{server}: {error}")
         except dns.tsig.PeerBadTime:
@@ -122,6 +123,33 @@ class DnsTraffic:
         if answer.rcode() != dns.rcode.NOERROR:
             return Refused(Reason.STEP_REFUSED, f"{server} refuses the update", remote_reason=rcode)
         return Done()
+
+    async def _everywhere(self, config: Dns) -> Everywhere | Unknown:
+        asked = [(server, name) for server in config.servers for name in config.names]
+        answers = await asyncio.gather(*(held_by(server, name, port=self._port) for server, name in asked))
+        found: Everywhere = {}
+        for key, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, Unknown):
+                return answer
+            found[key] = answer
+        return found
+
+    async def _read_back(self, config: Dns, address: str) -> Outcome:
+        """Return Done once every server says the address, and nothing else, of every name."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + READ_BACK_SECONDS
+        while True:
+            found = await self._everywhere(config)
+            if isinstance(found, Unknown):
+                return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
+            wrong = next((item for item in found.items() if item[1].addresses != (address,)), None)
+            if wrong is None:
+                return Done({"address": address})
+            if loop.time() >= ends:
+                (server, name), held = wrong
+                said = ", ".join(held.addresses) or "nothing"
+                return Failed(Reason.TRAFFIC_UNPROVEN, f"{name} still points at {said}, says {server}")
+            await asyncio.sleep(READ_BACK_PERIOD_SECONDS)
 
     async def _key(self, config: Dns) -> dns.tsig.Key | Refused:
         what = f"TSIG Secret {config.tsig_secret.name}"
@@ -154,35 +182,6 @@ def _update_message(
                 update.delete(owner, rdtype)
         update.replace(owner, config.ttl_seconds, wanted, address)
     return update
-
-
-async def _everywhere(config: Dns) -> Everywhere | Unknown:
-    asked = [(server, name) for server in config.servers for name in config.names]
-    answers = await asyncio.gather(*(held_by(server, name) for server, name in asked))
-    found: Everywhere = {}
-    for key, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, Unknown):
-            return answer
-        found[key] = answer
-    return found
-
-
-async def _read_back(config: Dns, address: str) -> Outcome:
-    """Return Done once every server says the address, and nothing else, of every name."""
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + READ_BACK_SECONDS
-    while True:
-        found = await _everywhere(config)
-        if isinstance(found, Unknown):
-            return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
-        wrong = next((item for item in found.items() if item[1].addresses != (address,)), None)
-        if wrong is None:
-            return Done({"address": address})
-        if loop.time() >= ends:
-            (server, name), held = wrong
-            said = ", ".join(held.addresses) or "nothing"
-            return Failed(Reason.TRAFFIC_UNPROVEN, f"{name} still points at {said}, says {server}")
-        await asyncio.sleep(READ_BACK_PERIOD_SECONDS)
 
 
 def _is_there(held: Held, address: str, ttl_seconds: int) -> bool:

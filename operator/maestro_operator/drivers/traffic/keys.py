@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import dns.exception
@@ -33,7 +34,7 @@ def tsig_key(secret: Mapping[str, bytes]) -> dns.tsig.Key:
     except (UnicodeDecodeError, dns.exception.DNSException):
         raise ValueError("its name or algorithm cannot be read") from None
     try:
-        return dns.tsig.Key(name, secret["secret"].decode().strip(), algorithm)
+        return dns.tsig.Key(name, base64.b64decode(secret["secret"].strip(), validate=True), algorithm)
     except ValueError:
         # The library's own words may quote what they were given.
         raise ValueError("its secret is not base64") from None

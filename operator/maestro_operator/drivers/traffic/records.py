@@ -42,9 +42,9 @@ class Held:
         return tuple(sorted({address for addresses in self.by_type.values() for address in addresses}))
 
 
-async def held_by(server: str, name: str) -> Held | Unknown:
+async def held_by(server: str, name: str, *, port: int = DNS_PORT) -> Held | Unknown:
     """Return every address record that a server has for a name; it must be an authority for it."""
-    answers = await asyncio.gather(*(_records(server, name, rdtype) for rdtype in TYPES))
+    answers = await asyncio.gather(*(_records((server, port), name, rdtype) for rdtype in TYPES))
     by_type: dict[dns.rdatatype.RdataType, tuple[str, ...]] = {}
     ttls = []
     for rdtype, answer in zip(TYPES, answers, strict=True):
@@ -76,11 +76,11 @@ def type_of(address: str) -> dns.rdatatype.RdataType:
 
 
 async def _records(
-    server: str, name: str, rdtype: dns.rdatatype.RdataType
+    server: tuple[str, int], name: str, rdtype: dns.rdatatype.RdataType
 ) -> tuple[tuple[str, ...], int | None] | Unknown:
-    what = f"name server {server}"
+    what = f"name server {server[0]}"
     try:
-        ip_address(server)
+        ip_address(server[0])
         query = dns.message.make_query(name, rdtype)
         query.flags &= ~dns.flags.RD
         answer = await _asked(server, query)
@@ -95,7 +95,7 @@ async def _records(
     return _judged(what, name, rdtype=rdtype, answer=answer)
 
 
-async def _asked(server: str, query: dns.message.QueryMessage) -> dns.message.Message:
+async def _asked(server: tuple[str, int], query: dns.message.QueryMessage) -> dns.message.Message:
     for _ in range(ATTEMPTS - 1):
         try:
             return await _datagram(server, query)
@@ -104,9 +104,9 @@ async def _asked(server: str, query: dns.message.QueryMessage) -> dns.message.Me
     return await _datagram(server, query)
 
 
-async def _datagram(server: str, query: dns.message.QueryMessage) -> dns.message.Message:
+async def _datagram(server: tuple[str, int], query: dns.message.QueryMessage) -> dns.message.Message:
     return await dns.asyncquery.udp(
-        query, server, timeout=QUERY_SECONDS, port=DNS_PORT, ignore_unexpected=True, raise_on_truncation=True
+        query, server[0], timeout=QUERY_SECONDS, port=server[1], ignore_unexpected=True, raise_on_truncation=True
     )
 
 
