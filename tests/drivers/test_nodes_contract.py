@@ -81,6 +81,12 @@ async def read(world: PairWorld, name: str) -> NodeSeen:
     return seen
 
 
+async def created(world: PairWorld, name: str) -> None:
+    """Equip one node and create its state."""
+    await equip(world, name)
+    await done(world, name, "create")
+
+
 async def made_ready(world: PairWorld) -> None:
     """Equip both nodes, create their state and introduce them to each other."""
     keys = dict(zip("ab", await asyncio.gather(*(equip(world, name) for name in "ab")), strict=True))
@@ -169,7 +175,7 @@ async def test_a_node_knows_when_it_was_introduced_to_its_peer(world: PairWorld)
 
 
 async def test_an_order_for_another_pair_is_refused(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
 
     refused = await order(world, "a", "promise", epoch=1, owner="a", pair="another-pair")
 
@@ -177,7 +183,7 @@ async def test_an_order_for_another_pair_is_refused(world: PairWorld) -> None:
 
 
 async def test_a_lower_term_is_refused_whatever_the_epoch(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
     await done(world, "a", "lead", term=5)
 
     refused = await order(world, "a", "promise", epoch=9, owner="a", term=4)
@@ -191,7 +197,7 @@ async def test_an_order_to_a_node_without_a_guard_is_refused(world: PairWorld) -
 
 
 async def test_a_promotion_that_was_not_promised_is_refused_with_the_guards_word(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
 
     refused = await order(world, "a", "promote", epoch=1)
 
@@ -200,7 +206,7 @@ async def test_a_promotion_that_was_not_promised_is_refused_with_the_guards_word
 
 
 async def test_nothing_starts_without_a_permit(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
 
     refused = await start(world, "a")
 
@@ -220,19 +226,15 @@ async def test_with_a_permit_the_services_run_and_are_ready(world: PairWorld) ->
     assert seen.holders > 0
 
 
-async def test_starting_what_runs_changes_nothing(world: PairWorld) -> None:
+async def test_starting_again_changes_nothing_and_stopping_reads_back_that_nothing_is_left(world: PairWorld) -> None:
     await activated(world)
 
-    assert isinstance(await start(world, "a"), Done)
-
-
-async def test_stopping_reads_back_that_nothing_is_left(world: PairWorld) -> None:
-    await activated(world)
-
+    again = await start(world, "a")
     stopped = await stop(world, "a")
 
     seen = await read(world, "a")
-    assert isinstance(stopped, Done)
+    assert isinstance(again, Done), again
+    assert isinstance(stopped, Done), stopped
     assert (seen.is_stopped, seen.holders, seen.listeners) == (True, 0, ())
 
 
@@ -258,7 +260,7 @@ async def test_pinned_names_resolve_on_the_node(world: PairWorld) -> None:
 
 
 async def test_a_node_without_power_is_unknown_and_no_order_is_done(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
     await world.power_cut("a")
 
     seen, ordered = await asyncio.gather(
@@ -333,7 +335,7 @@ async def test_without_a_grant_nothing_is_received(world: PairWorld) -> None:
 
 
 async def test_a_generation_that_is_not_there_is_not_promoted(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "b")
     missing = Generation(epoch=1, counter=1)
 
     refused = await world.replication.promote(
@@ -344,7 +346,7 @@ async def test_a_generation_that_is_not_there_is_not_promoted(world: PairWorld) 
 
 
 async def test_what_a_node_wrote_last_is_kept_aside(world: PairWorld) -> None:
-    await made_ready(world)
+    await created(world, "a")
     await world.write("a")
 
     kept = await world.replication.quarantine(frozen(world, "a"), episode="ep-7", deadline_seconds=30)

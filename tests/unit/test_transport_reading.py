@@ -143,6 +143,9 @@ def test_a_service_that_left_the_spec_still_counts_as_running() -> None:
         "node=a",
         "inforce_owner=a",
         "promised_episode=ep-3",
+        "replica.live=present",
+        "replica.generation=none",
+        "replica.receivers=0",
     ],
 )
 def test_an_answer_that_lacks_a_line_is_no_answer(line: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.localise.hosts import pins_of
 from maestro_operator.drivers.replication.observation import replica_of
-from maestro_operator.model.seen import Guard, GuardState, NodeSeen, Replica, Unit
+from maestro_operator.model.seen import Guard, GuardState, NodeSeen, Unit
 from maestro_operator.model.status import EpochMark
 from maestro_operator.transport.answers import BadAnswerError, Lines, whole_number
 
@@ -33,7 +33,10 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
 
     """
     lines = Lines(text)
-    has_replica = bool(lines.starting("replica."))
+    if lines.text("state") != GuardState.ABSENT:
+        # Installed together with the guard: its silence is not the absence of receivers and copies.
+        for key in ("replica.live", "replica.generation", "replica.receivers"):
+            lines.text(key)
     version = lines.whole("systemd_version")
     return NodeSeen(
         name=name,
@@ -46,7 +49,7 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
         listeners=tuple(sorted(whole_number(word, key="listeners") for word in _listed(lines, "listeners"))),
         pins=pins_of(" ".join(_listed(lines, "pins"))),
         disk_free_bytes=lines.whole("disk_free_bytes"),
-        replica=replica_of(lines, prefix="replica.") if has_replica else Replica(),
+        replica=replica_of(lines, prefix="replica."),
         systemd_version=version,
     )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Completed, Sessions
 
-READ_SECONDS = 10.0
+READ_SECONDS = 8.0
 VOTE_SECONDS = 15.0
 """A silent peer costs the asked node three seconds, a peer that hangs eight."""
 SSH_PORT = 22
