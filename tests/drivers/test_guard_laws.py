@@ -103,9 +103,10 @@ class TwoGuards(RuleBasedStateMachine):
         self.guards: dict[str, GuardState] = {}
         self.boots = {"a": 1, "b": 1}
         self.is_on = {"a": True, "b": True}
-        self.pending: set[str] = set()
-        """Nodes whose peer has said yes, and whose guard has not written that down yet."""
         self.vouched: dict[str, GuardState] = {}
+        """Nodes whose peer has said yes, as they were when they asked; not yet written down."""
+        self.fenced: tuple[str, int, str] | None = None
+        """A failover under way: its target, epoch and episode; the proof is there, and may be old."""
 
     def boot(self, node: str) -> str:
         return f"{node}-{self.boots[node]}"
@@ -132,13 +133,17 @@ class TwoGuards(RuleBasedStateMachine):
     def order_what_needs_no_proof(self, node: str, verb: str, epoch: int, episode: str, owner: str, term: int) -> None:
         self.give(node, verb, epoch=epoch, episode=episode, owner=owner, term=term)
 
-    @rule(node=NODES)
     def permit_with_a_proof(self, node: str) -> None:
         guard = self.guards[node]
         if guard.inforce and self.cannot_run(OTHER[node], epoch=guard.inforce.epoch):
-            # The operator raises before it fences: what was promised elsewhere has ended with that.
             self.give(node, "permit", epoch=guard.inforce.epoch, episode=guard.inforce.episode, owner=node)
 
+    @precondition(lambda self: self.fenced is None)
+    @rule(node=NODES)
+    def restart(self, node: str) -> None:
+        self.permit_with_a_proof(node)
+
+    @precondition(lambda self: self.fenced is None)
     @rule(node=NODES, episode=EPISODES)
     def switch_over(self, node: str, episode: str) -> None:
         epoch = 1 + max(guard.promised_epoch for guard in self.guards.values())
@@ -151,15 +156,25 @@ class TwoGuards(RuleBasedStateMachine):
         if done:
             self.permit_with_a_proof(node)
 
+    @precondition(lambda self: self.fenced is None)
     @rule(node=NODES, episode=EPISODES)
-    def fail_over(self, node: str, episode: str) -> None:
+    def raise_and_fence(self, node: str, episode: str) -> None:
         epoch = 1 + max(guard.promised_epoch for guard in self.guards.values())
-        if not self.give(node, "promise", epoch=epoch, episode=episode, owner=node):
-            return
-        self.cut_power(OTHER[node])
-        if self.give(node, "promote", epoch=epoch, episode=episode, owner=node):
-            self.permit_with_a_proof(node)
+        if self.give(node, "promise", epoch=epoch, episode=episode, owner=node):
+            self.cut_power(OTHER[node])
+            self.fenced = (node, epoch, episode)
 
+    @precondition(lambda self: self.fenced is not None)
+    @rule(is_abandoned=st.booleans())
+    def promote_on_the_proof(self, *, is_abandoned: bool) -> None:
+        # However long after: the dead side may have been switched on again meanwhile.
+        assert self.fenced is not None
+        node, epoch, episode = self.fenced
+        self.fenced = None
+        if not is_abandoned and self.give(node, "promote", epoch=epoch, episode=episode, owner=node):
+            self.give(node, "permit", epoch=epoch, episode=episode, owner=node)
+
+    @precondition(lambda self: self.fenced is None)
     @rule(node=NODES, episode=EPISODES, is_other_readable=st.booleans())
     def renew(self, node: str, episode: str, *, is_other_readable: bool) -> None:
         guard, other = self.guards[node], OTHER[node]
@@ -202,7 +217,7 @@ class TwoGuards(RuleBasedStateMachine):
     @rule(node=NODES)
     def root_yields(self, node: str) -> None:
         if self.is_on[node]:
-            self.guards[node] = yielded(self.guards[node])
+            self.guards[node] = yielded(self.guards[node], boot=self.boot(node), peer=OTHER[node])
 
     @rule(node=NODES)
     def root_takes(self, node: str) -> None:
@@ -222,7 +237,7 @@ class TwoGuards(RuleBasedStateMachine):
 
 
 def test_two_guards_never_hold_a_permit_at_once() -> None:
-    run_state_machine_as_test(TwoGuards, settings=settings(max_examples=600, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(TwoGuards, settings=settings(max_examples=400, stateful_step_count=30, deadline=None))
 
 
 def test_a_permit_of_another_boot_is_none() -> None:

@@ -222,7 +222,7 @@ def test_root_takes_over_from_a_peer_that_has_yielded(nodes: dict[str, Guarded])
     assert b.guard("yield --reason 'a test'")[0] == 0
     code, lines = a.guard("take --reason 'a test'")
 
-    assert (code, lines.get("taken")) == (0, str(epoch + 1))
+    assert (code, lines.get("taken")) == (0, str(epoch + 2))
     assert a.runs()
     assert b.is_stopped()
     assert "root takes epoch" in a.call("journalctl -t maestro-guard --no-pager")

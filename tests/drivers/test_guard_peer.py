@@ -493,20 +493,27 @@ def test_take_is_refused_while_the_peer_runs_or_may_run(pair: tuple[Node, Node])
 
     assert a.run("yield", "--reason", "moving over").code == 0
 
-    assert a.stored() == yielded(before)
+    assert a.stored() == yielded(before, boot="boot-1", peer="b")
     assert a.order(Order("renew", "p-1", "a", 1, "e2", epoch=9)).word == "NotPermittedThisBoot"
+    assert a.order(Order("permit", "p-1", "a", 1, "e1", epoch=4)).word == "PromisedAway"
+    assert a.run("yield", "--reason", "moving over").code == 0
+    assert a.stored() == yielded(before, boot="boot-1", peer="b")
 
     reply = take(b)
-    assert (reply.code, reply.lines["taken"]) == (0, "5")
+    assert (reply.code, reply.lines["taken"]) == (0, "6")
     assert b.active() == ["db.service", "app.service"]
 
 
+AWAY = replace(OWNER, permit=None, promised=Mark(5, "b", "e2"))
 COULD_RETURN: dict[str, GuardState] = {
-    "it waits for its confirmation": owner_state("a", epoch=4, owner="a", permit=Permit(4, "boot-0")),
-    "it was revoked in this boot": replace(owner_state("a", epoch=4, owner="a"), maxpermit=Permit(4, "boot-1")),
-    "it was quiesced in this boot": replace(
-        owner_state("a", epoch=4, owner="a"), maxpermit=Permit(4, "boot-1"), final=4
+    "it waits for its confirmation": OWNER,
+    "it was promoted and its permit is on the way": replace(OWNER, permit=None, maxpermit=None),
+    "it was promised the next epoch": replace(
+        STANDBY, node="a", inforce=Mark(3, "b", "e1"), promised=Mark(4, "a", "e2")
     ),
+    "it holds a permit although the next epoch is promised away": replace(AWAY, permit=Permit(4, "boot-0")),
+    "it was revoked in this boot and can be renewed": replace(AWAY, maxpermit=Permit(4, "boot-1")),
+    "it was quiesced in this boot and can be renewed": replace(AWAY, maxpermit=Permit(4, "boot-1"), final=4),
 }
 
 
@@ -562,7 +569,7 @@ def test_take_holds_an_open_port_of_the_peer_for_a_sign_of_life(pair: tuple[Node
 
 def test_take_is_refused_on_a_copy_that_is_not_whole(pair: tuple[Node, Node]) -> None:
     a, b = pair
-    a.put(yielded(OWNER))
+    a.put(yielded(OWNER, boot="boot-1", peer="b"))
     for said in ("whole=no\n", ""):
         (b.script.parent / "replica.observed").write_text(said)
         assert take(b).word == "NotWhole"
@@ -584,7 +591,7 @@ def test_an_owner_that_rebooted_alone_takes_its_own_data_up_again(pair: tuple[No
 
 def test_take_is_refused_when_the_state_changed_while_the_peer_was_asked(pair: tuple[Node, Node]) -> None:
     a, b = pair
-    a.put(yielded(OWNER))
+    a.put(yielded(OWNER, boot="boot-1", peer="b"))
     b.meanwhile(Order("promise", "p-1", "b", 2, "e2", epoch=6, owner="a"))
 
     assert take(b).word == "PromisedAway"
@@ -593,7 +600,7 @@ def test_take_is_refused_when_the_state_changed_while_the_peer_was_asked(pair: t
 
 def test_take_goes_above_what_the_peer_has_promised(pair: tuple[Node, Node]) -> None:
     a, b = pair
-    a.put(yielded(replace(OWNER, promised=Mark(8, "b", "e3"))))
+    a.put(yielded(replace(OWNER, promised=Mark(8, "b", "e3")), boot="boot-1", peer="b"))
 
     assert take(b).lines["taken"] == "9"
 

@@ -103,7 +103,9 @@ class GuardState:
         )
 
     def may_return(self, boot: str) -> bool:
-        """Tell whether this node could run again without a new word of the operator or of root."""
+        """Tell whether this node could run again while the other one takes over; a yield ends that."""
+        if self.promised is not None and self.promised.owner == self.node:
+            return True
         if self.inforce is None or not self.owns(self.inforce.epoch):
             return False
         holds = self.permit is not None and self.permit.epoch == self.inforce.epoch
@@ -176,10 +178,13 @@ def confirmed(state: GuardState, *, boot: str) -> GuardState:
     return replace(state, permit=permit, maxpermit=permit, final=None)
 
 
-def yielded(state: GuardState) -> GuardState:
-    """Return the state after root gave this node's right back: neither confirmed nor renewed, only given anew."""
+def yielded(state: GuardState, *, boot: str, peer: str) -> GuardState:
+    """Return the state after root gave all back by which this node could run again; the next epoch is the peer's."""
     highest = replace(state.maxpermit, boot="") if state.maxpermit else None
-    return replace(state, permit=None, final=None, maxpermit=highest)
+    promised = state.promised
+    if promised is not None and promised.owner == state.node:
+        promised = Mark(promised.epoch + 1, peer, f"yield-{boot}-{promised.epoch + 1}")
+    return replace(state, promised=promised, permit=None, final=None, maxpermit=highest)
 
 
 def taken(state: GuardState, *, boot: str, peer_promised: int) -> GuardState:
