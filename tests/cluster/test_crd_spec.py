@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from support.bed.description import Account, Identity
 from support.controlplane import ControlPlane
-from support.manifests import CRD_PATH, EXAMPLES, Manifest, Rule, changed, example, rules
+from support.manifests import CRD_PATH, EXAMPLES, Manifest, Rule, changed, demo_pair, example, rules
 from support.pair_api import PairApi
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
@@ -273,7 +274,7 @@ CASES = (
             remedy="remove the parameter",
             field="spec.nodes[0].fencing[1].devices[0].parameters",
         )
-        for key in ("action", "method", "missing_as_off", "delay", "power_wait")
+        for key in ("action", "method", "missing_as_off", "missing-as-off", "delay", "port_as_ip", "exec")
     ),
     case(
         "spec.services",
@@ -534,6 +535,32 @@ def test_the_examples_apply(schema_plane: ControlPlane, file: str) -> None:
     )
 
     assert "created" in said
+
+
+def test_the_pair_of_the_demo_applies(pairs: PairApi) -> None:
+    nodes = {
+        name: Identity(name=name, address=f"10.77.0.1{number}", machine_id=name * 32, host_key=KEY[:-1] + name)
+        for number, name in enumerate("ab", start=1)
+    }
+    bmcs = {
+        name: Account(
+            host="10.77.0.1",
+            port=8440 + number,
+            username="operator",
+            password="kept-out",
+            uuid=f"0000-{name}",
+            serial=name,
+            systems_uri="/redfish/v1/Systems/1",
+            authority="/ca.pem",
+        )
+        for number, name in enumerate("ab", start=1)
+    }
+
+    pair = demo_pair(a=nodes["a"], b=nodes["b"], a_bmc=bmcs["a"], b_bmc=bmcs["b"], namespace="pairs")
+    taken = pairs.create(pair, dry_run=True)
+
+    assert taken.is_good, taken.message
+    assert "kept-out" not in str(pair)
 
 
 def test_the_server_finds_nothing_to_complain_of_in_the_schema(schema_plane: ControlPlane) -> None:
