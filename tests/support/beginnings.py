@@ -61,12 +61,13 @@ async def owner_dead() -> Pair:
 
 
 async def old_side_back() -> Pair:
-    """Returns a pair that failed over to b, and a just got power again."""
+    """Returns a pair that failed over to b, and a just got power again, its pins gone."""
 
     async def make() -> Pair:
         pair = await owner_dead()
         await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
         pair.world.power_on("a")
+        pair.world.nodes["a"].pins.clear()
         return pair
 
     return await once("old side back", make)

@@ -101,7 +101,11 @@ def standby_guard(**changes: Any) -> Guard:  # noqa: ANN401
 def standby(**changes: Any) -> NodeSeen:  # noqa: ANN401
     """Returns the reading of b as a good standby with a young copy."""
     copy = Replica(
-        newest=Generation(epoch=1, counter=7), announced_age_seconds=5.0, clock="uptime", is_whole=True, live_present=True
+        newest=Generation(epoch=1, counter=7),
+        announced_age_seconds=5.0,
+        clock="uptime",
+        is_whole=True,
+        live_present=True,
     )
     return node("b", **{"replica": copy, **changes})
 

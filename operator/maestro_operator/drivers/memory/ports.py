@@ -97,9 +97,7 @@ class MemoryNodes(_Over):
             return Refused(Reason.GUARD_ABSENT, f"{node.name} has no guard")
         return obey(there, order)
 
-    async def start(
-        self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float
-    ) -> Outcome:
+    async def start(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
         """Start the services where the permit holds and the names resolve to the node."""
         del deadline_seconds
         silent = self._silent(node)
@@ -114,9 +112,7 @@ class MemoryNodes(_Over):
         self._world.note_writers(f"{node.name} was started")
         return Done()
 
-    async def stop(
-        self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float
-    ) -> Outcome:
+    async def stop(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
         """Stop the services."""
         del services, deadline_seconds
         silent = self._silent(node)
@@ -125,9 +121,7 @@ class MemoryNodes(_Over):
         self._node(node).running.clear()
         return Done()
 
-    async def pin(
-        self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float
-    ) -> Outcome:
+    async def pin(self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float) -> Outcome:
         """Pin names on the node."""
         del deadline_seconds
         silent = self._silent(node)
@@ -136,9 +130,7 @@ class MemoryNodes(_Over):
         self._node(node).pins = dict(names)
         return Done()
 
-    async def peer_vote(
-        self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]
-    ) -> VoteSeen | Unknown:
+    async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask a node that answers what it sees of the other."""
         del probes
         if self._silent(asked):
@@ -149,9 +141,7 @@ class MemoryNodes(_Over):
 class MemoryProbes(_Over):
     """The probe port."""
 
-    async def vote(
-        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float
-    ) -> VoteSeen | Unknown:
+    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
         """Look at a node from where the operator is."""
         del probes, timeout_seconds
         return _vote(self._world, "operator", seer=OPERATOR, about=node.name)
@@ -170,9 +160,7 @@ def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> V
 class MemoryReplication(_Over):
     """The replication port."""
 
-    async def final_sync(
-        self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float
-    ) -> Outcome:
+    async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has."""
         return await self.sync(source, target, deadline_seconds=deadline_seconds)
 
@@ -284,9 +272,7 @@ class MemoryTraffic(_Over):
         held = {self._world.names[name] for name in names if name in self._world.names}
         return TrafficSeen(entry.name, tuple(sorted(held)), self._world.ttl_seconds)
 
-    async def move(
-        self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float
-    ) -> Outcome:
+    async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
         """Point every name at the address, unless it is somebody else's."""
         del deadline_seconds
         if not self._world.is_dns_up:

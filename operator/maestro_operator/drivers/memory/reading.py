@@ -24,9 +24,7 @@ def node_seen(world: MemoryWorld, node: MemoryNode) -> NodeSeen:
         boot_id=node.boot_id,
         uptime_seconds=world.clock.monotonic_seconds() - node.booted_at_seconds,
         guard=_guard(node),
-        units=tuple(
-            Unit(name=unit, active="active" if unit in node.running else "inactive") for unit in world.units
-        ),
+        units=tuple(Unit(name=unit, active="active" if unit in node.running else "inactive") for unit in world.units),
         holders=len(node.running),
         listeners=PORTS if node.running else (),
         pins=dict(node.pins),
