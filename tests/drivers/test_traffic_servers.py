@@ -125,8 +125,6 @@ async def servers() -> AsyncIterator[Servers]:
             tcp = await stack.enter_async_context(await asyncio.start_server(server.update, address, port))
             port = tcp.sockets[0].getsockname()[1]
             server.transport, _ = await loop.create_datagram_endpoint(server.itself, local_addr=(address, port))
-                lambda found=server: found, local_addr=(address, port)
-            )  # type: ignore[misc]
             stack.callback(server.transport.close)
             made.append(server)
         yield Servers(port, *made)
