@@ -103,8 +103,12 @@ class PairWatcher:
 
 def finished(status: Pair, kind: str, *, count: int = 1) -> bool:
     """Tell whether that many episodes of a kind ended well and nothing is under way."""
-    done = [item for item in status.get("history", []) if (item["kind"], item["result"]) == (kind, "Done")]
-    return len(done) >= count and "episode" not in status
+    return ended_well(status, kind) >= count and "episode" not in status
+
+
+def ended_well(status: Pair, kind: str) -> int:
+    """Return how many episodes of a kind ended well."""
+    return sum((item["kind"], item["result"]) == (kind, "Done") for item in status.get("history", []))
 
 
 def condition(status: Pair, name: str) -> str:
