@@ -109,12 +109,14 @@ def outage(seen: Seen) -> Decision | None:
 def order(seen: Seen) -> Decision | None:
     """Take a changed `spec.activeNode`: people's one order."""
     wanted, status = seen.spec.active_node, seen.status
+    if wanted == status.active_node and status.order_not_done is not None:
+        text = f"{status.order_not_done} was taken back"
+        cleared = status.model_copy(update={"order_not_done": None})
+        return Record(status=cleared, because=Reason.ORDERED, message=text)
     if wanted == status.observed_active_node:
         return None
     if wanted == status.active_node:
-        update = {"observed_active_node": wanted, "order_not_done": None}
-        if status.automatic_move is not None:
-            update["automatic_move"] = None
+        update = {"observed_active_node": wanted, "automatic_move": None}
         text = f"{wanted} is active already"
         return Record(status=status.model_copy(update=update), because=Reason.ORDERED, message=text)
     flapping = _flapping(seen)
@@ -264,12 +266,8 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
 
 def decide(seen: Seen) -> Decided:
     """Return the first decision a rule makes, with the rule's name."""
-    for rule in RULES:
-        decision = rule(seen)
-        if decision is not None:
-            return Decided(rule.__name__, _hastened(seen, decision), brakes.assess(seen))
-    message = "the last rule always decides"
-    raise AssertionError(message)
+    name, decision = next((rule.__name__, found) for rule in RULES if (found := rule(seen)) is not None)
+    return Decided(name, _hastened(seen, decision), brakes.assess(seen))
 
 
 def _hastened(seen: Seen, decision: Decision) -> Decision:

@@ -272,6 +272,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "state": state(known),
             "plan": plan(known),
             "nodes": tuple(_node(known, name) for name in seen.spec.names),
+            "verdicts": " ".join(f"{name}={decided.assessment.verdicts[name]}" for name in seen.spec.names),
             "recorded": tuple(_recorded(known, name) for name in seen.spec.names),
             "replication": _replication(known),
             "quarantine": _quarantine(known),
@@ -367,8 +368,8 @@ def _recorded(known: Known, name: str) -> Recorded:
 def _replication(known: Known) -> ReplicationStatus:
     found = known.decided.assessment.out_of_sync
     if found is None:
-        return ReplicationStatus(in_sync=True, reason=Reason.ALL_GOOD.value)
-    return ReplicationStatus(in_sync=False, reason=found.reason.value)
+        return ReplicationStatus(in_sync=True, reason=Reason.ALL_GOOD.value, lag="in sync")
+    return ReplicationStatus(in_sync=False, reason=found.reason.value, lag=found.reason.value)
 
 
 def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:
