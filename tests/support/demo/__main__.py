@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from support.bed import clock, rootfs
 from support.controlplane import obtain_programs
@@ -52,29 +52,39 @@ def main() -> int:
         print(f"BREAK={name}: choose one of {' '.join(item for item in FAULTS if item)}", file=sys.stderr)
         return BAD_USAGE
     choice = choose(os.environ, look=problems_here)
+    if isinstance(choice, Refusal):
+        print(choice.text, file=sys.stderr)
+        return BAD_USAGE
+    print(_headline(choice), flush=True)
+    try:
+        _build_first(choice)
+        signal.signal(signal.SIGALRM, _too_long)
+        signal.alarm(LIMIT_SECONDS)
+        return _with_real_parts(name) if isinstance(choice, RealNodes) else _with_memory_nodes(choice.why)
+    except PermissionError as error:
+        if isinstance(choice, RealNodes):
+            raise
+        print(f"{error}\nmake demo writes to build/, and to the cache what is not built: {WRITABLE}", file=sys.stderr)
+        return BAD_USAGE
+
+
+def _headline(choice: RealNodes | MemoryNodes) -> str:
+    if isinstance(choice, RealNodes):
+        return "The demo, on real parts: two systemd nodes, a real API server, real fencing, a real name server."
+    return f"The demo, with memory nodes on a real API server: {choice.why}"
+
+
+def _build_first(choice: RealNodes | MemoryNodes) -> None:
+    """Build what is built once and is not the story; after that nothing may take long."""
     if isinstance(choice, RealNodes):
         rootfs.ensure()
     for tools in ("control-plane", "helm"):
         obtain_programs(tools, report=say)
-    # What is built once is not the story; from here on nothing may take long.
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(LIMIT_SECONDS)
-    match choice:
-        case RealNodes():
-            return _with_real_parts(name)
-        case MemoryNodes(why):
-            return _with_memory_nodes(why)
-        case Refusal(text):
-            print(text, file=sys.stderr)
-            return BAD_USAGE
-        case _:
-            assert_never(choice)
 
 
 def _with_real_parts(name: str) -> int:
     target = f"demo-{name}" if name else "demo"
     directory = ROOT / "build" / target
-    print("The demo, on real parts: two systemd nodes, a real API server, real fencing, a real name server.")
     with Stage(directory, say=say) as stage:
         told, parts = _play(Story(stage, FAULTS[name](), say=say))
         say("\nEvidence: disks after power-off, every log, what the clients were told")
@@ -89,16 +99,11 @@ def _with_real_parts(name: str) -> int:
 def _with_memory_nodes(why: str) -> int:
     """Play without root; what comes of it is judged at once, for it leaves no evidence of real parts."""
     directory = ROOT / "build" / "demo"
-    print(f"The demo, with memory nodes on a real API server: {why}", flush=True)
-    try:
-        with MemoryStage(directory, say=say) as stage:
-            trouble, parts = _play(Story(stage, MemoryAccidents(), say=say))
-            if os.environ.get("KEEP") == "1":
-                return _keep(stage)
-            stage.keep_evidence()
-    except PermissionError as error:
-        print(f"{error}\nmake demo writes to build/ and, when it has to build, to MAESTRO_CACHE: {WRITABLE}")
-        return BAD_USAGE
+    with MemoryStage(directory, say=say) as stage:
+        trouble, parts = _play(Story(stage, MemoryAccidents(), say=say))
+        if os.environ.get("KEEP") == "1":
+            return _keep(stage)
+        stage.keep_evidence()
     told = memory_report.Told(why, trouble, parts=parts, history=stage.history, living=stage.living)
     story = {"nodes": "memory", "told": trouble is None, "trouble": trouble, "break": "", "parts": parts}
     (directory / "evidence" / "story.json").write_text(json.dumps(story, indent=2))
