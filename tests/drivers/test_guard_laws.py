@@ -4,8 +4,10 @@ The twin does what the script does (test_guard_twin.py); here it stands on two n
 operator that may do anything but permit without a proof, and with power cuts, reboots and roots.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -214,6 +216,10 @@ class TwoGuards(RuleBasedStateMachine):
         if self.guards[node] == asked:
             self.guards[node] = confirmed(asked, boot=self.boot(node))
 
+    def write_down_if_said(self) -> None:
+        if self.vouched:
+            self.write_down_what_the_peer_said()
+
     @rule(node=NODES)
     def root_yields(self, node: str) -> None:
         if self.is_on[node]:
@@ -249,3 +255,64 @@ def test_a_permit_of_another_boot_is_none() -> None:
     assert state.may_run("boot-1")
     assert not state.may_run("boot-2")
     assert not replace(state, permit=Permit(2, "boot-1")).may_run("boot-1")
+
+
+def power_on_between_fence_and_promote(world: TwoGuards) -> None:
+    world.switch_over(node="a", episode="e1")
+    world.raise_and_fence(node="b", episode="e2")
+    world.give_power(node="a")
+    world.ask_the_peer(node="a")
+    world.write_down_if_said()
+    world.promote_on_the_proof(is_abandoned=False)
+
+
+def demote_while_the_peers_yes_is_on_its_way(world: TwoGuards) -> None:
+    world.switch_over(node="a", episode="e1")
+    world.cut_power(node="a")
+    world.give_power(node="a")
+    world.ask_the_peer(node="a")
+    world.switch_over(node="b", episode="e2")
+    world.write_down_if_said()
+
+
+def take_beside_a_failover_under_way(world: TwoGuards) -> None:
+    world.switch_over(node="a", episode="e1")
+    world.raise_and_fence(node="b", episode="e2")
+    world.give_power(node="a")
+    world.root_takes(node="a")
+    world.promote_on_the_proof(is_abandoned=False)
+
+
+def renew_of_what_was_yielded_and_taken(world: TwoGuards) -> None:
+    world.switch_over(node="a", episode="e1")
+    world.root_yields(node="a")
+    world.root_takes(node="b")
+    world.renew(node="a", episode="e2", is_other_readable=False)
+
+
+def reboot_of_an_owner_that_was_failed_over(world: TwoGuards) -> None:
+    world.switch_over(node="a", episode="e1")
+    world.raise_and_fence(node="b", episode="e2")
+    world.promote_on_the_proof(is_abandoned=False)
+    world.give_power(node="a")
+    world.ask_the_peer(node="a")
+    world.write_down_if_said()
+
+
+STORIES = (
+    power_on_between_fence_and_promote,
+    demote_while_the_peers_yes_is_on_its_way,
+    take_beside_a_failover_under_way,
+    renew_of_what_was_yielded_and_taken,
+    reboot_of_an_owner_that_was_failed_over,
+)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_known_ways_to_two_permits_end_with_one(story: Callable[[TwoGuards], None]) -> None:
+    world = TwoGuards()
+    world.equip()
+
+    story(world)
+
+    assert sum(guard.may_run(world.boot(node)) for node, guard in world.guards.items()) == 1
