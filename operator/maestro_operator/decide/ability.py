@@ -50,12 +50,10 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     hold = target_able(seen, episode)
     if hold is not None:
         return hold
-    target = facts.readable(seen, episode.target)
-    replica = target.replica if target else None
     rsync = seen.spec.replication.rsync
-    if replica is None or rsync is None:
+    if rsync is None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
-    age, limit = replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
+    age, limit = _copy_age_seconds(seen, episode), SYNC_INTERVALS * rsync.interval_seconds
     if age is None or age > limit:
         return Hold(Reason.SYNC_BEHIND, f"{episode.target}'s newest copy is older than {limit} s")
     return None
@@ -65,8 +63,7 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     hold = target_able(seen, episode)
     if hold is not None:
         return hold
-    target = facts.readable(seen, episode.target)
-    age = target.replica.announced_age_seconds if target else None
+    age = _copy_age_seconds(seen, episode)
     accepted = facts.accepted_loss_seconds(seen, episode)
     if age is None:
         return Hold(Reason.COPY_OVER_BUDGET, "the age of the copy is not known; answer AcceptLoss with an amount")
@@ -76,6 +73,12 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
         text = f"up to {expected:.0f} s may be lost, {accepted:.0f} s are accepted; {wanted}"
         return Hold(Reason.COPY_OVER_BUDGET, text)
     return None
+
+
+def _copy_age_seconds(seen: Seen, episode: Episode) -> float | None:
+    """Return how long ago the target's newest copy was announced, None where that cannot be said."""
+    target = facts.readable(seen, episode.target)
+    return target.replica.announced_age_seconds if target else None
 
 
 def _fence_seconds(episode: Episode) -> float:

@@ -82,9 +82,6 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
     declared = seen.spec.active_node
     owner = _last_owner(first, second)
     running = [node.name for node in (first, second) if node.runs_something]
-    if len(running) == len((first, second)):
-        text = "both nodes run the services; stop the wrong one, keep its data, see the runbook"
-        return Hold(Reason.SPLIT_BRAIN, text)
     lost = [node.name for node in (first, second) if node.guard.state is GuardState.LOST]
     if owner is None and not running:
         if lost:

@@ -98,10 +98,7 @@ def _imagined(seen: Seen, active: str, standby: str) -> Episode:
 
 def outage(seen: Seen) -> Hold | None:
     """Return why the active side does not count as down, or None where it does."""
-    active = seen.status.active_node
-    if active is None:
-        return Hold(Reason.WAIT_FOR_USER, "nobody is known to be active")
-    found = conclude(seen, active)
+    found = conclude(seen, seen.status.active_node or "")
     if found.verdict is Verdict.DOWN:
         return None
     return Hold(found.reason, found.message)

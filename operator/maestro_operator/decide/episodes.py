@@ -94,10 +94,6 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
     while step is not None:
         phase = PHASES[step]
         must_act = step in (StepName.PROMOTE, StepName.ADOPT)
-        if must_act and episode.kind is EpisodeKind.FAILOVER:
-            lost = prove(seen, closed)
-            if isinstance(lost, NoProof):
-                return _back_to_fence(seen, closed, lost)
         hold = phase.ready(seen, closed)
         if hold is not None:
             return _wait_at(seen, episode, closed=closed, step=step, hold=hold)
@@ -123,8 +119,7 @@ def _with_results(seen: Seen, episode: Episode) -> Episode:
     """Keep in the journal what a finished step found: its proof, its generation."""
     if episode.step is StepName.FENCE:
         found = prove(seen, episode)
-        if not isinstance(found, NoProof):
-            episode = episode.model_copy(update={"proof": found})
+        episode = episode.model_copy(update={"proof": None if isinstance(found, NoProof) else found})
     if episode.step in (StepName.FINAL_SYNC, StepName.FENCE) and facts.last_done(seen, episode, episode.step):
         outcome = seen.last.outcome if seen.last else None
         target = facts.readable(seen, episode.target)

@@ -172,14 +172,6 @@ def _promoted(seen: Seen, episode: Episode) -> bool:
     )
 
 
-def _promote_ready(seen: Seen, episode: Episode) -> Hold | None:
-    # Where the intent stands already the episode is past the point of no return.
-    why = may_permit(seen, episode) if episode.step is StepName.PROMOTE else prove(seen, episode)
-    if isinstance(why, NoProof):
-        return Hold(why.reason, why.message)
-    return _needs(target=True)(seen, episode)
-
-
 def _adopted(seen: Seen, episode: Episode) -> bool:
     return _target(seen, episode, lambda node: facts.holds_epoch(node, _mark(episode)))
 
@@ -328,8 +320,8 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.FENCE: Phase(_fenced, _fence_ready),
         S.SEVER: Phase(_severed, _needs(target=True)),
         S.DECLARE: Phase(_false, declare_ready, is_look=True),
-        S.PROMOTE: Phase(_promoted, _promote_ready),
-        S.ADOPT: Phase(_adopted, _promote_ready),
+        S.PROMOTE: Phase(_promoted, _needs(target=True)),
+        S.ADOPT: Phase(_adopted, _needs(target=True)),
         S.LOCALISE: Phase(lambda seen, ep: facts.is_localised(seen, ep.target), _needs(target=True)),
         S.MOVE_TRAFFIC: Phase(_moved, _free),
         S.START_SERVICES: Phase(_started, _start_ready),

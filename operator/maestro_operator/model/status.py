@@ -268,7 +268,3 @@ class PairStatus(ResourceValue):
     plan: str | None = None
     state: State | None = None
     conditions: tuple[Condition, ...] = ()
-
-    def recorded_epoch(self, node: str) -> int:
-        """Return the highest epoch ever read from a node, 0 where none was."""
-        return next((entry.epoch for entry in self.recorded if entry.node == node), 0)

@@ -47,7 +47,7 @@ class Store(Protocol):
 
 
 class Leader(Protocol):
-    """This operator's Lease."""
+    """The Lease that makes an operator the leader."""
 
     @property
     def has_lease(self) -> bool:

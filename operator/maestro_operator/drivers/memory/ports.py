@@ -234,9 +234,9 @@ class MemoryFencing(_Over):
             self._world.power_cut(node.name)
         found = next((item for item in node.fencing if item.name == rung), None)
         devices = found.devices if found else ()
-        first = [self._reading(node, item.agent, item.identity, 1) for item in devices]
+        first = [self._reading(node, item.agent, item.identity, look=1) for item in devices]
         await self._world.clock.sleep(SECOND_LOOK_SECONDS)
-        second = [self._reading(node, item.agent, item.identity, 2) for item in devices]
+        second = [self._reading(node, item.agent, item.identity, look=2) for item in devices]
         evidence = FenceEvidence(
             node=node.name,
             rung=rung,
@@ -245,7 +245,7 @@ class MemoryFencing(_Over):
         )
         return Done(evidence=evidence)
 
-    def _reading(self, node: FrozenNode, agent: str, identity: str, look: int) -> PowerReading:
+    def _reading(self, node: FrozenNode, agent: str, identity: str, *, look: int) -> PowerReading:
         mode = self._world.devices[node.name]
         state = "on" if self._node(node).is_on and mode != "lying" else "off"
         return PowerReading(agent, identity, state, self._world.clock.monotonic_seconds(), look)
@@ -255,7 +255,7 @@ class MemoryFencing(_Over):
         if self._world.devices[node.name] == "dead":
             return (Unknown(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer"),)
         return tuple(
-            DeviceSeen(node.name, rung.name, item.agent, self._reading(node, item.agent, "", 0).state)
+            DeviceSeen(node.name, rung.name, item.agent, self._reading(node, item.agent, "", look=0).state)
             for rung in node.fencing
             for item in rung.devices
         )
