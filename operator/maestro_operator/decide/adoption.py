@@ -51,7 +51,7 @@ def _is_needed(seen: Seen) -> bool:
 def _foreign(seen: Seen, readings: list[NodeSeen]) -> Decision | None:
     """Hold for nodes of another pair until an Adopt answer names their uid."""
     uids = {node.guard.pair_uid for node in readings if node.guard.pair_uid is not None}
-    uids -= {seen.status.pair_uid}
+    uids -= {seen.status.pair_uid or seen.key.uid}
     if not uids:
         return None
     uid = min(uids)

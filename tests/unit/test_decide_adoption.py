@@ -1,0 +1,202 @@
+"""Who leads where status does not say it: the last good owner, or a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from maestro_operator.decide import decide
+from maestro_operator.decide.rules import RULES, adopt, split_brain
+from maestro_operator.model.decision import Hold, Record
+from maestro_operator.model.pair import Answer, Say
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Guard, GuardState, Leadership, NodeSeen, Seen, Unknown
+from maestro_operator.model.status import EpochMark, PairStatus, TakenAnswer
+from maestro_operator.model.steps import EpisodeKind
+from support.beginnings import serving
+from support.looks import GONE, NEXT, demoted_guard, node, owner_guard, seen, standby, standby_guard, status
+from support.worlds import Pair, pair_spec
+
+ABSENT = Guard(GuardState.ABSENT)
+NEVER = Guard(GuardState.NEVER)
+LOST = Guard(GuardState.LOST)
+UNADOPTED = PairStatus(term=1)
+A_LEADS = {"a": node("a", is_running=True), "b": standby()}
+STOPPED = {"a": node("a", guard=owner_guard(may_run=False)), "b": standby()}
+
+
+def new(nodes: Mapping[str, NodeSeen | Unknown], *, declared: str = "a", **changes: Any) -> Seen:  # noqa: ANN401
+    uid = PairStatus(pair_uid=status().pair_uid, term=1)
+    return seen(**{"nodes": nodes, "status": uid, "spec": pair_spec(active_node=declared), **changes})
+
+
+ROWS: dict[str, tuple[Seen, Reason | EpisodeKind]] = {
+    "neither readable": (new({"a": GONE, "b": GONE}), Reason.NOBODY_READABLE),
+    "one runs, the other unreadable": (new({"a": A_LEADS["a"], "b": GONE}), Reason.PEER_UNREADABLE),
+    "one stopped, the other unreadable": (new({"a": STOPPED["a"], "b": GONE}), Reason.WAIT_FOR_USER),
+    "never ran, neither runs": (
+        new({"a": node("a", guard=NEVER), "b": node("b", guard=ABSENT)}),
+        EpisodeKind.ACTIVATE,
+    ),
+    "one lost its state, neither runs": (
+        new({"a": node("a", guard=NEVER), "b": node("b", guard=LOST)}),
+        Reason.WAIT_FOR_USER,
+    ),
+    "both run": (new({"a": node("a", is_running=True), "b": node("b", is_running=True)}), Reason.SPLIT_BRAIN),
+    "the declared one runs alone": (
+        new({"a": node("a", is_running=True, guard=ABSENT), "b": node("b", guard=ABSENT)}),
+        EpisodeKind.ADOPT,
+    ),
+    "the declared owner runs alone": (new(A_LEADS), EpisodeKind.ADOPT),
+    "the declared owner is stopped": (new(STOPPED), EpisodeKind.ADOPT),
+    "the owner runs and is not declared": (new(A_LEADS, declared="b"), Reason.WAIT_FOR_USER),
+    "the other one runs without a guard": (
+        new({"a": node("a", is_running=True, guard=ABSENT), "b": node("b", guard=ABSENT)}, declared="b"),
+        Reason.WAIT_FOR_USER,
+    ),
+    "one runs and the other owns": (
+        new(
+            {
+                "a": node("a", is_running=True),
+                "b": node("b", guard=standby_guard(in_force=NEXT, promised=NEXT)),
+            }
+        ),
+        Reason.WAIT_FOR_USER,
+    ),
+    "the same machine twice": (
+        new({"a": node("a", guard=NEVER), "b": node("b", guard=NEVER, machine_id="machine-a")}),
+        Reason.NODES_INDISTINCT,
+    ),
+    "another pair's nodes": (
+        new(A_LEADS, status=PairStatus(pair_uid="other", term=1)),
+        Reason.FOREIGN_PAIR,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_found_decides_who_leads(row: str) -> None:
+    look, wanted = ROWS[row]
+
+    found = decide(look).decision
+
+    if isinstance(wanted, Reason):
+        assert isinstance(found, Hold)
+        assert found.reason is wanted
+    else:
+        begun = getattr(found, "status", PairStatus()).episode
+        assert begun is not None
+        assert (begun.kind, begun.target) == (wanted, "a")
+
+
+def test_a_split_is_seen_before_anybody_is_adopted() -> None:
+    assert RULES.index(split_brain) < RULES.index(adopt)
+
+
+def test_answers_that_are_there_at_the_adoption_count_as_taken() -> None:
+    old = Answer(episode="failover-9", say=Say.HAND_BACK)
+    look = new(A_LEADS, spec=pair_spec(answers=(old,)))
+
+    found = decide(look).decision
+
+    taken = getattr(found, "status", PairStatus()).taken_answers
+    assert taken == (TakenAnswer(episode="failover-9", say="HandBack"),)
+
+
+def foreign_answer(of: str) -> Answer:
+    return Answer(episode="adopt-other", say=Say.ADOPT, of=of)
+
+
+FOREIGN = {
+    "a": node("a", is_running=True, guard=owner_guard(pair_uid="other")),
+    "b": node("b", guard=standby_guard(pair_uid="other")),
+}
+
+
+def test_an_answer_that_names_the_uid_adopts_the_nodes_of_another_pair() -> None:
+    look = new(FOREIGN, status=UNADOPTED, spec=pair_spec(answers=(foreign_answer("other"),)))
+
+    found = decide(look).decision
+
+    assert isinstance(found, Record)
+    assert found.status.pair_uid == "other"
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        new(FOREIGN, status=UNADOPTED, spec=pair_spec(answers=(foreign_answer("else"),))),
+        new(
+            {**FOREIGN, "b": node("b", guard=standby_guard(pair_uid="third"))},
+            status=UNADOPTED,
+            spec=pair_spec(answers=(foreign_answer("other"),)),
+        ),
+        new(
+            {**FOREIGN, "a": node("a", is_running=True, guard=owner_guard(in_force=NEXT, promised=NEXT))},
+            status=status(),
+            spec=pair_spec(answers=(foreign_answer("other"),)),
+        ),
+    ],
+    ids=["another uid is named", "two pairs", "the pair is adopted already"],
+)
+def test_nothing_less_adopts_the_nodes_of_another_pair(look: Seen) -> None:
+    found = decide(look).decision
+
+    assert isinstance(found, Hold)
+    assert found.reason is Reason.FOREIGN_PAIR
+
+
+def test_a_node_that_knows_a_higher_epoch_makes_the_operator_discover_anew() -> None:
+    b_leads = {
+        "a": node("a", guard=demoted_guard(in_force=NEXT)),
+        "b": node("b", is_running=True, guard=standby_guard(in_force=NEXT, promised=NEXT, may_run=True)),
+    }
+
+    found = decide(seen(nodes=b_leads)).decision
+
+    assert found == Hold(Reason.WAIT_FOR_USER, "b leads and a is declared; set activeNode to b to adopt it")
+
+
+def test_an_adoption_makes_the_next_epoch_of_all_that_is_known() -> None:
+    mark = EpochMark(number=7, owner="a", episode="old")
+    nodes = {"a": node("a", is_running=True, guard=owner_guard(in_force=mark, promised=mark)), "b": standby()}
+
+    found = decide(new(nodes, leadership=Leadership(1, has_lease=True, led_for_seconds=9, sure_for_seconds=9)))
+
+    begun = getattr(found.decision, "status", PairStatus()).episode
+    assert begun is not None
+    assert begun.epoch == 8
+
+
+async def test_a_restored_cluster_follows_the_nodes_and_not_its_old_status() -> None:
+    pair = await serving()
+    old = pair.store.status
+    pair.order("b")
+    await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
+    await pair.settle()
+    pair.store.restore(old)
+    pair.store.spec = pair_spec()
+    pair.restart_operator()
+    await pair.hold(Reason.WAIT_FOR_USER)
+    assert pair.world.writers() == ["b"]
+
+    pair.order("b")
+
+    await pair.settle()
+    assert (pair.status.active_node, pair.world.writers()) == ("b", ["b"])
+    assert pair.world.moments_with_two_writers == []
+
+
+async def test_an_owner_that_is_found_stopped_is_started_by_its_restart() -> None:
+    pair: Pair = await serving()
+    pair.world.cut("a", "b")
+    pair.world.reboot("a")
+    pair.store.restore({})
+    pair.restart_operator()
+
+    await pair.settle()
+
+    assert pair.world.writers() == ["a"]
+    assert {entry.kind for entry in pair.status.history} >= {EpisodeKind.ADOPT, EpisodeKind.RESTART}
