@@ -83,6 +83,8 @@ class MemoryOperator:
     def __init__(self, settings: Settings, living: LivingWorld, *, log: Path) -> None:
         """Start at once; every log line goes to the file."""
         self._log = log.open("a")
+        root = logging.getLogger()
+        self._level_before, self._handlers_before = root.level, list(root.handlers)
         log_as_json(settings.log_level)
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler):
@@ -123,7 +125,9 @@ class MemoryOperator:
         if self._thread.is_alive():
             self._loop.tell(signal.SIGTERM)
         self._thread.join(END_SECONDS)
-        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+        logging.captureWarnings(capture=False)
+        logging.getLogger().handlers[:] = self._handlers_before
+        logging.getLogger().setLevel(self._level_before)
         self._log.close()
 
 

@@ -31,7 +31,8 @@ class PairWatcher:
         self._process = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        threading.Thread(target=self._follow, daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, daemon=True)
+        self._follower.start()
 
     def _follow(self) -> None:
         decoder, text = json.JSONDecoder(), ""
@@ -99,6 +100,9 @@ class PairWatcher:
         """End the watch."""
         self._process.kill()
         self._process.wait(timeout=10)
+        self._follower.join(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def finished(status: Pair, kind: str, *, count: int = 1) -> bool:
