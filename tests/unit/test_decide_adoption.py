@@ -196,7 +196,8 @@ async def test_an_owner_that_is_found_stopped_is_started_by_its_restart() -> Non
     pair.store.restore({})
     pair.restart_operator()
 
+    await pair.run_until(lambda it: it.world.writers() == ["a"])
+    pair.world.heal()
     await pair.settle()
 
-    assert pair.world.writers() == ["a"]
     assert {entry.kind for entry in pair.status.history} >= {EpisodeKind.ADOPT, EpisodeKind.RESTART}

@@ -517,6 +517,32 @@ async def test_an_owner_that_reboots_without_its_peer_is_confirmed_through_the_o
     assert pair.world.writers() == ["a"]
 
 
+async def test_an_owner_that_reboots_during_an_endless_rejoin_is_confirmed_all_the_same() -> None:
+    pair = await old_side_back()
+    pair.world.cut("a", "b")
+    await pair.run_until(lambda it: is_at(it, StepName.RESYNC))
+
+    pair.world.reboot("b")
+
+    await pair.run_until(lambda it: it.status.history[0].kind is EpisodeKind.RESTART)
+    assert pair.world.writers() == ["b"]
+    pair.world.heal()
+    await pair.settle()
+
+
+async def test_a_standby_that_goes_away_in_mid_rejoin_is_taken_up_again_when_it_is_back() -> None:
+    pair = await old_side_back()
+    await pair.run_until(lambda it: is_at(it, StepName.QUARANTINE))
+
+    pair.world.power_cut("a")
+
+    await pair.hold(Reason.STANDBY_ABSENT)
+    assert last(pair, EpisodeKind.REJOIN) == "Abandoned"
+    pair.world.power_on("a")
+    await pair.settle()
+    assert last(pair, EpisodeKind.REJOIN) == "Done"
+
+
 async def test_an_owner_that_reboots_while_its_peer_is_dead_waits_for_a_person() -> None:
     pair = await serving()
     pair.world.power_cut("b")

@@ -149,7 +149,7 @@ def _back_to_fence(seen: Seen, episode: Episode, lost: NoProof) -> Decision:
 
 def _turn(seen: Seen, episode: Episode) -> Decision | None:
     if episode.kind in GIVEN_UP_WHEN_UNREADABLE and _is_pointless(seen, episode):
-        text = f"{episode.kind} cannot go on: a node it needs cannot be read"
+        text = f"{episode.kind} cannot go on: a node it needs is gone"
         return journal.finish(seen, episode, result="Abandoned", because=Reason.RETURN_UNREADABLE, message=text)
     if episode.kind is EpisodeKind.SWITCHOVER and is_before(episode.kind, episode.step, StepName.PROMOTE):
         return _turn_switchover(seen, episode)
@@ -162,10 +162,9 @@ def _turn(seen: Seen, episode: Episode) -> Decision | None:
 
 
 def _is_pointless(seen: Seen, episode: Episode) -> bool:
-    names = {episode.target}
-    if episode.kind is EpisodeKind.REJOIN:
-        names.add(episode.source)
-    return any(isinstance(seen.node(name), Unknown) for name in names)
+    """Tell whether a node is gone without which the episode cannot go on; the owner comes first."""
+    is_for_a_standby = episode.kind is EpisodeKind.REJOIN
+    return isinstance(seen.node(episode.target), Unknown) or (is_for_a_standby and not facts.owner_serves(seen))
 
 
 def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
