@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dns.exception
+import dns.inet
 import dns.resolver
 
 from support.client import clock
@@ -56,7 +57,9 @@ def payload(client: str, number: int) -> str:
 
 
 def resolve(target: Target) -> str:
-    """Return the address the name has now, from the server itself, never from a cache."""
+    """Return the address the name has now, from the server itself, never from a cache; an address is its own."""
+    if dns.inet.is_address(target.host):
+        return target.host
     try:
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers = [target.dns_server]
