@@ -6,6 +6,7 @@ operator that may do anything but permit without a proof, and with power cuts, r
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from maestro_operator.drivers.memory.guard_twin import (
-    NEVER,
+    Answer,
     GuardState,
     Permit,
     apply,
@@ -66,35 +67,63 @@ def orders(node: str) -> st.SearchStrategy[Order]:
     )
 
 
-@given(st.lists(st.tuples(orders("a"), st.sampled_from(("boot-1", "boot-2"))), max_size=25))
-@settings(max_examples=400)
-def test_no_number_ever_falls_and_one_epoch_has_one_owner(sequence: list[tuple[Order, str]]) -> None:
-    state, owners = NEVER, dict[int, str]()
-    for order, boot in [(order_to("a", "create", term=0, episode="e", epoch=1, owner="a"), "boot-1"), *sequence]:
-        after, answer = apply(state, order, boot=boot)
-        assert (answer.code == 0) or after == state
-        assert after.term >= state.term
-        assert after.promised_epoch >= state.promised_epoch
-        assert after.inforce_epoch >= state.inforce_epoch
-        assert after.promised_epoch >= after.inforce_epoch
-        for mark in (after.promised, after.inforce):
-            assert mark is None or owners.setdefault(mark.epoch, mark.owner) == mark.owner
+def reachable(depth: int) -> list[tuple[GuardState, Order, str, GuardState, Answer]]:
+    """Returns every step that orders can take from a new state, up to a depth."""
+    tried = [
+        (order_to("a", verb, term=term, episode=episode, epoch=epoch, owner=owner), boot)
+        for verb, episode, epoch, owner, boot in product(ALL_VERBS, ("e1", "e2"), (1, 2, 3), "ab", ("boot-1", "boot-2"))
+        for term in (1, 2)[: 1 + (verb == "lead")]
+    ]
+    tried = list(dict.fromkeys(tried))
+    seen = front = {GuardState(pair="p-1", node="a", term=1)}
+    steps = []
+    for _ in range(depth):
+        found = [(state, order, boot, *apply(state, order, boot=boot)) for state in front for order, boot in tried]
+        steps += found
+        front = {step[3] for step in found} - seen
+        seen = seen | front
+    return steps
+
+
+def test_in_every_step_that_orders_can_take_the_laws_hold() -> None:
+    steps = reachable(6)
+    print(f"{len(steps)} steps from {len({step[0] for step in steps})} states")
+    assert len({step[0] for step in steps}) > 400
+    assert any(after.permit for _, _, _, after, _ in steps)
+
+    for state, order, boot, after, answer in steps:
+        told = (state, order, boot, after, answer)
+        assert answer.is_done or after == state, told
+        assert after.term >= state.term, told
+        assert after.promised_epoch >= state.promised_epoch, told
+        assert after.inforce_epoch >= state.inforce_epoch, told
+        assert after.promised_epoch >= after.inforce_epoch, told
+        for old in (state.promised, state.inforce):
+            for new in (after.promised, after.inforce):
+                assert not old or not new or old.epoch != new.epoch or old.owner == new.owner, told
         again, repeated = apply(after, order, boot=boot)
-        assert not answer.is_done or (again == after and not repeated.is_changed)
-        state = after
+        assert not answer.is_done or (again == after and not repeated.is_changed), told
+        # Nobody runs and receives at once, and no right outlives its epoch.
+        assert not (after.permit and after.grant), told
+        assert not (after.permit and after.final), told
+        assert after.permit is None or after.owns(after.permit.epoch), told
+        assert after.final is None or after.owns(after.final), told
+        assert after.grant is None or not after.owns(after.grant.epoch), told
+        # A permit comes from a permit or a renewal, and from nothing else.
+        assert order.verb in ("permit", "renew") or after.permit in (state.permit, None), told
 
 
 @given(st.lists(st.tuples(orders("a"), st.sampled_from(("boot-1", "boot-2"))), max_size=25))
 @settings(max_examples=300)
-def test_nobody_runs_and_receives_at_once_and_no_right_outlives_its_epoch(sequence: list[tuple[Order, str]]) -> None:
-    state = GuardState(pair="p-1", node="a")
+def test_no_number_ever_falls_and_one_epoch_has_one_owner(sequence: list[tuple[Order, str]]) -> None:
+    state, owners = GuardState(pair="p-1", node="a"), dict[int, str]()
     for order, boot in sequence:
-        state, _ = apply(state, order, boot=boot)
-        assert not (state.permit and state.grant)
-        assert not (state.permit and state.final)
-        assert state.permit is None or state.owns(state.permit.epoch)
-        assert state.final is None or state.owns(state.final)
-        assert state.grant is None or not state.owns(state.grant.epoch)
+        after, _ = apply(state, order, boot=boot)
+        assert (after.term, after.promised_epoch) >= (state.term, state.promised_epoch)
+        assert after.promised_epoch >= after.inforce_epoch >= state.inforce_epoch
+        for mark in (after.promised, after.inforce):
+            assert mark is None or owners.setdefault(mark.epoch, mark.owner) == mark.owner
+        state = after
 
 
 class TwoGuards(RuleBasedStateMachine):
