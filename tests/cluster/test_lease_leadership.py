@@ -33,7 +33,9 @@ TIMES = LeaseTimes(
     retry_seconds=DEFAULTS.retry_seconds * RATIO,
     call_seconds=DEFAULTS.call_seconds * RATIO,
 )
-TAKE_OVER_SECONDS = 20 * RATIO
+NOISE_SECONDS = 1.0
+"""What a busy machine adds does not shrink with the times."""
+TAKE_OVER_SECONDS = 20 * RATIO + NOISE_SECONDS
 NAMESPACE = "leases"
 SAMPLE_SECONDS = 0.01
 
@@ -180,6 +182,11 @@ class Candidate:
         await asyncio.gather(self._running, self._sampling, return_exceptions=True)
 
 
+async def lead_for_a_while() -> None:
+    """Lets the new leader's span grow, so that an overlap with the old one's would show."""
+    await asyncio.sleep(2 * TIMES.retry_seconds)
+
+
 StartsCandidate = Callable[..., Awaitable[Candidate]]
 
 
@@ -232,6 +239,7 @@ async def test_a_frozen_leader_is_replaced_in_time_and_leads_no_more_when_it_wak
         frozen.send_signal(signal.SIGSTOP)
         took_seconds = await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
         frozen.send_signal(signal.SIGCONT)
+        await lead_for_a_while()
         lines = len(out.read_text().splitlines())
         await until(lambda: len(out.read_text().splitlines()) > lines + 100, within_seconds=10)
     finally:
@@ -249,11 +257,12 @@ async def test_a_frozen_leader_is_replaced_in_time_and_leads_no_more_when_it_wak
 
 async def test_a_killed_leader_is_replaced_in_time(candidate: StartsCandidate) -> None:
     killed = await candidate("killed")
-    await until(lambda: killed.leader.has_lease, within_seconds=5)
+    await until(lambda: killed.leader.has_lease, within_seconds=20)
     spare = await candidate("spare")
 
     await killed.stop_renewing()
     took_seconds = await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
 
     assert took_seconds < TAKE_OVER_SECONDS
     assert overlaps(killed.samples, spare.samples) == []
@@ -265,18 +274,20 @@ async def test_a_leader_whose_connection_carries_nothing_ends_by_itself_before_t
     async with Proxy(plane.server).serving() as proxy:
         kubeconfig = plane.kubeconfig_through(proxy.url, name="black-hole")
         cut_off = await candidate("cut-off", kubeconfig=kubeconfig)
-        await until(lambda: cut_off.leader.has_lease, within_seconds=5)
+        await until(lambda: cut_off.leader.has_lease, within_seconds=20)
         spare = await candidate("spare")
         await asyncio.sleep(TIMES.retry_seconds)
 
+        stalled_at = time.monotonic()
         proxy.stall()
-        ended_seconds = await until(lambda: not cut_off.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
-        rest_seconds = await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+        await until(lambda: not cut_off.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+        await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+        took_seconds = time.monotonic() - stalled_at
         proxy.carry_on()
         await asyncio.sleep(3 * TIMES.retry_seconds)
 
-        assert ended_seconds <= TIMES.valid_seconds + 0.1
-        assert ended_seconds + rest_seconds < TAKE_OVER_SECONDS
+        assert cut_off.samples.spans()[-1][1] - stalled_at <= TIMES.valid_seconds
+        assert took_seconds < TAKE_OVER_SECONDS
         assert overlaps(cut_off.samples, spare.samples) == []
         assert not cut_off.samples.leads
         assert spare.samples.leads
@@ -284,7 +295,7 @@ async def test_a_leader_whose_connection_carries_nothing_ends_by_itself_before_t
 
 async def test_a_released_lease_is_taken_at_once(plane: ControlPlane, name: str, candidate: StartsCandidate) -> None:
     first = await candidate("first")
-    await until(lambda: first.leader.has_lease, within_seconds=5)
+    await until(lambda: first.leader.has_lease, within_seconds=20)
     spare = await candidate("spare")
     await asyncio.sleep(TIMES.retry_seconds)
     before = lease_of(plane, name)["leaseTransitions"]
@@ -293,6 +304,7 @@ async def test_a_released_lease_is_taken_at_once(plane: ControlPlane, name: str,
     await first.leader.release()
     assert not first.leader.has_lease
     await until(lambda: spare.leader.has_lease, within_seconds=2 * TIMES.retry_seconds + 0.5)
+    await lead_for_a_while()
 
     assert overlaps(first.samples, spare.samples) == []
     assert lease_of(plane, name)["leaseTransitions"] == int(str(before)) + 1
@@ -302,7 +314,7 @@ async def test_a_deleted_lease_lets_nobody_lead_beside_the_leader(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
     leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=5)
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
     spare = await candidate("spare")
     await asyncio.sleep(TIMES.retry_seconds)
     led_seconds = leader.leader.led_for_seconds
@@ -311,6 +323,7 @@ async def test_a_deleted_lease_lets_nobody_lead_beside_the_leader(
     await leader.stop_renewing()
     plane.run_kubectl("delete", "lease", name, "-n", NAMESPACE)
     await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
 
     assert led_seconds > 0
     assert overlaps(leader.samples, spare.samples) == []
@@ -320,7 +333,7 @@ async def test_a_leader_makes_its_deleted_lease_again_and_goes_on_leading(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
     leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=5)
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
     spare = await candidate("spare")
     await asyncio.sleep(TIMES.retry_seconds)
 
@@ -337,25 +350,26 @@ async def test_nobody_leads_while_the_api_server_is_away_for_longer_than_a_renew
     plane: ControlPlane, candidate: StartsCandidate
 ) -> None:
     leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=5)
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
     spare = await candidate("spare")
     await asyncio.sleep(TIMES.retry_seconds)
 
     plane.kill_apiserver()
-    ended_seconds = await until(lambda: not leader.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    killed_at = time.monotonic()
+    await until(lambda: not leader.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    last_led_at = leader.samples.spans()[-1][1]
     await asyncio.to_thread(plane.restart_apiserver)
-    await until(lambda: leader.leader.has_lease or spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
-    await asyncio.sleep(2 * TIMES.retry_seconds)
+    await until(lambda: leader.leader.has_lease or spare.leader.has_lease, within_seconds=6 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
 
-    assert ended_seconds <= TIMES.valid_seconds + 0.1
+    assert last_led_at - killed_at <= TIMES.valid_seconds
     assert overlaps(leader.samples, spare.samples) == []
-    assert leader.samples.leads != spare.samples.leads
 
 
 async def test_a_renewal_counts_from_before_its_request(plane: ControlPlane, candidate: StartsCandidate) -> None:
     async with Proxy(plane.server).serving() as proxy:
         slow = await candidate("slow", kubeconfig=plane.kubeconfig_through(proxy.url, name="slow"))
-        await until(lambda: slow.leader.has_lease, within_seconds=5)
+        await until(lambda: slow.leader.has_lease, within_seconds=20)
         proxy.delay_seconds = TIMES.call_seconds / 6  # each way, for the read and for the write
         await asyncio.sleep(2 * TIMES.retry_seconds + TIMES.call_seconds)
 
@@ -390,7 +404,7 @@ async def test_a_whole_second_is_written_in_the_form_the_api_server_reads(plane:
     leader = LeaseLeader(api, namespace=NAMESPACE, name=name, identity="punctual", clock=WholeSeconds(), times=TIMES)
     running = asyncio.create_task(leader.run())
     try:
-        await until(lambda: leader.has_lease, within_seconds=5)
+        await until(lambda: leader.has_lease, within_seconds=20)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
