@@ -203,7 +203,7 @@ class _Interruptible:
 def interruptible(drivers: Drivers, after: Callable[[str], None]) -> Drivers:
     """Returns the same drivers, each effect of which is told about right after it happened."""
     ports = {item.name: _Interruptible(getattr(drivers, item.name), after) for item in fields(drivers)}
-    return Drivers(**ports)  # type: ignore[arg-type]
+    return Drivers(**ports)
 
 
 # ---------------------------------------------------------------- around the loop
@@ -266,12 +266,15 @@ class Pair:
         self.store = store or MemoryStore(spec or pair_spec())
         self.recorder = Recorder()
         self.after_effect: Callable[[str], None] = _no_word
-        self.drivers: Drivers = interruptible(memory_drivers(self.world), lambda verb: self.after_effect(verb))
+        self.drivers: Drivers = interruptible(memory_drivers(self.world), self._tell)
         self.kills = 0
         self._read: Mapping[str, Any] = {}
         self._status = PairStatus()
         self._synced_at = self.clock.monotonic_seconds()
         self.loop, self.leader = self._new_loop()
+
+    def _tell(self, verb: str) -> None:
+        self.after_effect(verb)
 
     def forked(self) -> Pair:
         """Returns another pair in the same state, with an operator that was started just now."""

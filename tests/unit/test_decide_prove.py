@@ -58,7 +58,8 @@ def test_a_node_that_was_read_demoted_and_stopped_is_a_proof() -> None:
         method=Method.DEMOTED,
         evidence=(
             "guard a: epoch 2 of b in force, no permit",
-            "boot boot-a: mariadb.service=inactive,maestro.service=inactive; 0 processes hold the data, 0 service ports open",
+            "boot boot-a: mariadb.service=inactive,maestro.service=inactive; "
+            "0 processes hold the data, 0 service ports open",
         ),
         epoch=2,
         episode=NEXT.episode,
@@ -157,6 +158,14 @@ def test_a_reading_that_shows_less_is_no_proof(what: str) -> None:
 
     assert isinstance(why, NoProof)
     assert why.reason is reason
+
+
+def test_a_unit_that_was_not_read_is_not_stopped() -> None:
+    half = node("a", guard=demoted_guard())
+
+    why = prove(read_from_a(replace(half, units=half.units[:1])), move())
+
+    assert why == NoProof(Reason.DEMOTION_UNPROVEN, "a: maestro.service was not read")
 
 
 @pytest.mark.parametrize("state", ["activating", "deactivating", "reloading", "maintenance"])

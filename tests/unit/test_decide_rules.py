@@ -265,6 +265,20 @@ def test_a_failover_weighs_the_loss_with_the_fences_deadline(
     assert reason(PHASES[StepName.PREFLIGHT].ready(look, move(step=StepName.PREFLIGHT))) is wanted
 
 
+def test_a_failover_needs_a_target_that_is_able() -> None:
+    look = outage(nodes={"a": GONE, "b": standby(replica=Replica())})
+
+    assert reason(PHASES[StepName.PREFLIGHT].ready(look, move(step=StepName.PREFLIGHT))) is Reason.COPY_NOT_WHOLE
+
+
+def test_an_activation_needs_both_nodes() -> None:
+    look = outage()
+
+    found = PHASES[StepName.PREFLIGHT].ready(look, move(EpisodeKind.ACTIVATE, step=StepName.PREFLIGHT))
+
+    assert reason(found) is Reason.TARGET_UNREADABLE
+
+
 def test_a_loss_that_is_not_known_is_not_declared() -> None:
     look = outage(nodes={"a": GONE, "b": GONE})
 
@@ -421,6 +435,30 @@ def test_a_check_that_fails_often_enough_is_written_down_and_the_episode_ends() 
 
     assert isinstance(found, Record)
     assert [step.state for step in found.status.history[0].steps] == ["Failed"]
+
+
+@pytest.mark.parametrize(
+    ("source", "last_step", "state"),
+    [
+        (GONE, StepName.VERIFY, "Failed"),
+        (node("a", guard=demoted_guard()), StepName.REVERSE, "Failed"),
+        (node("a", guard=demoted_guard(grant_epoch=2, grant_source="b")), StepName.VERIFY, "Done"),
+    ],
+    ids=["gone", "tried in vain", "another leader did it"],
+)
+def test_a_source_that_does_not_receive_is_left_to_its_rejoin(source: Any, last_step: StepName, state: str) -> None:  # noqa: ANN401
+    promoted = standby_guard(promised=NEXT, in_force=NEXT, may_run=True)
+    look = seen(
+        status=status(active_node="b", epoch=Epoch(promised=NEXT, in_force=NEXT)),
+        nodes={"a": source, "b": node("b", is_running=True, guard=promoted)},
+        last=outcome(Failed(Reason.COMMAND_FAILED, "no"), step=last_step),
+    )
+    episode = move(EpisodeKind.SWITCHOVER, step=StepName.REVERSE, steps=(record(StepName.REVERSE, attempts=3),))
+
+    found = carry_on(replace(look, status=look.status.model_copy(update={"episode": episode})))
+
+    assert isinstance(found, Record)
+    assert (found.status.episode, found.status.history[0].steps[0].state) == (None, state)
 
 
 def test_a_step_asks_for_its_own_outcome_and_not_for_the_one_before() -> None:

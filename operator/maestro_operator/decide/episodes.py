@@ -112,7 +112,7 @@ def _is_moot(seen: Seen, episode: Episode) -> bool:
         return facts.points_at(seen, episode.target)
     if episode.step is StepName.VERIFY:
         return not seen.spec.verification
-    return PHASES[episode.step].done(seen, episode) and not isinstance(seen.node(episode.source), Unknown)
+    return facts.receives(seen, episode.source)
 
 
 def _with_results(seen: Seen, episode: Episode) -> Episode:

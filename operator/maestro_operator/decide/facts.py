@@ -65,6 +65,14 @@ def cannot_write(node: NodeSeen) -> bool:
     return node.is_stopped and not node.guard.may_run and node.guard.final_epoch is None
 
 
+def receives(seen: Seen, name: str) -> bool:
+    """Tell whether a node is read to have the grant of the epoch in force, and no right to run."""
+    mark, node = seen.status.epoch.in_force, readable(seen, name)
+    if mark is None or node is None:
+        return False
+    return (node.guard.grant_epoch, node.guard.grant_source) == (mark.number, mark.owner) and not node.guard.may_run
+
+
 def owner_serves(seen: Seen) -> bool:
     """Tell whether the active node is read running everything under its permit of the epoch in force."""
     mark, active = seen.status.epoch.in_force, readable(seen, seen.status.active_node or "")

@@ -210,19 +210,10 @@ def _verified(seen: Seen, episode: Episode) -> bool:
     return not seen.spec.verification or passed or _gave_up(seen, episode, StepName.VERIFY)
 
 
-def _granted(seen: Seen, episode: Episode, name: str) -> bool:
-    mark, node = seen.status.epoch.in_force, facts.readable(seen, name)
-    if mark is None or node is None:
-        return False
-    return (node.guard.grant_epoch, node.guard.grant_source) == (mark.number, mark.owner) and (
-        episode.target != "" and not node.guard.may_run
-    )
-
-
 def _reversed(seen: Seen, episode: Episode) -> bool:
     """The old source receives; one that cannot be read is left to its Rejoin."""
     gone = isinstance(seen.node(episode.source), Unknown)
-    return gone or _granted(seen, episode, episode.source) or _gave_up(seen, episode, StepName.REVERSE)
+    return gone or facts.receives(seen, episode.source) or _gave_up(seen, episode, StepName.REVERSE)
 
 
 def _stopped(seen: Seen, episode: Episode) -> bool:
@@ -330,7 +321,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.STOP: Phase(_stopped, _needs(target=True)),
         S.STORE_EPOCH: Phase(_epoch_stored, _store_ready),
         S.QUARANTINE: Phase(_quarantined, _needs(target=True)),
-        S.GRANT: Phase(lambda seen, ep: _granted(seen, ep, ep.target), _needs(target=True)),
+        S.GRANT: Phase(lambda seen, ep: facts.receives(seen, ep.target), _needs(target=True)),
         S.RESYNC: Phase(_resynced, _resync_ready),
         S.SWAP_PERMIT: Phase(_swapped, _needs(target=True)),
         S.CONFIRM: Phase(_false, _confirm_ready, is_look=True),

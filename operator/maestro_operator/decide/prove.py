@@ -106,8 +106,7 @@ def _still_holds(seen: Seen, episode: Episode, proof: Proof) -> Proof | NoProof:
 
 
 def _sign_of_life(seen: Seen, node: str) -> NoProof | None:
-    if isinstance(seen.node(node), NodeSeen):
-        return NoProof(Reason.SIGN_OF_LIFE, f"{node} answers")
+    """Return who sees a node that this operator cannot read."""
     for vote in seen.votes:
         if vote.node == node and vote.vote in (Vote.ALIVE, Vote.SICK):
             return NoProof(Reason.SIGN_OF_LIFE, f"{vote.vantage_point} sees {node}: {vote.message}")
