@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import maestro_operator
 from maestro_operator.drivers.fencing.agent import OUTPUT_LIMIT_BYTES, run_agent
 
 pytestmark = pytest.mark.timeout(30)
 
-SOURCE = Path(__file__).parents[2] / "operator"
+SOURCE = Path(maestro_operator.__file__).parents[1]
 LINGERS = """#!/bin/sh
 sleep 300 & echo $! >"{folder}/child"
 echo $$ >"{folder}/agent.new"; mv "{folder}/agent.new" "{folder}/agent"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
@@ -302,6 +303,20 @@ async def test_no_free_descriptor_here_is_no_death_there(serve: Serve, monkeypat
     seen = await NetworkProbes().vote(node("127.0.0.1"), [Probe(tcp=TcpProbe(port=port))], timeout_seconds=1)
     assert isinstance(seen, VoteSeen)
     assert seen.vote is Vote.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EHOSTUNREACH, Vote.DEAD), (errno.ETIMEDOUT, Vote.DEAD), (errno.ENETUNREACH, Vote.UNKNOWN)],
+)
+async def test_a_network_that_says_the_host_is_silent_is_told_from_one_without_a_way(
+    monkeypatch: pytest.MonkeyPatch, number: int, expected: Vote
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise OSError(number, "said by the network")
+
+    monkeypatch.setattr(asyncio, "open_connection", fails)
+    assert (await vote(NetworkProbes(), Probe(tcp=TcpProbe(port=80)))).vote is expected
 
 
 async def test_any_sign_of_life_is_one_of_the_machine(serve: Serve) -> None:

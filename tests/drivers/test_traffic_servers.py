@@ -169,6 +169,7 @@ async def test_only_the_first_server_is_updated_with_what_it_said_as_the_conditi
     assert isinstance(update, dns.update.UpdateMessage)
     conditions = [(item.rdtype, item.rdclass, [str(record) for record in item]) for item in update.prerequisite]
     assert (dns.rdatatype.A, dns.rdataclass.IN, [A]) in conditions
+    assert (dns.rdatatype.AAAA, dns.rdataclass.NONE) in [(item.rdtype, item.deleting) for item in update.prerequisite]
     assert all(item.ttl == 0 for item in update.prerequisite)
 
 
