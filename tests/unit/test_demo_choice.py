@@ -14,6 +14,8 @@ from support.judge import verify
 NO_ROOT = doctor.Check("root", "unsuited", "running as user 1000", "run this as root")
 NO_NAMESPACES = doctor.Check("namespaces", "unsuited", "trial failed: not permitted", "use a host that may make them")
 
+NO_DISK = doctor.Check("disk", "unsuited", "1.0 GiB free", "free 4 GiB")
+
 
 def chosen(*problems: doctor.Check, **environ: str) -> Choice:
     return choose(environ, look=lambda: problems)
@@ -28,7 +30,9 @@ def test_real_parts_where_nothing_is_in_the_way() -> None:
 
 
 def test_memory_nodes_where_real_ones_cannot_be_made_and_one_line_says_why() -> None:
-    assert chosen(NO_NAMESPACES) == MemoryNodes("trial failed: not permitted (use a host that may make them)")
+    why = "namespaces: trial failed: not permitted (use a host that may make them)"
+    assert chosen(NO_NAMESPACES) == MemoryNodes(why)
+    assert chosen(NO_NAMESPACES, NO_DISK) == MemoryNodes(f"{why}; 1 more, see make doctor")
 
 
 def test_without_root_no_other_reason_matters() -> None:

@@ -77,8 +77,12 @@ def _with_remedy(check: doctor.Check) -> str:
 
 def _why(problems: tuple[doctor.Check, ...]) -> str:
     """Return one line; without root every trial fails for the same reason."""
-    first = [check for check in problems if check.name == "root"] or list(problems)
-    return "; ".join(f"{check.found} ({check.remedy})" for check in first)
+    for check in problems:
+        if check.name == "root":
+            return f"{check.found} ({check.remedy})"
+    first, *others = problems
+    more = f"; {len(others)} more, see make doctor" if others else ""
+    return f"{first.name}: {first.found} ({first.remedy}){more}"
 
 
 def problems_here() -> tuple[doctor.Check, ...]:
