@@ -218,6 +218,18 @@ def test_every_device_of_a_rung_must_be_off() -> None:
     assert isinstance(prove(outage(last=fenced(*both)), move(frozen=frozen)), Proof)
 
 
+def test_two_devices_of_one_identity_cannot_pass_for_one_that_was_read_twice() -> None:
+    devices = tuple(FencingDevice(agent=agent, identity="machine-a") for agent in ("fence_redfish", "fence_ipmilan"))
+    frozen = tuple(
+        item.model_copy(update={"fencing": (FencingRung(name="bmc", devices=devices),)}) for item in move().frozen
+    )
+
+    why = prove(outage(last=fenced(*OFF_TWICE)), move(frozen=frozen))
+
+    assert isinstance(why, NoProof)
+    assert "one identity" in why.message
+
+
 @pytest.mark.parametrize("value", [Vote.ALIVE, Vote.SICK])
 @pytest.mark.parametrize("point", ["operator", "peer"])
 def test_whoever_sees_the_node_ends_every_proof(value: Vote, point: str) -> None:

@@ -142,6 +142,8 @@ def _from_evidence(seen: Seen, episode: Episode, node: str, *, evidence: FenceEv
     rung = next((item for item in facts.ladder(episode, node) if item.name == evidence.rung), None)
     if rung is None or evidence.node != node or not rung.devices:
         return NoProof(Reason.FENCE_UNPROVEN, f"the evidence is not about a rung of {node}")
+    if len({device.identity for device in rung.devices}) < len(rung.devices):
+        return NoProof(Reason.FENCE_UNPROVEN, "two devices of one identity could pass for one that was read twice")
     for device in rung.devices:
         readings = [item for item in evidence.readings if item.identity == device.identity]
         last_two = readings[-2:]
