@@ -140,9 +140,7 @@ class TrafficPort(Protocol):
     async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
         """Read where the entry points, from every authority; they must all agree."""
 
-    async def move(
-        self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float
-    ) -> Outcome:
+    async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
         """Point the entry at an address in one atomic change and read it back everywhere.
 
         The old value, one of `away_from` or the address itself, is the change's prerequisite.
