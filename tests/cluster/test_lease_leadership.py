@@ -37,6 +37,10 @@ NOISE_SECONDS = 1.0
 """What a busy machine adds does not shrink with the times."""
 TAKE_OVER_SECONDS = 20 * RATIO + NOISE_SECONDS
 NAMESPACE = "leases"
+# A TLS connection whose server was killed, or that carries nothing, is left to the garbage collector by its client.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 SAMPLE_SECONDS = 0.01
 
 CANDIDATE = """
