@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from maestro_operator.decide import decide
-from maestro_operator.decide.rules import RULES, adopt, split_brain
+from maestro_operator.decide.adoption import adopt
+from maestro_operator.decide.rules import RULES, split_brain
 from maestro_operator.model.decision import Hold, Record
 from maestro_operator.model.pair import Answer, Say
 from maestro_operator.model.reasons import Reason

@@ -11,7 +11,7 @@ from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Answer, FencingDevice, FencingRung, Say
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import LastOutcome, NodeSeen, Seen, Vote
+from maestro_operator.model.seen import Guard, LastOutcome, NodeSeen, Seen, Vote
 from maestro_operator.model.status import Episode, EpochMark, TakenAnswer
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.looks import (
@@ -58,8 +58,10 @@ def test_a_node_that_was_read_demoted_and_stopped_is_a_proof() -> None:
         method=Method.DEMOTED,
         evidence=(
             "guard a: epoch 2 of b in force, no permit",
-            "boot boot-a: mariadb.service=inactive,maestro.service=inactive; "
-            "0 processes hold the data, 0 service ports open",
+            (
+                "boot boot-a: mariadb.service=inactive,maestro.service=inactive; "
+                "0 processes hold the data, 0 service ports open"
+            ),
         ),
         epoch=2,
         episode=NEXT.episode,
@@ -106,7 +108,7 @@ def test_a_person_is_a_proof_where_the_ladder_ends_with_one() -> None:
         (EpisodeKind.ADOPT, demoted_guard(), Method.ADOPTED),
     ],
 )
-def test_the_method_says_what_was_known_before(kind: EpisodeKind, guard: object, method: Method) -> None:
+def test_the_method_says_what_was_known_before(kind: EpisodeKind, guard: Guard, method: Method) -> None:
     found = prove(read_from_a(replace(DEMOTED, guard=guard)), move(kind))
 
     assert isinstance(found, Proof)

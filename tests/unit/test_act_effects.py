@@ -1,0 +1,187 @@
+"""One action: what it needs, where it ends, and what it says of how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from maestro_operator.act import effects
+from maestro_operator.act.effects import perform
+from maestro_operator.drivers.ports import Drivers, Order
+from maestro_operator.model.decision import Perform
+from maestro_operator.model.errors import MaestroError
+from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.proof import Method, Proof
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.status import Episode, FrozenNode, Generation
+from maestro_operator.model.steps import EpisodeKind, StepName
+from support.looks import NEXT, NOW, move, outage, seen, status
+from support.worlds import Pair
+
+PROOF = Proof(node="a", method=Method.FENCED, evidence=("off",), epoch=2, episode=NEXT.episode, term=1, proved_at=NOW)
+
+
+class Nodes:
+    """A node port that writes down what it is told, and answers what it is given for a verb."""
+
+    def __init__(self, **answers: Outcome) -> None:
+        self.told: list[str] = []
+        self._answers = answers
+
+    async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
+        del deadline_seconds
+        self.told.append(f"{node.name}: {order.verb}")
+        return self._answers.get(order.verb, Done())
+
+    def __getattr__(self, verb: str) -> Any:  # noqa: ANN401
+        async def told(node: FrozenNode, *_arguments: Any, **_options: Any) -> Outcome:  # noqa: ANN401
+            self.told.append(f"{node.name}: {verb}")
+            return self._answers.get(verb, Done())
+
+        return told
+
+
+def drivers(nodes: Nodes, replication: Nodes | None = None) -> Drivers:
+    ports = dict.fromkeys(("fencing", "traffic", "probes", "verification"), SimpleNamespace())
+    found: Any = {"nodes": nodes, "replication": replication or nodes, **ports}
+    return Drivers(**found)
+
+
+def action(step: StepName, episode: Episode | None = None, proof: Proof | None = None) -> Perform:
+    found = episode or move(step=step)
+    return Perform(step, found, status(episode=found), Reason.STEP_TAKEN, "", proof=proof)
+
+
+@pytest.mark.parametrize("step", [StepName.PROMOTE, StepName.ADOPT])
+@pytest.mark.parametrize("proof", [None, PROOF.model_copy(update={"node": "b"}), PROOF.model_copy(update={"epoch": 1})])
+async def test_nothing_is_promoted_without_a_proof_for_the_other_node(step: StepName, proof: Proof | None) -> None:
+    nodes = Nodes()
+
+    with pytest.raises(MaestroError):
+        await perform(drivers(nodes), outage(), action(step, proof=proof))
+
+    assert nodes.told == []
+
+
+async def test_a_promotion_orders_the_guard_before_the_data() -> None:
+    nodes, copies = Nodes(), Nodes()
+    episode = move(step=StepName.PROMOTE, generation=Generation(epoch=1, counter=7))
+
+    assert await perform(drivers(nodes, copies), outage(), action(StepName.PROMOTE, episode, proof=PROOF)) == Done()
+
+    assert (nodes.told, copies.told) == (["b: promote"], ["b: promote"])
+
+
+async def test_a_promotion_without_the_name_of_its_copy_is_refused() -> None:
+    found = await perform(drivers(Nodes()), outage(), action(StepName.PROMOTE, proof=PROOF))
+
+    assert isinstance(found, Refused)
+    assert found.reason is Reason.COPY_NOT_WHOLE
+
+
+async def test_an_effect_ends_at_the_first_verb_that_is_not_done() -> None:
+    refused = Refused(Reason.REFUSED_BY_GUARD, "no", "NotInForce")
+    nodes = Nodes(quiesce=refused)
+
+    assert await perform(drivers(nodes), seen(), action(StepName.QUIESCE)) == refused
+
+    assert nodes.told == ["a: quiesce"]
+
+
+async def test_a_graceful_fence_demotes_also_where_the_last_copy_failed() -> None:
+    nodes, copies = Nodes(), Nodes(final_sync=Failed(Reason.COMMAND_FAILED, "no way"))
+
+    found = await perform(drivers(nodes, copies), seen(), action(StepName.FENCE, move(rung="graceful")))
+
+    assert found == Done()
+    assert nodes.told == ["a: quiesce", "a: stop", "a: demote"]
+
+
+async def test_a_fence_without_a_rung_is_refused() -> None:
+    found = await perform(drivers(Nodes()), outage(), action(StepName.FENCE, move(rung=None)))
+
+    assert found == Refused(Reason.FENCE_UNPROVEN, "the ladder has no rung to try")
+
+
+async def test_an_owner_that_rebooted_takes_the_long_way_to_its_permit() -> None:
+    nodes = Nodes(renew=Refused(Reason.REFUSED_BY_GUARD, "rebooted", "NotPermittedThisBoot"))
+
+    assert await perform(drivers(nodes), seen(), action(StepName.SWAP_PERMIT)) == Done()
+
+    assert nodes.told == ["b: renew", "b: revoke", "b: promise", "b: promote", "b: permit"]
+
+
+async def test_a_reverse_without_its_generation_is_left_to_the_rejoin() -> None:
+    found = await perform(drivers(Nodes()), seen(), action(StepName.REVERSE, move(EpisodeKind.SWITCHOVER)))
+
+    assert isinstance(found, Refused)
+
+
+async def test_an_effect_that_takes_too_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Nodes):
+        @override
+        async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
+            await asyncio.sleep(60)
+            return await super().order(node, order, deadline_seconds=deadline_seconds)
+
+    monkeypatch.setattr(effects, "DEADLINE_SECONDS", {StepName.RAISE: 0.01})
+
+    found = await perform(drivers(Slow()), seen(), action(StepName.RAISE))
+
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.TIMED_OUT
+
+
+async def test_an_episode_that_froze_no_nodes_cannot_be_acted_on() -> None:
+    with pytest.raises(MaestroError):
+        await perform(drivers(Nodes()), seen(), action(StepName.RAISE, move(frozen=())))
+
+
+async def test_a_step_that_needs_an_epoch_in_force_says_so() -> None:
+    bare = replace(action(StepName.GRANT), status=status(epoch=status().epoch.model_copy(update={"in_force": None})))
+
+    with pytest.raises(MaestroError):
+        await perform(drivers(Nodes()), seen(), bare)
+
+
+async def test_an_effect_is_cut_off_when_the_leadership_ends() -> None:
+    pair = Pair()
+    pair.after_effect = lambda _verb: pair.leader.lose()
+
+    for _ in range(6):
+        await pair.turn()
+
+    assert pair.recorder.decided[-1].rule == "not_leading"
+    assert pair.world.writers() == []
+
+
+async def test_a_step_waits_for_a_leadership_that_surely_outlasts_its_beginning() -> None:
+    pair = Pair()
+    pair.leader.sure_for_seconds = 1.9
+
+    for _ in range(6):
+        await pair.turn()
+
+    assert pair.world.commands == 2 * 6
+    pair.leader.sure_for_seconds = 30.0
+    await pair.settle()
+
+
+async def test_an_intent_that_cannot_be_written_has_no_effect() -> None:
+    pair = Pair()
+    await pair.turn()
+    pair.store.before_write = lambda _status: pair.store.apply(
+        pair.store.spec.model_copy(update={"active_node": "a", "answers": (*pair.store.spec.answers,)})
+    )
+    looked = pair.world.commands
+
+    pair.store.delete()
+    await pair.turn()
+
+    assert pair.world.commands == looked + 2
+    assert not pair.world.nodes["a"].is_equipped

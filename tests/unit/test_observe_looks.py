@@ -1,0 +1,118 @@
+"""Looking: never waited for longer than it deserves, and old news is never good news."""
+
+from __future__ import annotations
+
+import asyncio
+
+from maestro_operator.drivers.memory.world import MemoryClock
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown, Vote, VoteSeen
+from maestro_operator.model.status import AutomaticMove, StepRecord
+from maestro_operator.model.steps import StepName
+from maestro_operator.observe.lookout import Lookout, Periodic
+from maestro_operator.observe.votes import VoteMemory
+from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
+from support.beginnings import serving
+from support.looks import NOW, move, status, vote
+from support.worlds import pair_spec
+
+
+def test_a_vote_counts_from_the_moment_it_was_first_said_without_interruption() -> None:
+    memory = VoteMemory()
+    heard: list[tuple[VoteSeen | Unknown, float]] = [
+        (vote(Vote.DEAD), 10.0),
+        (vote(Vote.DEAD), 17.0),
+        (Unknown(Reason.TIMED_OUT, "no vote"), 20.0),
+        (vote(Vote.DEAD), 22.0),
+        (vote(Vote.DEAD), 25.0),
+    ]
+
+    said = [memory.remember("peer", "a", found, at_seconds=at).for_seconds for found, at in heard]
+
+    assert said == [0.0, 7.0, 0.0, 0.0, 3.0]
+
+
+async def test_what_answers_is_waited_for_and_what_did_not_is_looked_at_in_the_background() -> None:
+    silent = Unknown(Reason.TIMED_OUT, "no")
+    there: list[int | Unknown] = [1]
+
+    async def look() -> int | Unknown:
+        await asyncio.sleep(0)
+        return there[0]
+
+    lookout = Lookout("node", look, clock=MemoryClock(), patience_seconds=1)
+    assert await lookout.look() == 1
+    there[0] = silent
+    assert await lookout.look() == silent
+    there[0] = 2
+    assert await lookout.look() == silent
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    # What was read in the background is good news from before this turn: it is read once more.
+    assert await lookout.look() == 2
+    lookout.close()
+
+
+async def test_a_look_that_hangs_is_unknown_after_its_patience() -> None:
+    async def look() -> int:
+        await asyncio.sleep(60)
+        return 1
+
+    lookout = Lookout("node", look, clock=MemoryClock(), patience_seconds=0.01)
+
+    assert await lookout.look() == Unknown(Reason.TIMED_OUT, "node did not answer in 0.0 s")
+    assert isinstance(await lookout.look(), Unknown)
+    assert isinstance(await lookout.look(), Unknown)
+    lookout.close()
+
+
+async def test_a_periodic_look_is_not_repeated_before_its_period() -> None:
+    clock, looks = MemoryClock(), []
+
+    async def look() -> int:
+        looks.append(clock.monotonic_seconds())
+        return len(looks)
+
+    periodic = Periodic(0, look, clock=clock, period_seconds=5)
+    assert periodic.latest() == 0
+    await asyncio.sleep(0)
+    assert (periodic.latest(), len(looks)) == (1, 1)
+    clock.pass_seconds(5)
+    periodic.latest()
+    await asyncio.sleep(0)
+    assert (periodic.latest(), len(looks)) == (2, 2)
+    periodic.close()
+
+
+async def test_votes_that_stay_away_become_unknown() -> None:
+    pair = await serving()
+    await pair.settle()
+    pair.world.cut("operator", "a")
+    pair.world.cut("operator", "b")
+    for _ in range(10):
+        await pair.turn()
+
+    peers = [item for item in pair.recorder.seen[-1].votes if item.vantage_point == "peer"]
+
+    assert [item.vote for item in peers] == [Vote.UNKNOWN]
+
+
+def test_a_deadline_is_over_only_with_a_margin_for_two_clocks() -> None:
+    running = {"name": StepName.FENCE, "state": "Running", "term": 1, "started_at": NOW, "deadline": NOW}
+    known = status(episode=move(steps=(StepRecord.model_validate(running),)))
+
+    assert not deadline_passed(known, "2026-01-01T00:16:44.000Z")
+    assert deadline_passed(known, "2026-01-01T00:16:46.000Z")
+    assert deadline_passed(status(), NOW)
+
+
+def test_an_automatic_move_blocks_the_next_for_its_time_or_until_it_is_acknowledged() -> None:
+    moved = AutomaticMove(episode="failover-2", finished_at=NOW)
+
+    left = block_remaining_seconds(pair_spec(), status(automatic_move=moved), "2026-01-01T00:17:40.000Z")
+    known = block_remaining_seconds(
+        pair_spec(), status(automatic_move=moved.model_copy(update={"acknowledged": True})), NOW
+    )
+
+    assert (left, known, block_remaining_seconds(pair_spec(), status(), NOW)) == (3540.0, 0.0, 0.0)
