@@ -54,7 +54,7 @@ class PairWatcher:
     def _tell(self, status: Pair) -> None:
         """Say a step or a hold when it changes."""
         episode = status.get("episode") or {}
-        stalled = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
+        stalled: Pair = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
         hold = stalled.get("reason") if stalled.get("status") == "True" else None
         said = (episode.get("id"), episode.get("step"), hold)
         if said == self._said:
@@ -90,7 +90,7 @@ class PairWatcher:
     def _last_words(self) -> str:
         status = self._newest.get("status") or {}
         episode = status.get("episode") or {}
-        stalled = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
+        stalled: Pair = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
         return (
             f"state {status.get('state')}, step {episode.get('step')}, "
             f"{stalled.get('reason')}: {stalled.get('message')}"
