@@ -55,7 +55,16 @@ class Check:
 
 def examine() -> tuple[Check, ...]:
     """Looks at everything the bed needs."""
-    return tuple(look() for look in CHECKS)
+    return tuple(_looked(look) for look in CHECKS)
+
+
+def _looked(look: Callable[[], Check]) -> Check:
+    """Returns what one check found; one that may not even try has found a problem."""
+    try:
+        return look()
+    except OSError as error:
+        name = look.__name__.strip("_").replace("_", " ")
+        return Check(name, "unsuited", f"cannot be tried: {error}", "run this as root")
 
 
 def problems() -> tuple[Check, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,11 +52,13 @@ class LyingBmc(Fault):
     name = "lying-bmc"
     catches = ("fence-was-true",)
 
+    @override
     def cut_power(self, stage: Stage, node: str) -> None:
         """Cut the network instead, and let the BMC lie."""
         stage.bed.bmcs[node].set_mode("lying")
         stage.bed.nodes[node].cut("both")
 
+    @override
     def power_returns(self, stage: Stage, node: str) -> None:
         """Heal the network: the node was never off."""
         stage.bed.bmcs[node].set_mode("honest")
@@ -67,6 +71,7 @@ class NoGuard(Fault):
     name = "no-guard"
     catches = ("returner-started-nothing", "one-writer")
 
+    @override
     def before_power_cut(self, stage: Stage) -> None:
         """Take the gates away and start the services at boot."""
         stage.bed.nodes["b"].run(
@@ -86,6 +91,7 @@ class TornCopy(Fault):
     name = "torn-copy"
     catches = ("files-and-rows-agree",)
 
+    @override
     def cut_power(self, stage: Stage, node: str) -> None:
         """Cut the power, and tear every copy on the other node before it is promoted."""
         stage.bed.nodes[node].power_cut()
@@ -105,6 +111,7 @@ class FrozenDns(Fault):
     name = "frozen-dns"
     catches = ("story-was-told", "names-followed")
 
+    @override
     def before_switchover(self, stage: Stage) -> None:
         """Freeze the zone."""
         stage.bed.dns.freeze()
@@ -116,6 +123,7 @@ class LostAck(Fault):
     name = "lost-ack"
     catches = ("switchovers-lost-nothing",)
 
+    @override
     def after_story(self, stage: Stage) -> None:
         """Let a record that was acknowledged under the last epoch vanish from the active node."""
         stage.bed.nodes["b"].run(
@@ -129,6 +137,7 @@ class TwoWriters(Fault):
     name = "two-writers"
     catches = ("one-writer",)
 
+    @override
     def before_power_cut(self, stage: Stage) -> None:
         """Run a second copy of the application on node a, on a snapshot of its own data."""
         stage.bed.nodes["a"].run(
@@ -144,6 +153,7 @@ class TwoWriters(Fault):
         stage.start_client("c2", url=f"http://{address}/lui/record")
         stage.await_writes("c2", more=10, seconds=30)
 
+    @override
     def cut_power(self, stage: Stage, node: str) -> None:
         """Cut nothing more: the harm is done, and the story ends here."""
         del stage, node
@@ -156,6 +166,7 @@ class StaleEpoch(Fault):
     name = "stale-epoch"
     catches = ("one-writer",)
 
+    @override
     def before_power_cut(self, stage: Stage) -> None:
         """Let the application on node a be told an old epoch."""
         node = stage.bed.nodes["a"]

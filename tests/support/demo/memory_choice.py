@@ -92,14 +92,4 @@ def problems_here() -> tuple[doctor.Check, ...]:
             doctor.install_missing()
         except (OSError, subprocess.SubprocessError) as error:
             print(f"make demo: could not install what is missing: {error}", flush=True)
-    found = (_looked(look) for look in doctor.CHECKS)
-    return tuple(check for check in found if check.verdict != "ok")
-
-
-def _looked(look: Callable[[], doctor.Check]) -> doctor.Check:
-    """Return what one check found; one that may not even try has found a problem."""
-    try:
-        return look()
-    except OSError as error:
-        name = look.__name__.strip("_").replace("_", " ")
-        return doctor.Check(name, "unsuited", f"cannot be tried: {error}", "run this as root")
+    return doctor.problems()
