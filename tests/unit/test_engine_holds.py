@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from maestro_operator.drivers.memory.guard_twin import GuardState
 from maestro_operator.model.pair import Automatic, Failover, Management, Say
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.status import PairStatus
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import (
     found_running,
@@ -20,7 +18,7 @@ from support.beginnings import (
     rebooted_alone,
     serving,
 )
-from support.worlds import Pair, is_settled, pair_spec
+from support.worlds import Pair, pair_spec
 
 BY_HAND = Failover(automatic=Automatic.DISABLED, max_data_loss_seconds=120)
 
@@ -56,8 +54,8 @@ async def test_a_fence_that_gives_no_proof_waits_for_a_person_who_says_that_the_
     pair.world.isolate("a")
     pair.world.devices["a"] = mode
     held = await pair.hold(Reason.FENCE_UNPROVEN)
-    assert "ConfirmFenced" in held.message or "on" in held.message
-    assert pair.world.writers() == [] or pair.status.active_node == "a"
+    assert episode(pair) in held.message
+    assert pair.status.active_node == "a"
 
     pair.world.power_cut("a")
     pair.say(Say.CONFIRM_FENCED, episode(pair), "a")
@@ -231,7 +229,6 @@ async def test_two_running_nodes_are_touched_by_nothing() -> None:
 
     await pair.hold(Reason.SPLIT_BRAIN)
 
-    assert pair.world.commands == pair.world.commands
     assert pair.world.nodes["a"].running == other.running == set(other.units)
     assert pair.status.pair_uid is None
 
@@ -431,10 +428,23 @@ async def test_an_order_that_is_taken_back_before_the_promotion_gives_the_owner_
     assert pair.world.lost_records() == 0
 
 
+async def test_a_new_order_to_a_node_that_just_came_back_waits_until_it_is_a_standby() -> None:
+    pair = await old_side_back()
+    pair.order("b")
+    await pair.turn()
+    await pair.turn()
+
+    pair.order("a")
+
+    await serve(pair, "a")
+    assert last(pair, EpisodeKind.REJOIN) == "Done"
+
+
 async def test_an_order_that_is_taken_back_before_anything_stopped_just_ends() -> None:
     pair = await ordered()
-    pair.world.nodes["b"].copies = ()
-    await pair.hold(Reason.COPY_NOT_WHOLE)
+    pair.world.cut("a", "b")
+    pair.let_pass(30.0)
+    await pair.hold(Reason.SYNC_BEHIND)
 
     pair.order("a")
 
@@ -541,6 +551,16 @@ async def test_a_standby_that_goes_away_in_mid_rejoin_is_taken_up_again_when_it_
     pair.world.power_on("a")
     await pair.settle()
     assert last(pair, EpisodeKind.REJOIN) == "Done"
+
+
+async def test_a_new_owner_that_reboots_before_the_old_one_rejoined_is_vouched_for_all_the_same() -> None:
+    pair = await old_side_back()
+    pair.world.reboot("b")
+
+    await pair.run_until(lambda it: it.status.history[0].kind is EpisodeKind.RESTART)
+
+    assert pair.world.writers() == ["b"]
+    await pair.settle()
 
 
 async def test_an_owner_that_reboots_while_its_peer_is_dead_waits_for_a_person() -> None:
@@ -653,10 +673,4 @@ async def test_a_second_automatic_failover_waits_for_an_acknowledgement_of_the_f
 async def test_a_fresh_leader_fails_nothing_over() -> None:
     pair = await owner_dead()
     await pair.hold(Reason.NOT_DOWN_LONG_ENOUGH)
-    assert is_at(pair, StepName.CONCLUDE) is False
-
-
-def test_the_beginnings_are_whole() -> None:
-    assert PairStatus() == PairStatus.model_validate({})
-    assert GuardState().standing.value == "valid"
-    assert is_settled.__name__ == "is_settled"
+    assert pair.status.episode is None

@@ -328,9 +328,10 @@ async def _stop(acting: Acting) -> Outcome:
 
 async def _store_epoch(acting: Acting) -> Outcome:
     """Give the node that is not the owner the owner's epoch to hold in force."""
-    if acting.episode.kind is EpisodeKind.REJOIN:
+    if acting.episode.kind in (EpisodeKind.REJOIN, EpisodeKind.RESTART):
         mark = acting.in_force
-        return await acting.order(acting.target, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode)
+        other = acting.target if acting.episode.kind is EpisodeKind.REJOIN else acting.source
+        return await acting.order(other, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode)
     return await _demote(acting)
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import PairStatus
 
 HISTORY_KEPT = 10
+KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART)
+"""Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
 CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
 RAISES = (StepName.RAISE, StepName.SWAP_PERMIT, StepName.STORE_EPOCH)
@@ -91,7 +93,7 @@ def intend(
     updated = episode.model_copy(update={"step": step, "steps": (*kept, record), "proof": proof or episode.proof})
     status = seen.status.model_copy(update={"episode": updated})
     mark = EpochMark(number=episode.epoch, owner=episode.target, episode=episode.id)
-    if step in RAISES and episode.kind is not EpisodeKind.REJOIN:
+    if step in RAISES and episode.kind not in KEEPS_EPOCH:
         status = status.model_copy(update={"epoch": Epoch(promised=mark, in_force=status.epoch.in_force)})
     if step in CHANGES_OWNER:
         status = status.model_copy(

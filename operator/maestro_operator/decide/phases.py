@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
 from maestro_operator.decide.ability import declare_ready, preflight
+from maestro_operator.decide.journal import KEEPS_EPOCH
 from maestro_operator.decide.prove import NoProof, may_permit, prove
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
@@ -225,14 +226,22 @@ def _epoch_stored(seen: Seen, episode: Episode) -> bool:
     if episode.kind is EpisodeKind.REJOIN:
         mark = seen.status.epoch.in_force
         return mark is not None and _target(seen, episode, lambda node: facts.holds_epoch(node, mark))
+    if episode.kind is EpisodeKind.RESTART:
+        return not _source(seen, episode, lambda node: _is_behind(seen, node.guard))
     if not isinstance(prove(seen, episode), NoProof):
         return True
     return episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
 
 
+def _is_behind(seen: Seen, guard: Guard) -> bool:
+    """Tell whether a guard of this pair has heard of no epoch as high as the one in force."""
+    mark = seen.status.epoch.in_force
+    return mark is not None and facts.is_ours(seen, guard) and facts.highest_number(guard) < mark.number
+
+
 def _store_ready(seen: Seen, episode: Episode) -> Hold | None:
     node = seen.node(episode.source)
-    if episode.kind is EpisodeKind.REJOIN or not isinstance(node, Unknown):
+    if episode.kind in KEEPS_EPOCH or not isinstance(node, Unknown):
         return None
     text = f"{episode.source} cannot be read; answer ConfirmFenced of it to {episode.id} once it is certainly off"
     return Hold(Reason.CONFIRMATION_UNPROVEN, text)
@@ -287,7 +296,8 @@ def _confirm_ready(seen: Seen, episode: Episode) -> Hold | None:
     if peer is None and not isinstance(may_permit(seen, episode), NoProof):
         return None
     if mark is None or peer is None or not facts.is_ours(seen, peer.guard):
-        return Hold(Reason.CONFIRMATION_UNPROVEN, f"{episode.source} cannot vouch for {episode.target}")
+        way_out = f"answer ConfirmFenced of {episode.source} to {episode.id} once it is certainly off"
+        return Hold(Reason.CONFIRMATION_UNPROVEN, f"{episode.source} cannot vouch for {episode.target}; {way_out}")
     other_promise = peer.guard.promised is not None and peer.guard.promised.number > mark.number
     if other_promise or not facts.holds_epoch(peer, mark) or not facts.cannot_write(peer):
         return Hold(Reason.CONFIRMATION_UNPROVEN, f"{episode.source} does not vouch for {episode.target}")

@@ -122,7 +122,7 @@ def order(seen: Seen) -> Decision | None:
     flapping = _flapping(seen)
     if flapping is not None:
         return flapping
-    return _begin_move(seen, _kind_of_move(seen), trigger="Ordered", order=wanted)
+    return _standby_first(seen) or _begin_move(seen, _kind_of_move(seen), trigger="Ordered", order=wanted)
 
 
 def hand_back(seen: Seen) -> Decision | None:
@@ -133,6 +133,8 @@ def hand_back(seen: Seen) -> Decision | None:
     for entry in status.history:
         word = facts.answer(seen, entry.id, Say.HAND_BACK)
         if word is not None and entry.kind is EpisodeKind.FAILOVER:
+            if (first := _standby_first(seen)) is not None:
+                return first
             begun = _begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
             taken = journal.take_answer(begun.status, word)
             return Record(status=taken, because=Reason.ORDERED, message=begun.message)
@@ -146,6 +148,8 @@ def retry(seen: Seen) -> Decision | None:
     word = facts.answer(seen, left, Say.RETRY) if left else None
     if word is None or wanted == seen.status.active_node:
         return None
+    if (first := _standby_first(seen)) is not None:
+        return first
     begun = _begin_move(seen, _kind_of_move(seen), trigger="Retry", order=wanted)
     taken = journal.take_answer(begun.status, word)
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
@@ -276,6 +280,11 @@ def _hastened(seen: Seen, decision: Decision) -> Decision:
         return decision
     first = carry_on(replace(seen, status=decision.status))
     return first if isinstance(first, Perform) else decision
+
+
+def _standby_first(seen: Seen) -> Decision | None:
+    """Make the other node a standby before anything is switched to it, where it is none yet."""
+    return rejoin(seen)
 
 
 def _kind_of_move(seen: Seen) -> EpisodeKind:

@@ -91,7 +91,7 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         # The owner goes on under the next epoch: rollback and Abandon.
         EpisodeKind.RENEW: (S.STORE_EPOCH, S.SWAP_PERMIT, S.START_SERVICES, S.VERIFY),
         # The owner rebooted and its peer could not vouch.
-        EpisodeKind.RESTART: (S.CONFIRM, *_BRING_UP),
+        EpisodeKind.RESTART: (S.STORE_EPOCH, S.CONFIRM, *_BRING_UP),
         # Names or pins do not point at the active node: put right what an episode had to leave.
         EpisodeKind.REPAIR: (S.LOCALISE, S.MOVE_TRAFFIC),
     },
