@@ -140,8 +140,11 @@ class PairLoop:
             self._memory.resource = None
             return EPISODE_HOLD_SECONDS
         except Exception:
-            log.exception("a turn ended in a surprise; the next one looks anew")
-            self._memory.resource = None
+            resource, self._memory.resource = self._memory.resource, None
+            who = resource.key if resource else "a pair that could not be read"
+            log.exception("%s: a turn ended in a surprise; the next one looks anew", who)
+            if resource is not None:
+                self._publisher.count_turn(resource.key, seconds=self.in_turn_for_seconds, failed=True)
             return SURPRISE_SECONDS
         finally:
             self.turns += 1
@@ -273,7 +276,13 @@ class PairLoop:
         return sum(self._commands.commands_run(name) for name in seen.spec.names)
 
     async def _while_leading(self, seen: Seen, action: Perform) -> Outcome:
-        """Perform a step and cut it off at the moment the leadership ends."""
+        """Perform a step and cut it off at the moment the leadership ends.
+
+        The write of the intent may have taken long, so the leadership is looked at once more here,
+        right before the effect.
+        """
+        if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
+            return Failed(Reason.NOT_LEADER, f"{action.step} was not begun: the leadership might not outlast it")
         effect = asyncio.ensure_future(perform(self._drivers, seen, action))
         lost = asyncio.ensure_future(self._leader.lost())
         try:

@@ -296,8 +296,7 @@ async def _verify(acting: Acting) -> Outcome:
     )
     failed = [item for item in results if not item.passed]
     if failed:
-        text = "; ".join(f"{item.name}: {item.message}" for item in failed)
-        return Failed(Reason.VERIFICATION_FAILED, text)
+        return Failed(Reason.VERIFICATION_FAILED, "; ".join(f"{item.name}: {item.message}" for item in failed))
     return Done(MappingProxyType({item.name: item.message for item in results}))
 
 

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 OPERATOR_NAMESPACE, OPERATOR = "maestro-system", "maestro-operator"
 CRD_NAME = "maestropairs.maestropair.dev"
 SERVED_SECONDS = 20
+FREE_LEASE = {
+    "apiVersion": "coordination.k8s.io/v1",
+    "kind": "Lease",
+    "metadata": {"namespace": OPERATOR_NAMESPACE, "name": OPERATOR},
+}
+"""A Lease that nobody holds is taken at once; one that is missing may have been deleted under a leader."""
 
 
 def serve_pairs(plane: ControlPlane, *, secrets: Iterable[Manifest] = ()) -> None:
@@ -31,7 +37,7 @@ def serve_pairs(plane: ControlPlane, *, secrets: Iterable[Manifest] = ()) -> Non
         lambda: _is_served(plane), timeout_seconds=SERVED_SECONDS, what="the API server to serve MaestroPairs"
     )
     rbac = rendered_rbac(OPERATOR_NAMESPACE, secret_namespaces=(NAMESPACE,))
-    plane.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all([*rbac, *secrets]))
+    plane.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all([*rbac, FREE_LEASE, *secrets]))
 
 
 def _is_served(plane: ControlPlane) -> bool:
