@@ -334,7 +334,7 @@ def test_services_are_not_started_where_the_public_names_lead_elsewhere() -> Non
 
 
 def test_the_ladder_is_climbed_rung_by_rung_and_again_after_a_pause() -> None:
-    alive = seen(votes=())
+    alive = seen(votes=(), spec=pair_spec(active_node="b"))
     tried = replace(fenced(reading("on", 1.0, 1)), age_seconds=1.0)
 
     def rung(look: Seen, at: str | None) -> str | None:

@@ -32,6 +32,10 @@ async def serve(pair: Pair, node: str) -> None:
     assert pair.world.moments_with_two_writers == []
 
 
+def is_confirming(pair: Pair) -> bool:
+    return pair.status.episode is not None and pair.status.episode.step is StepName.CONFIRM
+
+
 def episode(pair: Pair) -> str:
     found = pair.status.episode
     assert found is not None
@@ -120,18 +124,78 @@ async def test_a_proof_that_meets_a_sign_of_life_goes_back_to_the_fence() -> Non
     assert last(pair, EpisodeKind.FAILOVER) == "Abandoned"
 
 
-async def test_an_owner_that_was_declared_off_and_lives_keeps_the_new_one_from_starting() -> None:
+async def declared_off_and_alive() -> Pair:
+    """Returns a pair in whose failover a device lied: b has its intent, a serves, and only b cannot reach it."""
     pair = await serving()
     pair.world.isolate("a")
     pair.world.devices["a"] = "lying"
     await pair.run_until(lambda it: it.status.active_node == "b")
-
     pair.world.heal()
     pair.world.cut("a", "b")
+    return pair
 
-    await pair.hold(Reason.SIGN_OF_LIFE)
+
+async def test_an_owner_that_was_declared_off_and_lives_is_demoted_before_the_new_one_starts() -> None:
+    pair = await declared_off_and_alive()
+
+    await pair.run_until(lambda it: it.world.writers() == ["b"])
+
+    assert pair.world.moments_with_two_writers == []
     pair.world.heal()
     await serve(pair, "b")
+
+
+async def test_an_owner_that_lives_and_cannot_be_demoted_keeps_the_new_one_from_starting() -> None:
+    pair = await declared_off_and_alive()
+    pair.world.lose_guard_state("a")
+    await pair.hold(Reason.SIGN_OF_LIFE)
+    assert pair.world.writers() == ["a"]
+
+    pair.world.power_cut("a")
+
+    await serve(pair, "b")
+
+
+async def test_a_source_that_dies_after_its_quiesce_and_comes_back_is_demoted_before_the_target_starts() -> None:
+    pair = await mid_switchover(StepName.QUIESCE)
+    pair.world.power_cut("a")
+    await pair.run_until(lambda it: it.status.active_node == "b")
+
+    pair.world.power_on("a")
+
+    await serve(pair, "b")
+
+
+async def test_an_ordered_failover_whose_source_is_healthy_again_becomes_a_switchover() -> None:
+    pair = await serving()
+    pair.change(failover=Failover(automatic=Automatic.DISABLED, max_data_loss_seconds=0))
+    pair.world.isolate("a")
+    pair.let_pass(30.0)
+    for _ in range(12):
+        await pair.turn()
+    pair.order("b")
+    await pair.hold(Reason.COPY_OVER_BUDGET)
+
+    pair.world.heal()
+
+    await serve(pair, "b")
+    assert last(pair, EpisodeKind.SWITCHOVER) == "Done"
+    assert last(pair, EpisodeKind.FAILOVER) == "Abandoned"
+    assert pair.world.lost_records() == 0
+
+
+async def test_an_ordered_failover_that_is_taken_back_before_a_promise_ends() -> None:
+    pair = await owner_dead()
+    pair.change(failover=Failover(automatic=Automatic.DISABLED, max_data_loss_seconds=0))
+    for _ in range(20):
+        await pair.turn()
+    pair.order("b")
+    await pair.hold(Reason.COPY_OVER_BUDGET)
+
+    pair.order("a")
+
+    await pair.run_until(lambda it: it.status.episode is None)
+    assert last(pair, EpisodeKind.FAILOVER) == "Abandoned"
 
 
 # ---------------------------------------------------------------- loss
@@ -440,6 +504,33 @@ async def test_a_new_order_to_a_node_that_just_came_back_waits_until_it_is_a_sta
     assert last(pair, EpisodeKind.REJOIN) == "Done"
 
 
+async def test_an_order_to_a_node_that_cannot_be_read_waits_at_rest() -> None:
+    pair = await serving()
+    pair.world.power_cut("b")
+    pair.order("b")
+    await pair.hold(Reason.TARGET_UNREADABLE)
+    assert pair.status.episode is None
+
+    pair.world.power_on("b")
+
+    await serve(pair, "b")
+
+
+async def test_an_owner_that_reboots_while_an_order_is_held_is_confirmed_all_the_same() -> None:
+    pair = await serving()
+    for node in ("b", "a"):
+        pair.order(node)
+        await pair.settle()
+    pair.order("b")
+    await pair.hold(Reason.FLAPPING)
+    pair.world.cut("a", "b")
+    pair.world.reboot("a")
+
+    await pair.run_until(lambda it: it.status.history[0].kind is EpisodeKind.RESTART)
+
+    assert pair.world.writers() == ["a"]
+
+
 async def test_an_order_that_is_taken_back_before_anything_stopped_just_ends() -> None:
     pair = await ordered()
     pair.world.cut("a", "b")
@@ -555,7 +646,11 @@ async def test_a_standby_that_goes_away_in_mid_rejoin_is_taken_up_again_when_it_
 
 async def test_a_new_owner_that_reboots_before_the_old_one_rejoined_is_vouched_for_all_the_same() -> None:
     pair = await old_side_back()
+    pair.world.cut("operator", "a")
     pair.world.reboot("b")
+    await pair.run_until(is_confirming)
+    await pair.hold(Reason.CONFIRMATION_UNPROVEN)
+    pair.world.heal()
 
     await pair.run_until(lambda it: it.status.history[0].kind is EpisodeKind.RESTART)
 

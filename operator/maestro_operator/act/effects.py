@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.ports import Drivers, Equipment, Order
 from maestro_operator.model.errors import MaestroError
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen
@@ -223,6 +223,9 @@ async def _promote(acting: Acting) -> Outcome:
 async def promote(acting: Acting, _proof: Proof) -> Outcome:
     """Put the epoch in force on the target, then its data up; the proof makes it lawful."""
     episode = acting.episode
+    late = await _demote_late(acting)
+    if late is not None:
+        return late
     ordered = await acting.order(acting.target, "promote", epoch=episode.epoch)
     if not isinstance(ordered, Done) or episode.kind is EpisodeKind.ACTIVATE:
         return ordered
@@ -277,8 +280,23 @@ async def _move_traffic(acting: Acting) -> Outcome:
     return await _in_order(*verbs)
 
 
+async def _demote_late(acting: Acting) -> Outcome | None:
+    """Tell an old side that came back of the epoch in force, and end there: it is looked at again first."""
+    mark, reading = acting.in_force, acting.seen.nodes.get(acting.episode.source)
+    if not isinstance(reading, NodeSeen) or reading.guard.state is not GuardState.VALID:
+        return None
+    known = reading.guard.in_force.number if reading.guard.in_force else 0
+    if known >= mark.number:
+        return None
+    told = await acting.order(acting.source, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode)
+    return InProgress(f"{acting.source.name} came back and was demoted") if isinstance(told, Done) else told
+
+
 async def _start_services(acting: Acting) -> Outcome:
     mark, services = acting.in_force, acting.seen.spec.services
+    late = await _demote_late(acting)
+    if late is not None:
+        return late
     return await _in_order(
         lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
         lambda: acting.drivers.nodes.start(acting.target, services, deadline_seconds=acting.deadline_seconds),

@@ -71,7 +71,7 @@ def peer_ready(seen: Seen) -> Hold | None:
     if active is None:
         return Hold(Reason.WAIT_FOR_USER, "nobody is known to be active")
     standby = facts.other_name(seen, active)
-    hold = target_able(seen, _imagined(seen, active, standby))
+    hold = standby_able(seen, active)
     if hold is not None:
         return Hold(Reason.PEER_NOT_READY, hold.message)
     node, rsync = seen.node(standby), seen.spec.replication.rsync
@@ -81,6 +81,11 @@ def peer_ready(seen: Seen) -> Hold | None:
     if rsync is not None and automatic and (age is None or age > budget):
         return Hold(Reason.COPY_OVER_BUDGET, f"{standby}'s copy is older than {budget} s")
     return None
+
+
+def standby_able(seen: Seen, active: str) -> Hold | None:
+    """Return why the other node could not take over at all, whatever its copy's age."""
+    return target_able(seen, _imagined(seen, active, facts.other_name(seen, active)))
 
 
 def _imagined(seen: Seen, active: str, standby: str) -> Episode:

@@ -6,6 +6,7 @@ left; after it the only way is on. An episode is never left half done in silence
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
@@ -76,9 +77,9 @@ def _perform(seen: Seen, episode: Episode, step: StepName) -> Perform | Hold:
     if step in (StepName.PROMOTE, StepName.ADOPT):
         repeated = episode.step is step
         found = may_permit(seen, episode) if repeated else prove(seen, episode)
-        if isinstance(found, NoProof):
+        if isinstance(found, NoProof) and not (repeated and facts.is_behind(seen, episode.source)):
             return Hold(found.reason, found.message)
-        proof = found
+        proof = episode.proof if isinstance(found, NoProof) else found
     text = f"{episode.kind} {episode.id}: {step}"
     return journal.intend(seen, episode, step, because=Reason.STEP_TAKEN, message=text, proof=proof)
 
@@ -151,6 +152,9 @@ def _turn(seen: Seen, episode: Episode) -> Decision | None:
     if episode.kind in GIVEN_UP_WHEN_UNREADABLE and _is_pointless(seen, episode):
         text = f"{episode.kind} cannot go on: a node it needs is gone"
         return journal.finish(seen, episode, result="Abandoned", because=Reason.RETURN_UNREADABLE, message=text)
+    if episode.step is StepName.CONFIRM and not PHASES[StepName.STORE_EPOCH].done(seen, episode):
+        # The peer was not to be read when its turn came, and is now.
+        return _perform(seen, episode, StepName.STORE_EPOCH)
     if episode.kind is EpisodeKind.SWITCHOVER and is_before(episode.kind, episode.step, StepName.PROMOTE):
         return _turn_switchover(seen, episode)
     if episode.kind is EpisodeKind.FAILOVER and is_before(episode.kind, episode.step, StepName.SEVER):
@@ -223,24 +227,30 @@ def _to_failover(seen: Seen, episode: Episode) -> Record:
         order=episode.order,
         down_since=seen.now,
     )
-    status = ended.status.model_copy(
-        update={
-            "episode": failover,
-            "observed_active_node": seen.status.observed_active_node,
-            "order_not_done": seen.status.order_not_done,
-        }
-    )
+    status = _still_ordered(seen, ended).status.model_copy(update={"episode": failover})
     return Record(status=status, because=Reason.OUTAGE_CONCLUDED, message=text)
+
+
+def _still_ordered(seen: Seen, ended: Record) -> Record:
+    """Leave the order as it was before the episode, so that it is taken again in another way."""
+    update = {"observed_active_node": seen.status.observed_active_node, "order_not_done": seen.status.order_not_done}
+    return replace(ended, status=ended.status.model_copy(update=update))
 
 
 def _abandon(seen: Seen, episode: Episode) -> Decision | None:
     """Leave a failover whose old side is healthy again, while nothing proves it out."""
     source = facts.readable(seen, episode.source)
     healthy = source is not None and source.guard.may_run and source.runs_everything
-    if not healthy or episode.order is not None:
+    is_taken_back = episode.order is not None and seen.spec.active_node == episode.source
+    if is_taken_back and episode.record(StepName.RAISE) is None:
+        text = f"{episode.id} ends before anything was promised: the order was taken back"
+        return journal.finish(seen, episode, result="Abandoned", because=Reason.ROLLED_BACK, message=text)
+    is_begun = episode.order is not None and not is_taken_back and episode.record(StepName.FENCE) is not None
+    if not healthy or is_begun:
         return None
     text = f"{episode.source} is healthy again and was not fenced"
     ended = journal.finish(seen, episode, result="Abandoned", because=Reason.SEEN_ALIVE, message=text)
+    ended = _still_ordered(seen, ended)
     if episode.record(StepName.RAISE) is None:
         return ended
     renew = journal.begin(

@@ -54,6 +54,14 @@ def next_epoch(seen: Seen) -> int:
     return 1 + max(known, default=0)
 
 
+def is_behind(seen: Seen, name: str) -> bool:
+    """Tell whether a node of this pair was read to have heard of no epoch as high as the one in force."""
+    mark, node = seen.status.epoch.in_force, readable(seen, name)
+    if mark is None or node is None or not is_ours(seen, node.guard):
+        return False
+    return highest_number(node.guard) < mark.number
+
+
 def holds_epoch(node: NodeSeen, mark: EpochMark) -> bool:
     """Tell whether a node has exactly this epoch with this owner in force."""
     in_force = node.guard.in_force

@@ -199,7 +199,8 @@ def _started(seen: Seen, episode: Episode) -> bool:
 def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
     why = may_permit(seen, episode)
     stays = episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
-    if isinstance(why, NoProof) and not stays:
+    # A source that came back behind is demoted first; that is all the effect does then.
+    if isinstance(why, NoProof) and not stays and not facts.is_behind(seen, episode.source):
         return Hold(why.reason, why.message)
     if not facts.is_localised(seen, episode.target):
         return Hold(Reason.STEP_FAILED, f"{episode.target} does not resolve the public names to itself")
@@ -227,16 +228,10 @@ def _epoch_stored(seen: Seen, episode: Episode) -> bool:
         mark = seen.status.epoch.in_force
         return mark is not None and _target(seen, episode, lambda node: facts.holds_epoch(node, mark))
     if episode.kind is EpisodeKind.RESTART:
-        return not _source(seen, episode, lambda node: _is_behind(seen, node.guard))
+        return not facts.is_behind(seen, episode.source)
     if not isinstance(prove(seen, episode), NoProof):
         return True
     return episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
-
-
-def _is_behind(seen: Seen, guard: Guard) -> bool:
-    """Tell whether a guard of this pair has heard of no epoch as high as the one in force."""
-    mark = seen.status.epoch.in_force
-    return mark is not None and facts.is_ours(seen, guard) and facts.highest_number(guard) < mark.number
 
 
 def _store_ready(seen: Seen, episode: Episode) -> Hold | None:

@@ -106,23 +106,33 @@ def outage(seen: Seen) -> Decision | None:
     return _begin_move(seen, EpisodeKind.FAILOVER, trigger=journal.AUTOMATIC)
 
 
-def order(seen: Seen) -> Decision | None:
-    """Take a changed `spec.activeNode`: people's one order."""
+def accepted(seen: Seen) -> Decision | None:
+    """Take an order for the node that is active already."""
     wanted, status = seen.spec.active_node, seen.status
     if wanted == status.active_node and status.order_not_done is not None:
         text = f"{status.order_not_done} was taken back"
         cleared = status.model_copy(update={"order_not_done": None})
         return Record(status=cleared, because=Reason.ORDERED, message=text)
-    if wanted == status.observed_active_node:
-        return None
-    if wanted == status.active_node:
+    if wanted == status.active_node and wanted != status.observed_active_node:
         update = {"observed_active_node": wanted, "automatic_move": None}
         text = f"{wanted} is active already"
         return Record(status=status.model_copy(update=update), because=Reason.ORDERED, message=text)
+    return None
+
+
+def order(seen: Seen) -> Decision | None:
+    """Take a changed `spec.activeNode`: people's one order."""
+    wanted, status = seen.spec.active_node, seen.status
+    if wanted in (status.observed_active_node, status.active_node):
+        return None
     flapping = _flapping(seen)
     if flapping is not None:
         return flapping
-    return _standby_first(seen) or _begin_move(seen, _kind_of_move(seen), trigger="Ordered", order=wanted)
+    kind = _kind_of_move(seen)
+    unable = brakes.standby_able(seen, status.active_node or "") if kind is EpisodeKind.SWITCHOVER else None
+    if unable is not None:
+        return Hold(unable.reason, f"the order waits: {unable.message}")
+    return _begin_move(seen, kind, trigger="Ordered", order=wanted)
 
 
 def hand_back(seen: Seen) -> Decision | None:
@@ -133,8 +143,6 @@ def hand_back(seen: Seen) -> Decision | None:
     for entry in status.history:
         word = facts.answer(seen, entry.id, Say.HAND_BACK)
         if word is not None and entry.kind is EpisodeKind.FAILOVER:
-            if (first := _standby_first(seen)) is not None:
-                return first
             begun = _begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
             taken = journal.take_answer(begun.status, word)
             return Record(status=taken, because=Reason.ORDERED, message=begun.message)
@@ -148,8 +156,6 @@ def retry(seen: Seen) -> Decision | None:
     word = facts.answer(seen, left, Say.RETRY) if left else None
     if word is None or wanted == seen.status.active_node:
         return None
-    if (first := _standby_first(seen)) is not None:
-        return first
     begun = _begin_move(seen, _kind_of_move(seen), trigger="Retry", order=wanted)
     taken = journal.take_answer(begun.status, word)
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
@@ -253,13 +259,14 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     split_brain,
     adopt,
     acknowledged,
+    accepted,
     outage,
-    hand_back,
-    retry,
-    order,
     restart,
     repair,
     rejoin,
+    hand_back,
+    retry,
+    order,
     owner_without_right,
     service_down,
     order_not_done,
@@ -280,11 +287,6 @@ def _hastened(seen: Seen, decision: Decision) -> Decision:
         return decision
     first = carry_on(replace(seen, status=decision.status))
     return first if isinstance(first, Perform) else decision
-
-
-def _standby_first(seen: Seen) -> Decision | None:
-    """Make the other node a standby before anything is switched to it, where it is none yet."""
-    return rejoin(seen)
 
 
 def _kind_of_move(seen: Seen) -> EpisodeKind:
