@@ -100,6 +100,16 @@ async def astray() -> Pair:
     return pair
 
 
+async def rebooted_before_the_rejoin() -> Pair:
+    """Returns a pair whose new owner b rebooted before the old one knew of it; b's names and pins are not right."""
+    pair = await old_side_back()
+    pair.world.reboot("b")
+    pair.world.nodes["b"].has_peer_key = False
+    pair.world.nodes["b"].pins.clear()
+    pair.world.names = {NAME: pair.world.nodes["a"].address}
+    return pair
+
+
 def lead_astray(pair: Pair) -> None:
     """Points the public names at b, and takes a's pins away."""
     pair.world.names = {NAME: pair.world.nodes["b"].address}

@@ -18,7 +18,7 @@ from support.beginnings import (
     old_side_back,
     ordered,
     owner_dead,
-    rebooted_alone,
+    rebooted_before_the_rejoin,
 )
 from support.worlds import Killed, Pair, is_settled
 
@@ -63,7 +63,7 @@ WORLDS: Mapping[EpisodeKind, tuple[Callable[[], Awaitable[Pair]], str]] = {
     EpisodeKind.FAILOVER: (owner_dead_beside_an_unpinned_standby, "b"),
     EpisodeKind.REJOIN: (old_side_back, "b"),
     EpisodeKind.RENEW: (taken_back, "a"),
-    EpisodeKind.RESTART: (rebooted_alone, "a"),
+    EpisodeKind.RESTART: (rebooted_before_the_rejoin, "b"),
     EpisodeKind.REPAIR: (astray, "a"),
 }
 
@@ -89,8 +89,11 @@ def is_resting(pair: Pair) -> bool:
     return is_settled(pair) or bool(pair.recorder.decided and pair.recorder.decided[-1].rule == "standby_absent")
 
 
+AFTER_A_FAILOVER = (EpisodeKind.FAILOVER, EpisodeKind.REJOIN, EpisodeKind.RESTART)
+
+
 def lost_by(kind: EpisodeKind, pair: Pair) -> bool:
-    return kind in (EpisodeKind.FAILOVER, EpisodeKind.REJOIN) or pair.world.lost_records() == 0
+    return kind in AFTER_A_FAILOVER or pair.world.lost_records() == 0
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
