@@ -126,6 +126,8 @@ def _keep(stage: Stage | MemoryStage) -> int:
     print(f"  {stage.plane.kubectl} -n {NAMESPACE} get mp {PAIR} -o wide --watch")
     print(f"  .venv/bin/kubectl-maestro -n {NAMESPACE} status {PAIR}")
     print("Ctrl-C ends it.")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         signal.pause()
     except KeyboardInterrupt:
