@@ -15,10 +15,10 @@ from maestro_operator.act.effects import perform
 from maestro_operator.drivers.ports import Drivers, Order
 from maestro_operator.model.decision import Perform
 from maestro_operator.model.errors import MaestroError
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.status import Episode, FrozenNode, Generation
+from maestro_operator.model.status import Episode, Epoch, FrozenNode, Generation
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.looks import NEXT, NOW, move, outage, seen, status
 from support.worlds import Pair
@@ -114,6 +114,17 @@ async def test_an_owner_that_rebooted_takes_the_long_way_to_its_permit() -> None
     assert await perform(drivers(nodes), seen(), action(StepName.SWAP_PERMIT)) == Done()
 
     assert nodes.told == ["b: renew", "b: revoke", "b: promise", "b: promote", "b: permit"]
+
+
+@pytest.mark.parametrize("step", [StepName.PROMOTE, StepName.START_SERVICES])
+async def test_an_old_side_that_came_back_behind_is_demoted_and_looked_at_before_anything_else(step: StepName) -> None:
+    nodes, episode = Nodes(), move(step=step, generation=Generation(epoch=1, counter=7))
+    intended = status(active_node="b", episode=episode, epoch=Epoch(promised=NEXT, in_force=NEXT))
+
+    found = await perform(drivers(nodes), seen(), replace(action(step, episode, proof=PROOF), status=intended))
+
+    assert isinstance(found, InProgress)
+    assert nodes.told == ["a: demote"]
 
 
 async def test_a_reverse_without_its_generation_is_left_to_the_rejoin() -> None:
