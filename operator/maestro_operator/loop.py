@@ -27,6 +27,7 @@ from maestro_operator.model.status import PairStatus
 from maestro_operator.observe.gather import Observer
 from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
 from maestro_operator.report.conditions import reported
+from maestro_operator.report.refusal import refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -157,12 +158,11 @@ class PairLoop:
         if resource is None:
             return None
         self._memory.resource = resource
+        status = PairStatus.model_validate(resource.status)
         try:
             spec = PairSpec.model_validate(resource.spec)
-            status = PairStatus.model_validate(resource.status)
         except ValidationError as error:
-            log.error("%s cannot be read by this version: %s", resource.key, _first_line(error))  # noqa: TRY400
-            return SURPRISE_SECONDS
+            return await self._refuse(resource, status, message=f"spec.{_first_line(error)}")
         self._spec = spec
         seen = await self._see(resource, spec, status)
         decided = decide(seen)
@@ -170,6 +170,15 @@ class PairLoop:
         seconds = self._clock.monotonic_seconds() - began
         self._publisher.count_turn(resource.key, seconds=seconds, failed=False)
         return pause
+
+    async def _refuse(self, resource: Resource, status: PairStatus, *, message: str) -> float:
+        """Say that this version cannot carry the resource out; nothing else is done."""
+        log.error("%s cannot be carried out: %s", resource.key, message)
+        shown = refused(status, generation=resource.generation, now=self._clock.now(), message=message)
+        body = shown.to_resource()
+        if body != resource.status and self._leader.has_lease:
+            self._memory.resource = await self._store.write_status(resource, body)
+        return SURPRISE_SECONDS
 
     async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
         observer = self._observer_for(spec)

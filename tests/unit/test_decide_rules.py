@@ -74,12 +74,6 @@ def test_a_good_pair_is_left_alone() -> None:
     assert decide(seen()).decision == Steady(Reason.AS_ORDERED, "a serves")
 
 
-def test_a_resource_that_cannot_be_carried_out_says_which_field() -> None:
-    wrong = Unknown(Reason.INVALID_SPEC, "nodes[0].ssh.hostKey is no key")
-
-    assert decide(seen(invalid=wrong)).decision == Hold(Reason.INVALID_SPEC, "nodes[0].ssh.hostKey is no key")
-
-
 @pytest.mark.parametrize(("of_node", "of_status", "mine"), [(5, 1, 1), (1, 5, 1), (1, 1, 0)])
 def test_a_leader_takes_a_term_above_all_that_is_known(of_node: int, of_status: int, mine: int) -> None:
     look = seen(

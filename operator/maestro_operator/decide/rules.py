@@ -41,13 +41,6 @@ def not_leading(seen: Seen) -> Decision | None:
     return None
 
 
-def invalid(seen: Seen) -> Decision | None:
-    """Carry nothing out of a resource that cannot be carried out."""
-    if seen.invalid is not None:
-        return Hold(seen.invalid.reason, seen.invalid.message)
-    return None
-
-
 def resting(seen: Seen) -> Decision | None:
     """Begin nothing new while paused, observing or deleted; an episode first reaches its end."""
     if seen.status.episode is not None:
@@ -252,7 +245,6 @@ def steady(seen: Seen) -> Decision | None:
 
 RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     not_leading,
-    invalid,
     resting,
     take_term,
     carry_on,

@@ -234,8 +234,6 @@ class Seen:
     """The journaled deadline of the current step has passed, on the wall clock with margin."""
     block_remaining_seconds: float = 0
     """How long the last automatic failover still blocks the next one."""
-    invalid: Unknown | None = None
-    """What is wrong with the pair's own input, where the API server could not see it."""
 
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""
