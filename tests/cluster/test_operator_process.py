@@ -109,6 +109,8 @@ def start(rights: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "PYTHONPATH": str(ROOT / "operator"),
             "MAESTRO_KUBECONFIG": str(kubeconfig),
             "MAESTRO_LEASE_NAMESPACE": HOME,
+            # What other tests leave on the same API server is none of its business.
+            "MAESTRO_WATCH_NAMESPACE": PAIRS,
             "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
             "MAESTRO_LISTEN_PORT": "0",
         }
