@@ -3,7 +3,7 @@
 import pytest
 
 from support.judge.events import Event
-from support.judge.steps import own_seconds, spans
+from support.judge.steps import own_seconds, shortest, spans
 
 pytestmark = pytest.mark.unit
 
@@ -39,3 +39,9 @@ def test_the_services_own_stop_and_start_and_the_last_sync_are_not_the_operators
     steps = {"Quiesce": 5.0, "FinalSync": 7.0, "StartServices": 9.0, "Raise": 0.25, "Promote": 0.5}
 
     assert own_seconds(steps) == pytest.approx(0.75)
+
+
+def test_of_several_episodes_each_step_counts_with_its_shortest_time() -> None:
+    first, second = {"Raise": 0.2, "Localise": 0.5}, {"Raise": 0.3}
+
+    assert shortest([first, second]) == {"Raise": 0.2, "Localise": 0.5}

@@ -24,6 +24,15 @@ def spans(writes: Iterable[Event]) -> Mapping[str, Mapping[str, float]]:
     return found
 
 
+def shortest(episodes: Iterable[Mapping[str, float]]) -> Mapping[str, float]:
+    """Return, for every step that any of several episodes had, the shortest time it took."""
+    found: dict[str, float] = {}
+    for steps in episodes:
+        for step, seconds in steps.items():
+            found[step] = min(seconds, found.get(step, seconds))
+    return found
+
+
 def own_seconds(steps: Mapping[str, float]) -> float:
     """Return what an episode spent outside the services' own stop and start and the last sync."""
     return sum(seconds for step, seconds in steps.items() if step not in NOT_OUR_OWN)
