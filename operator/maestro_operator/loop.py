@@ -23,7 +23,8 @@ from maestro_operator.model.outcome import Done, Failed, Outcome
 from maestro_operator.model.pair import PairSpec
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, Seen
-from maestro_operator.model.status import PairStatus
+from maestro_operator.model.status import Episode, PairStatus
+from maestro_operator.model.steps import LEAVES_ALONE, StepName
 from maestro_operator.observe.gather import Observer
 from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
 from maestro_operator.report.conditions import reported
@@ -54,6 +55,8 @@ class _Memory:
     last: LastOutcome | None = None
     last_at_seconds: float = 0.0
     writes: int = 0
+    untouched: frozenset[str] = frozenset()
+    """Nodes that the step just performed left alone, and whose reading no proof or permit rests on next."""
 
 
 class PairLoop:
@@ -182,7 +185,8 @@ class PairLoop:
 
     async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
         observer = self._observer_for(spec)
-        look = await observer.look(status.active_node)
+        untouched, self._memory.untouched = self._memory.untouched, frozenset()
+        look = await observer.look(status.active_node, untouched=untouched)
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
@@ -278,6 +282,7 @@ class PairLoop:
             api_writes=self._memory.writes - writes,
         )
         self._memory.last_at_seconds = ended
+        self._memory.untouched = left_alone(action.episode, action.step)
         _log_outcome(action, outcome, ended - began)
         return 0.0
 
@@ -303,6 +308,12 @@ class PairLoop:
             for task in (effect, lost):
                 task.cancel()
             await asyncio.gather(effect, lost, return_exceptions=True)
+
+
+def left_alone(episode: Episode, step: StepName) -> frozenset[str]:
+    """Return the names of the nodes that a step did nothing to and that need no new look."""
+    sides = {"source": episode.source, "target": episode.target}
+    return frozenset(sides[side] for side in LEAVES_ALONE.get(step, ()))
 
 
 def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:

@@ -128,6 +128,20 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""
 
 
+LEAVES_ALONE: Mapping[StepName, tuple[str, ...]] = MappingProxyType(
+    {
+        S.DEMOTE: ("target",),
+        S.VERIFY: ("source", "target"),
+        S.REVERSE: ("target",),
+    }
+)
+"""The sides that a step does nothing to and whose reading neither a proof nor a permit rests on next.
+
+The look after such a step may take the reading from right before it. While a promotion or a permit is
+still to come, the side that its proof speaks of is read anew after every step, whatever was done to it.
+"""
+
+
 def following(kind: EpisodeKind, step: StepName) -> StepName | None:
     """Return the step after this one, or None after the last.
 

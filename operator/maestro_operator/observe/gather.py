@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NODE_PATIENCE_SECONDS = 4.0
 TRAFFIC_PATIENCE_SECONDS = 3.0
 DEVICE_PERIOD_SECONDS = 60.0
+UNTOUCHED_GOOD_FOR_SECONDS = 0.8
+"""As long as a look and the write after it may take anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,15 @@ class Observer:
             period_seconds=DEVICE_PERIOD_SECONDS,
         )
 
-    async def look(self, active: str | None) -> Look:
-        """Look at both nodes and the traffic now, and take the newest votes and device checks."""
+    async def look(self, active: str | None, *, untouched: frozenset[str] = frozenset()) -> Look:
+        """Look at both nodes and the traffic now, and take the newest votes and device checks.
+
+        An `untouched` node, to which nothing was done since it was read, is not read again within
+        `UNTOUCHED_GOOD_FOR_SECONDS`.
+        """
         names = self._spec.names
         nodes, traffic = await asyncio.gather(
-            asyncio.gather(*(self._nodes[name].look() for name in names)),
+            asyncio.gather(*(self._look_at(name, untouched=name in untouched) for name in names)),
             asyncio.gather(*(item.look() for item in self._traffic)),
         )
         votes = self._vote_on(active) if active is not None else ()
@@ -101,6 +107,9 @@ class Observer:
             devices=devices,
             operator_is_isolated=self._is_isolated(nodes, traffic),
         )
+
+    async def _look_at(self, name: str, *, untouched: bool) -> NodeSeen | Unknown:
+        return await self._nodes[name].look(good_for_seconds=UNTOUCHED_GOOD_FOR_SECONDS if untouched else 0.0)
 
     def _vote_on(self, active: str) -> tuple[VoteSeen, ...]:
         found = []

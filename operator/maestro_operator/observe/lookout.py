@@ -35,9 +35,16 @@ class Lookout(Generic[T]):
         self._task: asyncio.Task[T | Unknown] | None = None
         self._last: T | Unknown = Unknown(Reason.NOT_YET_KNOWN, f"{name} was not looked at yet")
         self._is_first = True
+        self._began_seconds = 0.0
 
-    async def look(self) -> T | Unknown:
-        """Return what is there now, or the last failure while a new look is under way."""
+    async def look(self, *, good_for_seconds: float = 0.0) -> T | Unknown:
+        """Return what is there now, or the last failure while a new look is under way.
+
+        A good answer to a look that began at most `good_for_seconds` ago stands in for a new look.
+        """
+        age = self._clock.monotonic_seconds() - self._began_seconds
+        if not isinstance(self._last, Unknown) and age < good_for_seconds:
+            return self._last
         if self._task is not None:
             if not self._task.done():
                 return self._last
@@ -53,6 +60,7 @@ class Lookout(Generic[T]):
         return self._last
 
     def _begin(self) -> None:
+        self._began_seconds = self._clock.monotonic_seconds()
         self._task = asyncio.ensure_future(self._bounded())
 
     async def _bounded(self) -> T | Unknown:
