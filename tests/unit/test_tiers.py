@@ -2,6 +2,8 @@
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from support.report import Claim
 from support.tiers import execute, junit, needs, plan, report
 from support.tiers.__main__ import main
 from support.tiers.plan import PlanError, Tier
+from support.tiers.process import Surroundings
 from support.tiers.verdict import Counts, Run, absent, judge, total
 
 _LIMIT_SECONDS = 30.0
@@ -108,8 +111,8 @@ def test_a_claim_stands_beside_what_it_was_held_against() -> None:
 def test_the_declared_budgets_leave_ci_its_time() -> None:
     tiers = [one for one in plan.read() if not one.long]
 
-    warm = sum(one.budget_seconds for one in tiers if not one.cold)
-    cold = sum(one.budget_seconds for one in tiers)
+    warm = plan.longest_seconds(tuple(one for one in tiers if not one.cold))
+    cold = plan.longest_seconds(tuple(tiers))
 
     assert warm < 50 * 60
     assert cold < 75 * 60
@@ -139,12 +142,41 @@ def test_a_plan_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, says:
     assert says in str(refused.value)
 
 
+def names(groups: tuple[tuple[tuple[Tier, ...], ...], ...]) -> list[list[list[str]]]:
+    return [[[one.name for one in lane] for lane in group] for group in groups]
+
+
+def test_neighbours_with_lanes_run_side_by_side_and_one_without_runs_alone() -> None:
+    declared = (
+        tier(name="fill", lane="x", cold=True),
+        tier(name="a", lane="x"),
+        tier(name="b", lane="y"),
+        tier(name="c", lane="x"),
+        tier(name="alone"),
+        tier(name="last", lane="x"),
+    )
+
+    assert names(plan.groups(declared)) == [[["fill"]], [["a", "c"], ["b"]], [["alone"]], [["last"]]]
+
+
+def test_a_group_takes_as_long_as_its_longest_lane() -> None:
+    declared = (
+        tier(name="a", lane="x", budget_seconds=10),
+        tier(name="b", lane="y", budget_seconds=25),
+        tier(name="c", lane="x", budget_seconds=20),
+        tier(name="alone", budget_seconds=5),
+    )
+
+    assert plan.longest_seconds(declared) == 35
+
+
 # ------------------------------------------------------------------ running
 
 
 def run(declared: Tier, build: Path, *, limit_seconds: float = _LIMIT_SECONDS) -> Run:
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
-    return execute.execute(declared, build=build, environment=environment, limit_seconds=limit_seconds)
+    around = Surroundings(environment=environment, show=print, stop=threading.Event())
+    return execute.execute(declared, build=build, around=around, limit_seconds=limit_seconds)
 
 
 @pytest.mark.timeout(60)
@@ -250,3 +282,51 @@ def test_make_test_fails_and_says_so_in_its_last_line_and_its_report(
     assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed, 0 skipped"
     assert [claim["id"] for claim in document["claims"] if not claim["ok"]] == ["short.tests"]
     assert not document["ok"]
+
+
+@pytest.mark.timeout(60)
+def test_lanes_run_side_by_side_and_their_output_stays_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tests").mkdir()
+    meets = "import pathlib, sys, time\nmine, other = sys.argv[1:]\nprint(mine)\npathlib.Path(mine).touch()\n"
+    meets += "while not pathlib.Path(other).exists(): time.sleep(0.02)\nprint(mine)\n"
+    (tmp_path / "meet.py").write_text(meets)
+    entry = '[[tier]]\nname = "{0}"\nabout = "x"\nlane = "{0}"\nbudget_seconds = 20\nminimum = 1\n'
+    python = sys.executable
+    (tmp_path / "tests/tiers.toml").write_text(
+        entry.format("left")
+        + f'steps = ["{python} meet.py left right"]\n'
+        + entry.format("right")
+        + f'steps = ["{python} meet.py right left"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+
+    code = main([])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert lines[lines.index("left") + 1] == "left"
+    assert lines[lines.index("right") + 1] == "right"
+
+
+@pytest.mark.timeout(60)
+def test_a_fault_of_one_lane_ends_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    entry = '[[tier]]\nname = "{0}"\nabout = "x"\nlane = "{0}"\nbudget_seconds = 50\nminimum = 1\nsteps = ["{1}"]\n'
+    (tmp_path / "tests/tiers.toml").write_text(entry.format("hangs", "sleep 50") + entry.format("faulty", "true"))
+    monkeypatch.chdir(tmp_path)
+    execute_well = execute.execute
+
+    def faulty(declared: Tier, **rest: object) -> Run:
+        if declared.name == "faulty":
+            raise RuntimeError("the runner's own fault")
+        return execute_well(declared, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(execute, "execute", faulty)
+    before = time.monotonic()
+
+    with pytest.raises(RuntimeError):
+        main([])
+
+    assert time.monotonic() - before < 30

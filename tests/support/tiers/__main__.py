@@ -6,11 +6,14 @@ import argparse
 import os
 import shutil
 import sys
+import threading
 import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from support.report import write_report
 from support.tiers import execute, needs, plan, report
+from support.tiers.process import Surroundings
 from support.tiers.verdict import Judged, absent, judge
 
 # CI ends a job at 90 minutes without a word; ending first leaves a report.
@@ -32,31 +35,69 @@ def main(arguments: list[str] | None = None) -> int:
     if any(tier.measured for tier in chosen):
         shutil.rmtree("build/coverage", ignore_errors=True)
     started = time.monotonic()
-    judged: list[Judged] = []
-    for tier in chosen:
-        left = _WHOLE_LIMIT_SECONDS - (time.monotonic() - started) if strict else float("inf")
-        judged.append(_one(tier, strict=strict, left_seconds=left))
+    whole = _Whole(strict=strict, until_seconds=started + _WHOLE_LIMIT_SECONDS if strict else float("inf"))
+    judged = [one for group in plan.groups(chosen) for one in whole.group(group)]
+    judged.sort(key=lambda one: chosen.index(one.tier))
     seconds = time.monotonic() - started
     claims = report.claims(tuple(judged), strict=strict)
     write_report("test-long" if options.long else "test", claims, seconds=seconds, build=Path("build"))
-    print("", *report.lines(tuple(judged)), sep="\n", flush=True)
+    print("", f"{seconds / 60:.1f} minutes", *report.lines(tuple(judged)), sep="\n", flush=True)
     return 0 if all(one.ok for one in judged) else 1
 
 
-def _one(tier: plan.Tier, *, strict: bool, left_seconds: float) -> Judged:
-    """Runs and judges one tier, or says why it cannot run here."""
-    if left_seconds <= 0:
-        return absent(tier, "no time was left", strict=strict)
-    if reason := needs.unmet(tier.needs):
-        return absent(tier, reason, strict=strict)
-    print(f"\n=== {tier.name}: {tier.about} (budget {tier.budget_seconds} s)", flush=True)
-    run = execute.execute(
-        tier,
-        build=Path("build/tiers"),
-        environment=_environment(),
-        limit_seconds=min(left_seconds, tier.budget_seconds * _PATIENCE),
-    )
-    return judge(tier, run, strict=strict)
+class _Whole:
+    """One run of the runner: what holds for all its tiers, and the one screen they share."""
+
+    def __init__(self, *, strict: bool, until_seconds: float) -> None:
+        """Keeps whether this is CI and when the whole run ends."""
+        self._strict = strict
+        self._until_seconds = until_seconds
+        self._stop = threading.Event()
+        self._screen = threading.Lock()
+
+    def group(self, lanes: tuple[tuple[plan.Tier, ...], ...]) -> list[Judged]:
+        """Runs a group's lanes side by side; a lone lane shows its output as it comes, the others tier by tier."""
+        self._stop.clear()
+        if len(lanes) == 1:
+            return self._lane(lanes[0], beside=False)
+        with ThreadPoolExecutor(max_workers=len(lanes)) as threads:
+            running = [threads.submit(self._lane, lane, beside=True) for lane in lanes]
+            try:
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                # Whatever ends one lane early, our own interruption included, ends the others.
+                self._stop.set()
+            return [one for lane in running for one in lane.result()]
+
+    def _lane(self, tiers: tuple[plan.Tier, ...], *, beside: bool) -> list[Judged]:
+        return [self._one(tier, beside=beside) for tier in tiers if not self._stop.is_set()]
+
+    def _one(self, tier: plan.Tier, *, beside: bool) -> Judged:
+        """Runs and judges one tier, or says why it cannot run here."""
+        left_seconds = self._until_seconds - time.monotonic()
+        if left_seconds <= 0:
+            return absent(tier, "no time was left", strict=self._strict)
+        if reason := needs.unmet(tier.needs):
+            return absent(tier, reason, strict=self._strict)
+        held: list[str] = []
+        head = f"\n=== {tier.name}: {tier.about} (budget {tier.budget_seconds} s)\n"
+        self._print(f"... {tier.name} runs beside the others; its output comes at its end\n" if beside else head)
+        run = execute.execute(
+            tier,
+            build=Path("build/tiers"),
+            around=Surroundings(
+                environment=_environment(), show=held.append if beside else self._print, stop=self._stop
+            ),
+            limit_seconds=min(left_seconds, tier.budget_seconds * _PATIENCE),
+        )
+        if beside:
+            self._print(head + "".join(held))
+        return judge(tier, run, strict=self._strict)
+
+    def _print(self, text: str) -> None:
+        with self._screen:
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
 
 def _environment() -> dict[str, str]:

@@ -45,6 +45,8 @@ class Tier:
     """Whether this tier fills the cache, so that its budget counts only on a machine without one."""
     long: bool = False
     """Whether it belongs to `make test-long` and not to `make test`."""
+    lane: str = ""
+    """Runs beside the tiers of the other lanes that stand next to it; without a lane it runs alone."""
 
 
 def read(path: Path = PLAN) -> tuple[Tier, ...]:
@@ -57,6 +59,28 @@ def read(path: Path = PLAN) -> tuple[Tier, ...]:
     if doubled := {name for name in names if names.count(name) > 1}:
         raise PlanError(f"{path}: declared twice: {sorted(doubled)}")
     return tiers
+
+
+def groups(tiers: tuple[Tier, ...]) -> tuple[tuple[tuple[Tier, ...], ...], ...]:
+    """Returns the tiers as they run: groups one after the other, in each its lanes side by side, in each its tiers.
+
+    Neighbours that name a lane make a group, and a change from cold to warm ends one: what fills the cache is done
+    before anything needs it. A tier without a lane is a group of its own.
+    """
+    found: list[dict[str, list[Tier]]] = []
+    before: Tier | None = None
+    for tier in tiers:
+        joins = before is not None and bool(tier.lane) and bool(before.lane) and tier.cold == before.cold
+        if not joins:
+            found.append({})
+        found[-1].setdefault(tier.lane, []).append(tier)
+        before = tier
+    return tuple(tuple(tuple(lane) for lane in group.values()) for group in found)
+
+
+def longest_seconds(tiers: tuple[Tier, ...]) -> int:
+    """Returns what the tiers may take together: the sum over the groups of each one's longest lane."""
+    return sum(max(sum(tier.budget_seconds for tier in lane) for lane in group) for group in groups(tiers))
 
 
 def _tier(entry: dict[str, Any], *, where: str) -> Tier:

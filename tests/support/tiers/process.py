@@ -10,13 +10,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _LOOK_SECONDS = 0.2
@@ -35,10 +35,19 @@ class Ended:
     """Whether it was ended by us, at its limit."""
 
 
-def run(command: Sequence[str], *, log: Path, limit_seconds: float, environment: Mapping[str, str]) -> Ended:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a command runs in: its environment, where its output is shown, and the sign to end before its time."""
+
+    environment: Mapping[str, str]
+    show: Callable[[str], None]
+    stop: threading.Event
+
+
+def run(command: Sequence[str], *, log: Path, limit_seconds: float, around: Surroundings) -> Ended:
     """Runs a command to its end or its limit; its output is appended to `log` and shown as it comes.
 
-    On our own interruption the command is interrupted too, and waited for, before the interruption goes on.
+    On our own interruption, or the sign to stop, the command is interrupted too, and waited for.
     """
     started = time.monotonic()
     with log.open("ab") as sink, log.open("rb") as source:
@@ -49,17 +58,17 @@ def run(command: Sequence[str], *, log: Path, limit_seconds: float, environment:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=dict(environment),
+                env=dict(around.environment),
                 start_new_session=True,
             )
         except FileNotFoundError:
-            print(f"{command[0]}: not found", flush=True)
+            around.show(f"{command[0]}: not found\n")
             return Ended(code=_NOT_FOUND, seconds=0.0)
         try:
-            killed = not _follow(process, source, until=started + limit_seconds)
+            killed = not _follow(process, source, until=started + limit_seconds, around=around)
         finally:
             end(process)
-            _show(source)
+            _show(source, around)
     return Ended(code=process.returncode, seconds=time.monotonic() - started, killed=killed)
 
 
@@ -77,19 +86,18 @@ def end(process: subprocess.Popen[bytes], *, clean_up_seconds: float = _CLEAN_UP
         process.wait()
 
 
-def _follow(process: subprocess.Popen[bytes], source: BinaryIO, *, until: float) -> bool:
-    """Shows output as it comes; returns False when the limit came first."""
-    while time.monotonic() < until:
+def _follow(process: subprocess.Popen[bytes], source: BinaryIO, *, until: float, around: Surroundings) -> bool:
+    """Shows output as it comes; returns False when the limit or the sign to stop came first."""
+    while time.monotonic() < until and not around.stop.is_set():
         try:
             process.wait(timeout=_LOOK_SECONDS)
         except subprocess.TimeoutExpired:
-            _show(source)
+            _show(source, around)
         else:
             return True
     return False
 
 
-def _show(source: BinaryIO) -> None:
-    """Copies what is new in the log to the screen."""
-    sys.stdout.write(source.read().decode("utf-8", errors="replace"))
-    sys.stdout.flush()
+def _show(source: BinaryIO, around: Surroundings) -> None:
+    """Shows what is new in the log."""
+    around.show(source.read().decode("utf-8", errors="replace"))
