@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,11 +76,16 @@ def _headline(choice: RealNodes | MemoryNodes) -> str:
 
 
 def _build_first(choice: RealNodes | MemoryNodes) -> None:
-    """Build what is built once and is not the story; after that nothing may take long."""
-    if isinstance(choice, RealNodes):
-        rootfs.ensure()
-    for tools in ("control-plane", "helm"):
-        obtain_programs(tools, report=say)
+    """Build what is built once and is not the story; after that nothing may take long.
+
+    The nodes' root waits for packages while the compiler waits for nothing, so they are built side by side.
+    """
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        root = beside.submit(rootfs.ensure) if isinstance(choice, RealNodes) else None
+        for tools in ("control-plane", "helm"):
+            obtain_programs(tools, report=say)
+        if root is not None:
+            root.result()
 
 
 def _with_real_parts(name: str) -> int:
