@@ -100,6 +100,7 @@ BRAKES: dict[str, tuple[Seen, Reason]] = {
     "nobody is active": (seen(status=PairStatus()), Reason.WAIT_FOR_USER),
     "by hand only": (seen(spec=pair_spec(failover=Failover())), Reason.AUTOMATIC_DISABLED),
     "paused": (seen(spec=pair_spec(management=Management.PAUSED)), Reason.PAUSED),
+    "a maintenance": (seen(maintenance_remaining_seconds=1.0), Reason.MAINTENANCE),
     "another platform": (
         seen(
             spec=pair_spec(

@@ -6,49 +6,123 @@ automatic failover needs that not one of them holds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from maestro_operator.decide import facts
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
-from maestro_operator.decide.verdict import Verdict, conclude
+from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude
 from maestro_operator.model.decision import Assessment, Hold
 from maestro_operator.model.pair import Automatic, Management, Platform
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import DeviceSeen, NodeSeen
+from maestro_operator.model.seen import DeviceSeen, NodeSeen, Seen, Vote
 from maestro_operator.model.status import Episode
 from maestro_operator.model.steps import EpisodeKind, StepName
 
-if TYPE_CHECKING:
-    from maestro_operator.model.seen import Seen
+PAIRS_AT_ONCE = 2
+"""One pair that is silent is an outage; at least so many together may be the observer's own."""
+
+
+Brake = Callable[[Seen, str], Hold | None]
+"""Asks one question about the failover away from the named node; gives what holds it back."""
+
+
+def _by_hand(seen: Seen, _active: str) -> Hold | None:
+    if seen.spec.failover.automatic is Automatic.ENABLED:
+        return None
+    return Hold(Reason.AUTOMATIC_DISABLED, "failover.automatic is Disabled")
+
+
+def _not_managed(seen: Seen, _active: str) -> Hold | None:
+    if seen.is_deleting:
+        return Hold(Reason.DELETING, "the resource is being deleted")
+    if seen.spec.management is Management.PAUSED:
+        return Hold(Reason.PAUSED, "management is Paused")
+    if seen.spec.management is Management.OBSERVE:
+        return Hold(Reason.OBSERVE_ONLY, "management is Observe")
+    return None
+
+
+def _maintained(seen: Seen, _active: str) -> Hold | None:
+    if seen.maintenance_remaining_seconds <= 0:
+        return None
+    text = f"until {seen.spec.detection.maintenance_until}; wait, or take detection.maintenanceUntil out"
+    return Hold(Reason.MAINTENANCE, text)
+
+
+def _unverified_platform(seen: Seen, _active: str) -> Hold | None:
+    if all(node.platform is Platform.LINUX for node in seen.spec.nodes):
+        return None
+    return Hold(Reason.PLATFORM_UNVERIFIED, "only Linux nodes move by themselves")
+
+
+def _no_fence(seen: Seen, active: str) -> Hold | None:
+    if fencing_ready(seen, active):
+        return None
+    return Hold(Reason.FENCING_NOT_READY, f"no rung could fence {active} now")
+
+
+def _survivor(seen: Seen, _active: str) -> Hold | None:
+    return peer_ready(seen)
+
+
+def _isolated(seen: Seen, _active: str) -> Hold | None:
+    if not seen.operator_is_isolated:
+        return None
+    return Hold(Reason.OBSERVER_ISOLATED, "the operator reaches nothing at all")
+
+
+def _too_many_at_once(seen: Seen, _active: str) -> Hold | None:
+    """More than half of all pairs, and not only one, went silent together: the observer is what broke."""
+    silent, known = seen.pairs_silent, seen.pairs_known
+    if silent < PAIRS_AT_ONCE or 2 * silent <= known:
+        return None
+    text = f"{silent} of {known} pairs are silent at once; order {facts.other_name(seen, _active)} if this one is down"
+    return Hold(Reason.TOO_MANY_AT_ONCE, text)
+
+
+def _young_leader(seen: Seen, _active: str) -> Hold | None:
+    if seen.leadership.led_for_seconds >= seen.spec.detection.down_for_seconds:
+        return None
+    return Hold(Reason.LEADERSHIP_TOO_YOUNG, "the operator has just begun to lead")
+
+
+def _recent_move(seen: Seen, _active: str) -> Hold | None:
+    move = seen.status.automatic_move
+    if move is None or move.acknowledged or seen.block_remaining_seconds <= 0:
+        return None
+    return Hold(Reason.RECENT_AUTOMATIC_MOVE, f"answer {{episode: {move.episode}, say: Acknowledge}} or wait")
+
+
+def _votes(seen: Seen, active: str) -> Hold | None:
+    """Fewer fresh vantage points than an outage needs, or not all of one mind about a silent node."""
+    fresh = [vote for vote in seen.votes if vote.node == active and vote.vote is not Vote.UNKNOWN]
+    if len(fresh) < VANTAGE_POINTS_NEEDED:
+        return Hold(Reason.TOO_FEW_VOTES, f"{len(fresh)} vantage points give a fresh vote on {active}")
+    found = conclude(seen, active)
+    return Hold(found.reason, found.message) if found.verdict is Verdict.UNCERTAIN else None
+
+
+BRAKES: tuple[Brake, ...] = (
+    _by_hand,
+    _not_managed,
+    _maintained,
+    _unverified_platform,
+    _no_fence,
+    _survivor,
+    _isolated,
+    _too_many_at_once,
+    _young_leader,
+    _recent_move,
+    _votes,
+)
 
 
 def standing(seen: Seen) -> tuple[Hold, ...]:
-    """Return the brakes that hold whether or not there is an outage: what `plan` reports."""
+    """Return every brake that holds, in order; whether there is an outage is another question."""
     active = seen.status.active_node
     if active is None:
         return (Hold(Reason.WAIT_FOR_USER, "nobody is known to be active"),)
-    found: list[Hold] = []
-    failover = seen.spec.failover
-    if failover.automatic is not Automatic.ENABLED:
-        found.append(Hold(Reason.AUTOMATIC_DISABLED, "failover.automatic is Disabled"))
-    if seen.spec.management is not Management.ENFORCE:
-        found.append(Hold(Reason.PAUSED, f"management is {seen.spec.management}"))
-    if any(node.platform is not Platform.LINUX for node in seen.spec.nodes):
-        found.append(Hold(Reason.PLATFORM_UNVERIFIED, "only Linux nodes move by themselves"))
-    if not fencing_ready(seen, active):
-        found.append(Hold(Reason.FENCING_NOT_READY, f"no rung could fence {active} now"))
-    survivor = peer_ready(seen)
-    if survivor is not None:
-        found.append(survivor)
-    if seen.operator_is_isolated:
-        found.append(Hold(Reason.OBSERVER_ISOLATED, "the operator reaches nothing at all"))
-    if seen.leadership.led_for_seconds < seen.spec.detection.down_for_seconds:
-        found.append(Hold(Reason.LEADERSHIP_TOO_YOUNG, "the operator has just begun to lead"))
-    move = seen.status.automatic_move
-    if move and not move.acknowledged and seen.block_remaining_seconds > 0:
-        text = f"answer {{episode: {move.episode}, say: Acknowledge}} or wait"
-        found.append(Hold(Reason.RECENT_AUTOMATIC_MOVE, text))
-    return tuple(found)
+    return tuple(hold for brake in BRAKES if (hold := brake(seen, active)) is not None)
 
 
 def fencing_ready(seen: Seen, name: str) -> bool:

@@ -228,6 +228,8 @@ class Detection(ResourceValue):
     timeout_seconds: int = 2
     down_for_seconds: int = 60
     startup_grace_seconds: int = 300
+    maintenance_until: str | None = None
+    """RFC 3339: no automatic failover before this moment, because a planned reboot is no outage."""
 
 
 class Failover(ResourceValue):

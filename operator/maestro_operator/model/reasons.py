@@ -90,6 +90,7 @@ class Reason(StrEnum):
     NODE_ROLLED_BACK = "NodeRolledBack", "The node knows less than it did: restored from a snapshot."
 
     # Brakes on the automatic failover.
+    MAINTENANCE = "Maintenance", "detection.maintenanceUntil is not over: wait, or take it out of spec."
     AUTOMATIC_DISABLED = "AutomaticDisabled", "failover.automatic is Disabled."
     FENCING_NOT_READY = "FencingNotReady", "The active node could not be fenced now."
     PEER_NOT_READY = "PeerNotReady", "The survivor is not proven able to take over."
@@ -97,6 +98,7 @@ class Reason(StrEnum):
     SEEN_ALIVE = "SeenAlive", "A vantage point sees the active node alive."
     NOT_DOWN_LONG_ENOUGH = "NotDownLongEnough", "It is down for less than downForSeconds."
     OBSERVER_ISOLATED = "ObserverIsolated", "The operator itself is cut off."
+    TOO_MANY_AT_ONCE = "TooManyAtOnce", "Most pairs fell silent together: look at the operator's own network first."
     LEADERSHIP_TOO_YOUNG = "LeadershipTooYoung", "The operator has led for less than its grace."
     RECENT_AUTOMATIC_MOVE = "RecentAutomaticMove", "An earlier automatic failover is too recent."
     EPISODE_UNDER_WAY = "EpisodeUnderWay", "An episode is under way."

@@ -234,6 +234,12 @@ class Seen:
     """The journaled deadline of the current step has passed, on the wall clock with margin."""
     block_remaining_seconds: float = 0
     """How long the last automatic failover still blocks the next one."""
+    maintenance_remaining_seconds: float = 0
+    """How long a planned maintenance still keeps the operator from moving by itself."""
+    pairs_silent: int = 0
+    """How many pairs of this operator have an active node that could not be read at their last look."""
+    pairs_known: int = 1
+    """How many pairs of this operator have an active node at all."""
 
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""

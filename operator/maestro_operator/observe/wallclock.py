@@ -1,6 +1,6 @@
-"""The two questions that only the wall clock can answer, because the journal outlives a process.
+"""The three questions that only the wall clock can answer, because the journal outlives a process.
 
-Both err to the late side: a margin is added for clocks that differ between two operators.
+All err to the late side: a margin is added for clocks that differ between two operators.
 """
 
 from __future__ import annotations
@@ -31,3 +31,15 @@ def block_remaining_seconds(spec: PairSpec, status: PairStatus, now: str) -> flo
         return 0.0
     passed = datetime.fromisoformat(now) - datetime.fromisoformat(move.finished_at)
     return max(0.0, spec.failover.block_seconds - passed.total_seconds())
+
+
+def maintenance_remaining_seconds(spec: PairSpec, now: str) -> float:
+    """Return how long a planned maintenance still lasts, in seconds; for ever where its end cannot be read."""
+    until = spec.detection.maintenance_until
+    if until is None:
+        return 0.0
+    try:
+        left = datetime.fromisoformat(until) - datetime.fromisoformat(now)
+    except (TypeError, ValueError):
+        return float("inf")
+    return max(0.0, left.total_seconds())
