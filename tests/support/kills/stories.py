@@ -1,0 +1,279 @@
+"""Pairs in memory, each brought to right before one kind of episode, and what must have come of it in the end."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from maestro_operator.drivers.memory.ports import memory_drivers
+from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
+from maestro_operator.loop import PairLoop
+from maestro_operator.model.pair import Automatic, PairSpec
+from maestro_operator.model.steps import EpisodeKind, StepName
+from support.kills.boundaries import Boundary, BoundedStore, Course, bounded
+from support.kills.diary import Diary
+from support.worlds import ADDRESSES, INTERVAL_SECONDS, NAME, UNITS, MemoryLeader, MemoryStore, Pair, is_settled
+from support.worlds import pair_spec as plain_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from maestro_operator.model.surroundings import Resource
+    from support.kills.boundaries import Reached
+
+
+class LoggedStore(MemoryStore):
+    """Keeps every status that was stored, with its moment."""
+
+    def __init__(self, spec: PairSpec, clock: MemoryClock) -> None:
+        """Holds a resource that was never adopted."""
+        super().__init__(spec)
+        self.log: list[tuple[float, Mapping[str, Any]]] = []
+        self.clock = clock
+
+    @override
+    async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
+        """Replaces the status, and keeps it."""
+        written = await super().write_status(resource, status)
+        self.log.append((self.clock.monotonic_seconds(), self.status))
+        return written
+
+    def forked(self, clock: MemoryClock) -> LoggedStore:
+        """Returns another store in the same state; what it holds is never changed in place."""
+        other = copy.copy(self)
+        other.log, other.clock = list(self.log), clock
+        return other
+
+
+async def _go_on(_boundary: Boundary) -> None:
+    """Lets the operator live."""
+
+
+class ToldPair(Pair):
+    """A pair whose every boundary is told, and whose nodes' doings are written down."""
+
+    def __init__(
+        self,
+        spec: PairSpec | None = None,
+        *,
+        world: MemoryWorld | None = None,
+        store: LoggedStore | None = None,
+        diary: Diary | None = None,
+    ) -> None:
+        """Makes two nodes that never ran, or goes on from given ones."""
+        world = world or MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+        self.logged = store or LoggedStore(spec or pair_spec(), world.clock)
+        self.diary = diary or Diary(world)
+        self.reached: Reached = _go_on
+        super().__init__(world=world, store=self.logged)
+
+    async def _reach(self, boundary: Boundary) -> None:
+        self.diary.note(boundary.name)
+        await self.reached(boundary)
+
+    @override
+    def forked(self) -> ToldPair:
+        """Returns another pair in the same state, with an operator that was started just now."""
+        world = copy.deepcopy(self.world)
+        return ToldPair(world=world, store=self.logged.forked(world.clock), diary=self.diary.forked(world))
+
+    @override
+    def _new_loop(self) -> tuple[PairLoop, MemoryLeader]:
+        course = Course(self._reach)
+        leader = MemoryLeader(self.clock, since_seconds=self.clock.monotonic_seconds())
+        loop = PairLoop(
+            store=BoundedStore(self.store, course),
+            drivers=bounded(memory_drivers(self.world), course),
+            leader=leader,
+            clock=self.clock,
+            publisher=self.recorder,
+            commands=self,
+        )
+        return loop, leader
+
+    @override
+    def let_pass(self, seconds: float) -> None:
+        """Lets time pass for the nodes and the clients, and writes it down."""
+        self.clock.pass_seconds(seconds)
+        self.diary.note_write()
+        self.world.run_guards()
+        if self.clock.monotonic_seconds() - self._synced_at >= INTERVAL_SECONDS:
+            self._synced_at = self.clock.monotonic_seconds()
+            self.world.run_syncs()
+        self.diary.note("time passed")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One way to come to one kind of episode."""
+
+    kind: EpisodeKind
+    begin: Callable[[], Awaitable[ToldPair]]
+    owner: str
+    """Who must run in the end."""
+    standby: bool = True
+    """Whether the other one must be a standby in the end; a dead one cannot."""
+    loses: bool = False
+    """Whether a failover before or in it may have lost what it declared."""
+
+    async def told(self) -> ToldPair:
+        """Returns a new pair at the beginning of the story."""
+        pair = await self.begin()
+        pair.diary.begin()
+        return pair
+
+
+_MADE: dict[str, ToldPair] = {}
+
+
+async def once(name: str, make: Callable[[], Awaitable[ToldPair]]) -> ToldPair:
+    """Returns a fork of the pair of that name, which is made at the first call."""
+    if name not in _MADE:
+        _MADE[name] = await make()
+    return _MADE[name].forked()
+
+
+def pair_spec() -> PairSpec:
+    """Returns the spec of a pair that fails over by itself, soon."""
+    spec = plain_spec()
+    return spec.model_copy(
+        update={"detection": spec.detection.model_copy(update={"startup_grace_seconds": 5, "down_for_seconds": 6})}
+    )
+
+
+async def fresh() -> ToldPair:
+    """Returns a pair whose nodes never ran under a guard."""
+    return ToldPair()
+
+
+async def found_running() -> ToldPair:
+    """Returns a pair of which a runs, and nobody knows of it."""
+    pair = ToldPair()
+    node = pair.world.nodes["a"]
+    node.running |= set(node.units)
+    pair.world.names = {NAME: node.address}
+    return pair
+
+
+async def serving() -> ToldPair:
+    """Returns a pair that is served by a, b its standby with a young copy."""
+
+    async def make() -> ToldPair:
+        pair = ToldPair()
+        await pair.settle()
+        return pair
+
+    return await once("serving", make)
+
+
+async def ordered() -> ToldPair:
+    """Returns a pair served by a that was ordered to b just now; b's names are not pinned."""
+    pair = await serving()
+    pair.order("b")
+    pair.world.nodes["b"].pins.clear()
+    return pair
+
+
+async def owner_dead() -> ToldPair:
+    """Returns a pair whose owner a lost its power just now; b's names are not pinned."""
+    pair = await serving()
+    pair.world.power_cut("a")
+    pair.world.nodes["b"].pins.clear()
+    return pair
+
+
+async def ordered_from_the_dead() -> ToldPair:
+    """Returns a pair that does not fail over by itself, whose owner a is dead, and which was ordered to b."""
+    pair = await owner_dead()
+    failover = pair.store.spec.failover.model_copy(update={"automatic": Automatic.DISABLED})
+    pair.change(active_node="b", failover=failover)
+    return pair
+
+
+async def old_side_back() -> ToldPair:
+    """Returns a pair that failed over to b, and a just got power again, its pins gone."""
+
+    async def make() -> ToldPair:
+        pair = await owner_dead()
+        await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
+        pair.world.power_on("a")
+        pair.world.nodes["a"].pins.clear()
+        return pair
+
+    return await once("old side back", make)
+
+
+async def taken_back() -> ToldPair:
+    """Returns a pair on its way from a to b, right after Raise, whose order was taken back just now."""
+
+    async def make() -> ToldPair:
+        pair = await ordered()
+        await pair.run_until(lambda it: intends(it.store.status, StepName.RAISE))
+        pair.order("a")
+        return pair
+
+    return await once("taken back", make)
+
+
+async def healthy_again() -> ToldPair:
+    """Returns a pair whose owner a was cut off and could not be fenced, and is back just now."""
+
+    async def make() -> ToldPair:
+        pair = await serving()
+        pair.world.isolate("a")
+        pair.world.devices["a"] = "denying"
+        await pair.run_until(lambda it: intends(it.store.status, StepName.FENCE))
+        pair.world.heal()
+        pair.world.devices["a"] = "honest"
+        return pair
+
+    return await once("healthy again", make)
+
+
+async def rebooted() -> ToldPair:
+    """Returns a pair whose new owner b rebooted before the old one knew of it; b's names and pins are not right."""
+    pair = await old_side_back()
+    pair.world.reboot("b")
+    pair.world.nodes["b"].has_peer_key = False
+    pair.world.nodes["b"].pins.clear()
+    pair.world.names = {NAME: pair.world.nodes["a"].address}
+    return pair
+
+
+async def astray() -> ToldPair:
+    """Returns a pair served by a, whose names and pins point elsewhere."""
+    pair = await serving()
+    pair.world.names = {NAME: pair.world.nodes["b"].address}
+    pair.world.nodes["a"].pins.clear()
+    return pair
+
+
+def intends(status: Mapping[str, Any], step: StepName) -> bool:
+    """Tells whether the journal has this step running."""
+    episode = status.get("episode") or {}
+    records = [item for item in episode.get("steps", ()) if item["name"] == step]
+    return episode.get("step") == step and bool(records) and records[0]["state"] == "Running"
+
+
+K = EpisodeKind
+STORIES: Mapping[str, Story] = {
+    "adopt": Story(K.ADOPT, found_running, "a"),
+    "activate": Story(K.ACTIVATE, fresh, "a"),
+    "switchover": Story(K.SWITCHOVER, ordered, "b"),
+    "failover-automatic": Story(K.FAILOVER, owner_dead, "b", standby=False, loses=True),
+    "failover-ordered": Story(K.FAILOVER, ordered_from_the_dead, "b", standby=False, loses=True),
+    "rejoin": Story(K.REJOIN, old_side_back, "b", loses=True),
+    "renew-rollback": Story(K.RENEW, taken_back, "a"),
+    "renew-abandon": Story(K.RENEW, healthy_again, "a"),
+    "restart": Story(K.RESTART, rebooted, "b", loses=True),
+    "repair": Story(K.REPAIR, astray, "a"),
+}
+
+
+def is_at_rest(pair: Pair) -> bool:
+    """Tells whether nothing is under way and the last turn wants nothing that could be had."""
+    last = pair.recorder.decided[-1].rule if pair.recorder.decided else ""
+    return pair.status.episode is None and (is_settled(pair) or last == "standby_absent")
