@@ -13,6 +13,7 @@ from support.bed.doctor import Check
 from support.report import Claim
 from support.tiers import execute, junit, needs, plan, report
 from support.tiers.__main__ import main
+from support.tiers.done import Done
 from support.tiers.plan import PlanError, Tier
 from support.tiers.process import Surroundings
 from support.tiers.verdict import Counts, Run, absent, judge, total
@@ -330,3 +331,19 @@ def test_a_fault_of_one_lane_ends_the_others(monkeypatch: pytest.MonkeyPatch, tm
         main([])
 
     assert time.monotonic() - before < 30
+
+
+def test_a_long_run_that_was_ended_goes_on_where_it_stopped_and_only_with_the_same_tree(tmp_path: Path) -> None:
+    run = passing(3, seconds=900.0)
+    Done(tmp_path, tree="abc").keep("long", run)
+
+    assert Done(tmp_path, tree="abc").find("long") == run
+    assert Done(tmp_path, tree="abc").find("breaks") is None
+    assert Done(tmp_path, tree="def").find("long") is None
+
+
+@pytest.mark.parametrize("tree", ["unknown", "abc-dirty"])
+def test_a_tree_that_cannot_be_named_finds_nothing_done(tmp_path: Path, tree: str) -> None:
+    Done(tmp_path, tree=tree).keep("long", passing(3))
+
+    assert Done(tmp_path, tree=tree).find("long") is None

@@ -63,7 +63,7 @@ def read(path: Path = DECLARED) -> tuple[Declared, ...]:
 
 
 def _one(entry: dict[str, Any], *, where: str) -> Declared:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     try:
         declared = Declared(**values)
     except TypeError as error:

@@ -11,8 +11,8 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from support.report import write_report
-from support.tiers import execute, needs, plan, report
+from support.report import tree, write_report
+from support.tiers import done, execute, needs, plan, report
 from support.tiers.process import Surroundings
 from support.tiers.verdict import Judged, absent, judge
 
@@ -35,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     if any(tier.measured for tier in chosen):
         shutil.rmtree("build/coverage", ignore_errors=True)
     started = time.monotonic()
-    whole = _Whole(strict=strict, until_seconds=started + _WHOLE_LIMIT_SECONDS if strict else float("inf"))
+    whole = _Whole(
+        strict=strict,
+        until_seconds=started + _WHOLE_LIMIT_SECONDS if strict else float("inf"),
+        done=done.Done(Path("build/long"), tree=tree()) if options.long else None,
+    )
     judged = [one for group in plan.groups(chosen) for one in whole.group(group)]
     judged.sort(key=lambda one: chosen.index(one.tier))
     seconds = time.monotonic() - started
@@ -48,10 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
 class _Whole:
     """One run of the runner: what holds for all its tiers, and the one screen they share."""
 
-    def __init__(self, *, strict: bool, until_seconds: float) -> None:
-        """Keeps whether this is CI and when the whole run ends."""
+    def __init__(self, *, strict: bool, until_seconds: float, done: done.Done | None) -> None:
+        """Keeps whether this is CI, when the whole run ends, and what an earlier run of the same tree has done."""
         self._strict = strict
         self._until_seconds = until_seconds
+        self._done = done
         self._stop = threading.Event()
         self._screen = threading.Lock()
 
@@ -79,6 +84,9 @@ class _Whole:
             return absent(tier, "no time was left", strict=self._strict)
         if reason := needs.unmet(tier.needs):
             return absent(tier, reason, strict=self._strict)
+        if self._done is not None and (run := self._done.find(tier.name)) is not None:
+            self._print(f"\n=== {tier.name}: done before with this tree, in {run.seconds:.0f} s\n")
+            return judge(tier, run, strict=self._strict)
         held: list[str] = []
         head = f"\n=== {tier.name}: {tier.about} (budget {tier.budget_seconds} s)\n"
         self._print(f"... {tier.name} runs beside the others; its output comes at its end\n" if beside else head)
@@ -92,7 +100,10 @@ class _Whole:
         )
         if beside:
             self._print(head + "".join(held))
-        return judge(tier, run, strict=self._strict)
+        judged = judge(tier, run, strict=self._strict)
+        if self._done is not None and judged.ok:
+            self._done.keep(tier.name, run)
+        return judged
 
     def _print(self, text: str) -> None:
         with self._screen:
