@@ -97,7 +97,9 @@ def _real(shared: Shared) -> MakesLoops:
     )
 
 
-async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real) -> int:
+async def run(
+    settings: Settings, parts: Callable[[Shared], MakesLoops] = _real, *, clock: Clock | None = None
+) -> int:
     """Watch, lead and run one loop a pair until told to end; `parts` makes the loops. Return the exit code.
 
     Raises:
@@ -107,7 +109,7 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real)
     if settings.kubeconfig is not None:
         # kopf's own login reads it from there.
         os.environ["KUBECONFIG"] = str(settings.kubeconfig)
-    clock, metrics, me = SystemClock(), PairMetrics(), identity()
+    clock, metrics, me = clock or SystemClock(), PairMetrics(), identity()
     api = await connect(settings.kubeconfig)
     leader = LeaseLeader(
         api,
