@@ -241,6 +241,14 @@ class Bed:
         """Returns the bed that another process brought up."""
         return cls(directory)
 
+    def part(self, source: str, destination: str, *, port: int | None = None) -> None:
+        """Drops what one address sends to another, or only its TCP to one port, until `join`; the way back is open."""
+        self.call("part", {"source": source, "destination": destination, "port": port})
+
+    def join(self) -> None:
+        """Ends every `part`."""
+        self.call("join", {})
+
     @property
     def evidence(self) -> Path:
         """The folder with power.jsonl, bmc.jsonl, dns-*.log and console-*.log."""

@@ -103,6 +103,8 @@ class Holder:
             "boots": lambda request: self._machine(request).boots(),
             "cut": self._cut,
             "heal": lambda request: self._machine(request).heal(),
+            "part": self._part,
+            "join": self._join,
             "freeze": lambda request: self._machine(request).freeze(),
             "thaw": lambda request: self._machine(request).thaw(),
             "wait_ready": self._wait_ready,
@@ -123,6 +125,16 @@ class Holder:
     def _cut(self, request: wire.Request) -> None:
         direction = next(known for known in DIRECTIONS if known == request.arguments["direction"])
         self._machine(request).cut(direction)
+
+    def _part(self, request: wire.Request) -> None:
+        source, destination = (str(request.arguments[name]) for name in ("source", "destination"))
+        port = request.arguments["port"]
+        self._power.write(node=None, event="parted", source=source, destination=destination, port=port)
+        network.part(source, destination, port=None if port is None else int(str(port)))
+
+    def _join(self, _request: wire.Request) -> None:
+        network.join()
+        self._power.write(node=None, event="joined")
 
     def _wait_ready(self, request: wire.Request) -> None:
         machine = self._machine(request)

@@ -14,7 +14,19 @@ RULES = """
 table bridge cuts {
   set senders { type ifname; }
   set receivers { type ifname; }
-  chain from_ports { type filter hook prerouting priority -300; iifname @senders drop; }
+  set ways { type ipv4_addr . ipv4_addr; }
+  set doors { type ipv4_addr . ipv4_addr . inet_service; }
+  chain from_ports {
+    type filter hook prerouting priority -300;
+    iifname @senders drop;
+    ip saddr . ip daddr @ways drop;
+    ip saddr . ip daddr . tcp dport @doors drop;
+  }
+  chain from_bed {
+    type filter hook output priority -300;
+    ip saddr . ip daddr @ways drop;
+    ip saddr . ip daddr . tcp dport @doors drop;
+  }
   chain to_ports { type filter hook postrouting priority 300; oifname @receivers drop; }
 }
 """
@@ -47,6 +59,19 @@ def heal(node: str) -> None:
         # Adding first makes deleting valid whether or not the port was cut.
         port = port_of(node)
         _nft(f'add element bridge cuts {name} {{ "{port}" }}\ndelete element bridge cuts {name} {{ "{port}" }}')
+
+
+def part(source: str, destination: str, *, port: int | None = None) -> None:
+    """Drops what one address sends to another, or only its TCP to one port; the way back stays open."""
+    if port is None:
+        _nft(f"add element bridge cuts ways {{ {source} . {destination} }}")
+    else:
+        _nft(f"add element bridge cuts doors {{ {source} . {destination} . {port} }}")
+
+
+def join() -> None:
+    """Ends every `part`."""
+    _nft("flush set bridge cuts ways\nflush set bridge cuts doors")
 
 
 def silence(node: str) -> None:

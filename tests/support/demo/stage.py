@@ -63,7 +63,8 @@ class Stage:
             initialise(self.bed.nodes["a"])
             serve_pairs(self.plane, secrets=self._secrets())
             self._say("the operator, under its own ServiceAccount with the chart's rules")
-            self.operator = self._start_operator()
+            self.operator_kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
+            self.operator = self.start_operator()
             undo.callback(self.operator.stop)
             self.watcher = PairWatcher(
                 [*self.bed.enter, *self._kubectl("get", "mp", "-n", NAMESPACE, "--watch", "-o", "json")],
@@ -109,19 +110,19 @@ class Stage:
         )
         return yaml.safe_dump(manifest, sort_keys=False)
 
-    def _start_operator(self) -> Process:
-        kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
+    def start_operator(self, *, log: str = "operator.log", port: int = HEALTH_PORT) -> Process:
+        """Start an operator process; the API server need not be there."""
         return self.bed.spawn(
             [sys.executable, "-m", "maestro_operator.main"],
-            log=self.evidence / "operator.log",
+            log=self.evidence / log,
             environment={
                 **os.environ,
                 "PYTHONPATH": str(ROOT / "operator"),
-                "MAESTRO_KUBECONFIG": str(kubeconfig),
+                "MAESTRO_KUBECONFIG": str(self.operator_kubeconfig),
                 "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
                 "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
                 "MAESTRO_LISTEN_ADDRESS": layout.BED_ADDRESS,
-                "MAESTRO_LISTEN_PORT": str(HEALTH_PORT),
+                "MAESTRO_LISTEN_PORT": str(port),
             },
         )
 

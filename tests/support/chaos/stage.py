@@ -1,0 +1,61 @@
+"""The demo's stage for a longer play: gentler clients, and more evidence at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from support.bed import layout
+from support.controlplane.errors import ControlPlaneError
+from support.demo.stage import Stage
+from support.demo.story import NAMESPACE, PUBLIC_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.chaos.hands import Hands
+
+ROOT = Path(__file__).resolve().parents[3]
+CLIENTS = ("c1", "c2")
+INTERVAL_SECONDS = "0.25"
+
+
+class ChaosStage(Stage):
+    """Bed, control plane, stand-in, operator and clients."""
+
+    def start_clients(self) -> None:
+        """Start every client; a record is tried until it is acknowledged, then the next."""
+        for name in CLIENTS:
+            self.clients[name] = self.bed.spawn(
+                [
+                    *(sys.executable, "-m", "support.client", "--name", name, "--dns", self.bed.dns.address),
+                    *("--url", f"http://{PUBLIC_NAME}/lui/record", "--interval", INTERVAL_SECONDS),
+                    *("--out", str(self.evidence / f"acks-{name}.jsonl")),
+                ],
+                log=self.evidence / f"client-{name}.log",
+                environment={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            )
+
+    def keep_all(self, hands: Hands) -> None:
+        """Put the raw evidence together, the events and the metrics with it."""
+        with contextlib.suppress(ControlPlaneError):
+            events = self.kubectl("get", "events", "-n", NAMESPACE, "-o", "json")
+            (self.evidence / "events.json").write_text(json.dumps(json.loads(events), indent=1))
+        with contextlib.suppress(OSError):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            address = f"http://{layout.BED_ADDRESS}:{hands.newest_port}/metrics"
+            with self.bed.network(), opener.open(address, timeout=5) as answer:
+                (self.evidence / "metrics.txt").write_bytes(answer.read())
+        hands.kill_operators()
+        self.keep_evidence()
+
+    def readable(self) -> Iterator[Path]:
+        """Yield everything that people may come to read: logs, status, events, metrics, process lists."""
+        yield from (path for path in sorted(self.evidence.iterdir()) if path.is_file() and path.name != "audit.jsonl")
+        for name in CLIENTS:
+            yield self.evidence / f"acks-{name}.jsonl"
