@@ -74,6 +74,10 @@ verify-demo: venv ## Recompute every claim of the demo from its evidence alone
 demo-breaks: venv ## The demo with each fault planted in turn; each must be caught
 	@$(PY) -m support.demo.breaks
 
+.PHONY: chaos
+chaos: venv ## A seeded nemesis on real parts, judged: SEED=1 MINUTES=20; BREAK=no-guard plants a fault
+	@SEED=$(SEED) MINUTES=$(MINUTES) $(PY) -m support.chaos
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor
