@@ -26,7 +26,7 @@ from maestro_operator.model.seen import LastOutcome, Leadership, Seen
 from maestro_operator.model.status import Episode, PairStatus
 from maestro_operator.model.steps import LEAVES_ALONE, StepName
 from maestro_operator.observe.gather import Observer
-from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
+from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed, maintenance_remaining_seconds
 from maestro_operator.report.conditions import reported
 from maestro_operator.report.refusal import refused
 
@@ -186,7 +186,7 @@ class PairLoop:
     async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
         observer = self._observer_for(spec)
         untouched, self._memory.untouched = self._memory.untouched, frozenset()
-        look = await observer.look(status.active_node, untouched=untouched)
+        look = await observer.look(_voted_on(status), untouched=untouched)
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
@@ -216,6 +216,7 @@ class PairLoop:
             operator_is_isolated=look.operator_is_isolated,
             deadline_passed=deadline_passed(status, now),
             block_remaining_seconds=block_remaining_seconds(spec, status, now),
+            maintenance_remaining_seconds=maintenance_remaining_seconds(spec, now),
         )
 
     def _observer_for(self, spec: PairSpec) -> Observer:
@@ -314,6 +315,11 @@ def left_alone(episode: Episode, step: StepName) -> frozenset[str]:
     """Return the names of the nodes that a step did nothing to and that need no new look."""
     sides = {"source": episode.source, "target": episode.target}
     return frozenset(sides[side] for side in LEAVES_ALONE.get(step, ()))
+
+
+def _voted_on(status: PairStatus) -> str | None:
+    """Return whose life the vantage points are asked about: the active node, or the one that is being given up."""
+    return status.active_node or (status.episode.source if status.episode else None)
 
 
 def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from maestro_operator.decide import decide
-from maestro_operator.decide.adoption import adopt
-from maestro_operator.decide.rules import RULES, split_brain
-from maestro_operator.model.decision import Hold, Record
+from maestro_operator.decide.adoption import adopt, split_brain
+from maestro_operator.decide.rules import RULES
+from maestro_operator.model.decision import Hold, Perform, Record
 from maestro_operator.model.pair import Answer, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Guard, GuardState, Leadership, NodeSeen, Seen, Unknown
 from maestro_operator.model.status import EpochMark, PairStatus, TakenAnswer
-from maestro_operator.model.steps import EpisodeKind
+from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import serving
 from support.looks import GONE, NEXT, demoted_guard, node, owner_guard, seen, standby, standby_guard, status
 from support.worlds import Pair, pair_spec
@@ -45,7 +45,21 @@ ROWS: dict[str, tuple[Seen, Reason | EpisodeKind]] = {
         new({"a": node("a", guard=NEVER), "b": node("b", guard=LOST)}),
         Reason.WAIT_FOR_USER,
     ),
-    "both run": (new({"a": node("a", is_running=True), "b": node("b", is_running=True)}), Reason.SPLIT_BRAIN),
+    "both run, no known owner": (
+        new({"a": node("a", is_running=True, guard=ABSENT), "b": node("b", is_running=True, guard=LOST)}),
+        Reason.SPLIT_BRAIN,
+    ),
+    "both run, of another pair": (
+        new(
+            {"a": node("a", is_running=True), "b": node("b", is_running=True)},
+            status=PairStatus(pair_uid="other", term=1),
+        ),
+        Reason.SPLIT_BRAIN,
+    ),
+    "both run and are one machine": (
+        new({"a": node("a", is_running=True), "b": node("b", is_running=True, machine_id="machine-a")}),
+        Reason.NODES_INDISTINCT,
+    ),
     "the declared one runs alone": (
         new({"a": node("a", is_running=True, guard=ABSENT), "b": node("b", guard=ABSENT)}),
         EpisodeKind.ADOPT,
@@ -90,6 +104,19 @@ def test_what_is_found_decides_who_leads(row: str) -> None:
         begun = getattr(found, "status", PairStatus()).episode
         assert begun is not None
         assert (begun.kind, begun.target) == (wanted, "a")
+
+
+@pytest.mark.parametrize("declared", ["a", "b"])
+@pytest.mark.parametrize("before", [UNADOPTED, status()], ids=["unknown", "known"])
+def test_of_two_that_run_the_one_that_no_epoch_names_is_stopped(declared: str, before: PairStatus) -> None:
+    nodes = {"a": node("a", is_running=True), "b": node("b", is_running=True)}
+    known = before.model_copy(update={"pair_uid": status().pair_uid})
+
+    found = decide(new(nodes, declared=declared, status=known)).decision
+
+    assert isinstance(found, Perform)
+    assert (found.episode.kind, found.step, found.episode.target) == (EpisodeKind.SEPARATE, StepName.STOP, "b")
+    assert found.status.epoch == before.epoch
 
 
 def test_a_split_is_seen_before_anybody_is_adopted() -> None:

@@ -301,19 +301,6 @@ async def test_two_running_nodes_are_touched_by_nothing() -> None:
     assert pair.world.writers() == ["a"]
 
 
-async def test_two_running_nodes_of_a_known_pair_are_touched_by_nothing() -> None:
-    pair = await serving()
-    other = pair.world.nodes["b"]
-    other.records = 5
-    pair.world.lose_guard_state("b")
-    other.running |= set(other.units)
-
-    await pair.hold(Reason.SPLIT_BRAIN)
-
-    assert pair.recorder.decided[-1].rule == "split_brain"
-    assert pair.world.nodes["a"].running == other.running == set(other.units)
-
-
 async def test_nodes_that_cannot_be_told_apart_are_refused() -> None:
     pair = await fresh()
     pair.world.nodes["b"].machine_id = pair.world.nodes["a"].machine_id
@@ -707,6 +694,7 @@ async def test_a_resource_that_is_being_deleted_stops_nothing() -> None:
     await pair.hold(Reason.DELETING)
 
     assert pair.world.writers() == ["a"]
+    assert pair.store.is_gone
 
 
 async def test_an_operator_without_the_lease_does_nothing() -> None:

@@ -18,7 +18,7 @@ from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Re
 from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen
-from maestro_operator.model.steps import DEADLINE_SECONDS, EpisodeKind, StepName
+from maestro_operator.model.steps import DEADLINE_SECONDS, KEEPS_DATA, EpisodeKind, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from maestro_operator.model.proof import Proof
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import FrozenNode
+
+
+RENEWED_THE_LONG_WAY = ("NotPermittedThisBoot", "LowerEpoch", "NotOwner")
+"""What the guard refuses to an owner that the peer, which has the new epoch in force, has already given way to."""
 
 
 async def perform(drivers: Drivers, seen: Seen, action: Perform) -> Outcome:
@@ -161,7 +165,7 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     if late is not None:
         return late
     ordered = await acting.order(acting.target, "promote", epoch=episode.epoch)
-    if not isinstance(ordered, Done) or episode.kind is EpisodeKind.ACTIVATE:
+    if not isinstance(ordered, Done) or episode.kind in KEEPS_DATA:
         return ordered
     loss = acting.action.loss
     generation = episode.generation or (loss.generation if loss else None)
@@ -270,11 +274,15 @@ async def _reverse(acting: Acting) -> Outcome:
 
 
 async def _stop(acting: Acting) -> Outcome:
+    """Take the right away and stop; a node without a guard's state has no right that could be taken away."""
     nodes, services = acting.drivers.nodes, acting.seen.spec.services
-    return await _in_order(
-        lambda: acting.order(acting.target, "revoke"),
-        lambda: nodes.stop(acting.target, services, deadline_seconds=acting.deadline_seconds),
-    )
+    reading = acting.seen.nodes.get(acting.target.name)
+    is_bare = isinstance(reading, NodeSeen) and reading.guard.state is not GuardState.VALID
+    if not (is_bare and acting.episode.kind is EpisodeKind.SEPARATE):
+        revoked = await acting.order(acting.target, "revoke")
+        if not isinstance(revoked, Done):
+            return revoked
+    return await nodes.stop(acting.target, services, deadline_seconds=acting.deadline_seconds)
 
 
 async def _store_epoch(acting: Acting) -> Outcome:
@@ -283,6 +291,8 @@ async def _store_epoch(acting: Acting) -> Outcome:
         mark = acting.in_force
         other = acting.target if acting.episode.kind is EpisodeKind.REJOIN else acting.source
         return await acting.order(other, "demote", epoch=mark.number, owner=mark.owner, episode=mark.episode)
+    if acting.episode.kind is EpisodeKind.SEPARATE:
+        return await acting.order(acting.target, "demote", epoch=acting.episode.epoch, owner=acting.source.name)
     return await _demote(acting)
 
 
@@ -305,10 +315,10 @@ async def _resync(acting: Acting) -> Outcome:
 
 
 async def _swap_permit(acting: Acting) -> Outcome:
-    """Swap epoch and permit in one guard write; an owner that rebooted meanwhile takes the long way."""
+    """Swap epoch and permit in one guard write; an owner that rebooted or was left meanwhile takes the long way."""
     target, epoch = acting.target, acting.episode.epoch
     renewed = await acting.order(target, "renew", epoch=epoch)
-    if not isinstance(renewed, Refused) or renewed.remote_reason not in ("NotPermittedThisBoot", "LowerEpoch"):
+    if not isinstance(renewed, Refused) or renewed.remote_reason not in RENEWED_THE_LONG_WAY:
         return renewed
     return await _in_order(
         lambda: acting.order(target, "revoke"),

@@ -1,11 +1,13 @@
 """What to do with a pair whose owner `status` does not know, or knows less of than a node does.
 
 The law of this file: the last good owner leads (law 8). Who boots first, what Git said last and
-which node answers decide nothing; a running service is never stopped and never gated by adoption.
+which node answers decide nothing. A running service is neither stopped nor gated by adoption, but where two run
+and an epoch names the one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
@@ -18,6 +20,9 @@ from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
     from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import EpochMark
+
+ANSWERS_KEPT = 50
 
 
 def adopt(seen: Seen) -> Decision | None:
@@ -70,7 +75,35 @@ def _half_blind(seen: Seen, readings: list[NodeSeen]) -> Decision:
     node = readings[0]
     if node.runs_something:
         return Hold(Reason.PEER_UNREADABLE, f"{node.name} runs; {_why_not(seen)}; nothing is touched")
-    return Hold(Reason.WAIT_FOR_USER, f"{node.name} is stopped; {_why_not(seen)}; repair its access")
+    if node.guard.state is not GuardState.VALID:
+        text = f"{node.name} is stopped and its guard is {node.guard.state}; {_why_not(seen)}; repair its access"
+        return Hold(Reason.WAIT_FOR_USER, text)
+    return _given_up(seen, node)
+
+
+def _given_up(seen: Seen, node: NodeSeen) -> Decision:
+    """Wait at a stopped node beside an unreadable one, until a person gives that one up.
+
+    The node whose own guard names it the last owner has the data and is adopted; another one has a copy of them and
+    takes over by a Failover. Either way the unreadable side must be proven off.
+    """
+    gone = facts.other_name(seen, node.name)
+    name = f"discover-{gone}-{facts.next_epoch(seen)}"
+    word = facts.answer(seen, name, Say.FAIL_OVER, Say.CONFIRM_FENCED)
+    if word is None:
+        text = f"answer {{episode: {name}, say: FailOver}}, or ConfirmFenced of {gone} if it is certainly off"
+        return Hold(Reason.WAIT_FOR_USER, f"{node.name} is stopped; {_why_not(seen)}; repair its access, or {text}")
+    is_owner = node.guard.in_force is not None and node.guard.in_force.owner == node.name
+    begun = _begin(
+        seen,
+        EpisodeKind.ADOPT if is_owner else EpisodeKind.FAILOVER,
+        node.name,
+        named=name,
+        trigger=f"{word.say} of {gone}",
+    )
+    # Every other answer is of the time before; this one still serves as the word that the node is off.
+    kept = tuple(item for item in begun.status.taken_answers if (item.episode, item.say) != (name, word.say.value))
+    return replace(begun, status=begun.status.model_copy(update={"taken_answers": kept}))
 
 
 def _why_not(seen: Seen) -> str:
@@ -104,7 +137,49 @@ def _last_owner(*nodes: NodeSeen) -> str | None:
     return max(marks, key=lambda mark: mark.number).owner if marks else None
 
 
-def _begin(seen: Seen, kind: EpisodeKind, owner: str) -> Record:
+def split_brain(seen: Seen) -> Decision | None:
+    """Stop the one of two running nodes that the epochs do not name; where they name none, touch nothing."""
+    readings = [node for node in seen.nodes.values() if isinstance(node, NodeSeen) and node.runs_something]
+    if len(readings) < len(seen.nodes) or seen.status.episode is not None:
+        return None
+    first, second = readings
+    if first.machine_id == second.machine_id:
+        return Hold(Reason.NODES_INDISTINCT, "both nodes show the same machine-id; give each its own")
+    uid = seen.status.pair_uid or seen.key.uid
+    strangers = [node.name for node in readings if node.guard.pair_uid not in (None, uid)]
+    mark = _last_mark(seen, readings)
+    if mark is None or strangers:
+        why = f"{' and '.join(strangers)} of another pair" if strangers else "no epoch names an owner"
+        return Hold(Reason.SPLIT_BRAIN, f"both nodes run the services and {why}: nothing is touched; see the runbook")
+    episode = journal.begin(
+        seen,
+        EpisodeKind.SEPARATE,
+        source=mark.owner,
+        target=facts.other_name(seen, mark.owner),
+        trigger=Reason.SPLIT_BRAIN.value,
+        epoch=mark.number,
+    )
+    status = seen.status.model_copy(update={"episode": episode, "pair_uid": uid})
+    text = f"both nodes run the services and epoch {mark.number} is {mark.owner}'s: {episode.target} is stopped"
+    return Record(status=status, because=Reason.SPLIT_BRAIN, message=text)
+
+
+def _last_mark(seen: Seen, readings: list[NodeSeen]) -> EpochMark | None:
+    """Return the highest epoch in force that status or a node knows, or None where there is none."""
+    found = [node.guard.in_force for node in readings if node.guard.in_force is not None]
+    known = seen.status.epoch.in_force
+    return max([*found, *([known] if known else [])], key=lambda mark: mark.number, default=None)
+
+
+def _with_answers(seen: Seen) -> tuple[TakenAnswer, ...]:
+    """Return the taken answers with all that stand in the spec among them."""
+    there = (TakenAnswer(episode=item.episode, say=item.say.value, of=item.of) for item in seen.spec.answers)
+    return tuple(dict.fromkeys((*seen.status.taken_answers, *there)))[-ANSWERS_KEPT:]
+
+
+def _begin(
+    seen: Seen, kind: EpisodeKind, owner: str, *, named: str | None = None, trigger: str = "Discovered"
+) -> Record:
     status = seen.status
     uid = status.pair_uid or seen.key.uid
     episode = journal.begin(
@@ -112,15 +187,16 @@ def _begin(seen: Seen, kind: EpisodeKind, owner: str) -> Record:
         kind,
         source=facts.other_name(seen, owner),
         target=owner,
-        trigger="Discovered",
+        trigger=trigger,
         epoch=facts.next_epoch(seen),
-        order=owner,
+        order=owner if owner == seen.spec.active_node else None,
+        named=named,
     )
-    seen_before = tuple(TakenAnswer(episode=item.episode, say=item.say.value, of=item.of) for item in seen.spec.answers)
+    # What people said of episodes before the discovery is said of another world.
     update = {
         "pair_uid": uid,
         "episode": episode,
-        "taken_answers": status.taken_answers if status.active_node else seen_before,
+        "taken_answers": _with_answers(seen),
     }
     text = f"{kind} {owner} as epoch {episode.epoch}"
     return Record(status=status.model_copy(update=update), because=Reason.STEP_TAKEN, message=text)

@@ -54,6 +54,23 @@ def next_epoch(seen: Seen) -> int:
     return 1 + max(known, default=0)
 
 
+def promise_above(seen: Seen) -> EpochMark | None:
+    """Return the highest promise above the epoch in force that a readable node of this pair knows, if any does."""
+    mark = seen.status.epoch.in_force
+    found = [
+        node.guard.promised
+        for node in seen.nodes.values()
+        if isinstance(node, NodeSeen) and is_ours(seen, node.guard) and node.guard.promised is not None
+    ]
+    highest = max(found, key=lambda promise: promise.number, default=None)
+    return highest if mark is not None and highest is not None and highest.number > mark.number else None
+
+
+def is_yielded(promise: EpochMark) -> bool:
+    """Tell whether root made this promise, by `maestro-guard yield`."""
+    return promise.episode.startswith("yield-")
+
+
 def is_behind(seen: Seen, name: str) -> bool:
     """Tell whether a node of this pair was read to have heard of no epoch as high as the one in force."""
     mark, node = seen.status.epoch.in_force, readable(seen, name)

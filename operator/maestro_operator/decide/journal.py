@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import PairStatus
 
 HISTORY_KEPT = 10
-KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART)
+KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE)
 """Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
 CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
@@ -49,11 +49,15 @@ def begin(
     epoch: int,
     order: str | None = None,
     down_since: str | None = None,
+    named: str | None = None,
 ) -> Episode:
-    """Return a new episode, its target and devices frozen, with no step begun."""
+    """Return a new episode, its target and devices frozen, with no step begun.
+
+    `named` is the id by which a person already spoke of it.
+    """
     stamp = "".join(digit for digit in seen.now if digit.isdigit())[:17]
     return Episode(
-        id=f"{kind.lower()}-{epoch}-{stamp}",
+        id=named or f"{kind.lower()}-{epoch}-{stamp}",
         kind=kind,
         source=source,
         target=target,
@@ -100,7 +104,7 @@ def intend(
             update={
                 "active_node": episode.target,
                 "epoch": Epoch(promised=mark, in_force=mark),
-                "observed_active_node": episode.order or status.observed_active_node or episode.target,
+                "observed_active_node": episode.order or status.observed_active_node or seen.spec.active_node,
             }
         )
     return Perform(

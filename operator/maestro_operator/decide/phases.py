@@ -22,7 +22,7 @@ from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, Unknown
 from maestro_operator.model.status import EpochMark
-from maestro_operator.model.steps import EpisodeKind, StepName
+from maestro_operator.model.steps import KEEPS_DATA, EpisodeKind, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -168,7 +168,7 @@ def _promoted(seen: Seen, episode: Episode) -> bool:
         episode,
         lambda node: (
             facts.holds_epoch(node, _mark(episode))
-            and (episode.kind is EpisodeKind.ACTIVATE or node.replica.promoted_episode == episode.id)
+            and (episode.kind in KEEPS_DATA or node.replica.promoted_episode == episode.id)
         ),
     )
 
@@ -229,9 +229,19 @@ def _epoch_stored(seen: Seen, episode: Episode) -> bool:
         return mark is not None and _target(seen, episode, lambda node: facts.holds_epoch(node, mark))
     if episode.kind is EpisodeKind.RESTART:
         return not facts.is_behind(seen, episode.source)
+    if episode.kind is EpisodeKind.SEPARATE:
+        return _gave_up(seen, episode, StepName.STORE_EPOCH) or _target(
+            seen, episode, lambda node: _is_separated(seen, episode, node)
+        )
     if not isinstance(prove(seen, episode), NoProof):
         return True
     return episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
+
+
+def _is_separated(seen: Seen, episode: Episode, node: NodeSeen) -> bool:
+    """The node knows whose the epoch is; one without a state to store it in is left to its Rejoin."""
+    mark = EpochMark(number=episode.epoch, owner=episode.source, episode=episode.id)
+    return not facts.is_ours(seen, node.guard) or facts.holds_epoch(node, mark)
 
 
 def _store_ready(seen: Seen, episode: Episode) -> Hold | None:

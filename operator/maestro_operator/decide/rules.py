@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from maestro_operator.decide import brakes, facts, journal
-from maestro_operator.decide.adoption import adopt
+from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 RESTART_PATIENCE_SECONDS = 30.0
 """A rebooted owner is first left to its own guard, which asks the peer by itself."""
 MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
+MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW)
 FLAPPING_MOVES = 2
 FLAPPING_WINDOW = timedelta(hours=1)
 
@@ -64,14 +65,6 @@ def take_term(seen: Seen) -> Decision | None:
         return None
     status = seen.status.model_copy(update={"term": highest + 1})
     return Record(status=status, because=Reason.STEP_TAKEN, message=f"leads with term {highest + 1}")
-
-
-def split_brain(seen: Seen) -> Decision | None:
-    """Touch nothing where both nodes run the services; a person decides whose data stays."""
-    running = [name for name, node in seen.nodes.items() if isinstance(node, NodeSeen) and node.runs_something]
-    if len(running) == len(seen.nodes) and seen.status.episode is None:
-        return Hold(Reason.SPLIT_BRAIN, "both nodes run the services; see the runbook")
-    return None
 
 
 def acknowledged(seen: Seen) -> Decision | None:
@@ -154,11 +147,26 @@ def retry(seen: Seen) -> Decision | None:
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
 
 
+def strange_promise(seen: Seen) -> Decision | None:
+    """Let the owner go on above a promise that no journal knows of: nobody vouches and nothing is sent below it."""
+    mark, active = seen.status.epoch.in_force, seen.status.active_node
+    owner = facts.readable(seen, active or "")
+    promise = facts.promise_above(seen)
+    if promise is None or facts.is_yielded(promise):
+        return None
+    if mark is None or owner is None or not facts.is_ours(seen, owner.guard) or not facts.holds_epoch(owner, mark):
+        return None
+    trigger = f"epoch {promise.number} was promised in {promise.episode}"
+    return _begin(seen, EpisodeKind.RENEW, target=owner.name, trigger=trigger)
+
+
 def restart(seen: Seen) -> Decision | None:
     """Confirm a rebooted owner whose own guard could not get its peer's word."""
     mark, active = seen.status.epoch.in_force, seen.status.active_node
     node = facts.readable(seen, active or "")
     if node is None or mark is None or node.guard.may_run or not facts.holds_epoch(node, mark):
+        return None
+    if facts.promise_above(seen) is not None:
         return None
     if node.uptime_seconds < RESTART_PATIENCE_SECONDS:
         return Hold(Reason.CONFIRMATION_UNPROVEN, f"{node.name} is asking its peer for confirmation")
@@ -208,6 +216,11 @@ def owner_without_right(seen: Seen) -> Decision | None:
     way_out = f"order {facts.other_name(seen, active)} and answer FailOver"
     if not facts.is_ours(seen, node.guard):
         return Hold(Reason.STATE_LOST, f"{active}: its guard is {node.guard.state}; {way_out}")
+    if facts.holds_epoch(node, mark):
+        text = (
+            f"root gave the service up on {active}: order {facts.other_name(seen, active)}, or run maestro-guard take"
+        )
+        return Hold(Reason.WAIT_FOR_USER, text)
     return Hold(Reason.NODE_ROLLED_BACK, f"{active} does not know epoch {mark.number} any more; {way_out}")
 
 
@@ -253,6 +266,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     acknowledged,
     accepted,
     outage,
+    strange_promise,
     restart,
     repair,
     rejoin,
@@ -269,8 +283,29 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
 
 def decide(seen: Seen) -> Decided:
     """Return the first decision a rule makes, with the rule's name."""
-    name, decision = next((rule.__name__, found) for rule in RULES if (found := rule(seen)) is not None)
-    return Decided(name, _hastened(seen, decision), brakes.assess(seen))
+    name, decision = _first(seen, RULES)
+    return Decided(name, _hastened(seen, decision), replace(brakes.assess(seen), planned=_planned(seen)))
+
+
+def _first(seen: Seen, rules: tuple[Callable[[Seen], Decision | None], ...]) -> tuple[str, Decision]:
+    return next((rule.__name__, found) for rule in rules if (found := rule(seen)) is not None)
+
+
+def _planned(seen: Seen) -> str | None:
+    """Return what a pair at rest that is only observed would do now, were it managed."""
+    if seen.spec.management is not Management.OBSERVE or seen.status.episode is not None:
+        return None
+    managed = replace(seen, spec=seen.spec.model_copy(update={"management": Management.ENFORCE}))
+    _, found = _first(managed, RULES[RULES.index(carry_on) :])
+    match found:
+        case Steady():
+            return f"would do nothing: {found.message}"
+        case Hold():
+            return f"would hold, {found.reason}: {found.message}"
+        case Record() | Perform():
+            return f"would begin: {found.message}"
+        case _:
+            assert_never(found)
 
 
 def _hastened(seen: Seen, decision: Decision) -> Decision:
@@ -312,7 +347,7 @@ def _begin(
         source=facts.other_name(seen, target),
         target=target,
         trigger=trigger,
-        epoch=facts.next_epoch(seen) if kind in MOVES else (in_force.number if in_force else 0),
+        epoch=facts.next_epoch(seen) if kind in MAKES_EPOCH else (in_force.number if in_force else 0),
         order=order,
         down_since=down_since,
     )

@@ -71,6 +71,8 @@ class Assessment:
     peer_not_ready: Hold | None
     out_of_sync: Hold | None
     fencing_ready: Mapping[str, bool]
+    planned: str | None = None
+    """What would be done now, where management is Observe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class Reason(StrEnum):
     SERVICE_DOWN = "ServiceDown", "The active node lives and its services do not all run."
     VERIFICATION_FAILED = "VerificationFailed", "A check after the start failed."
     ORDER_NOT_DONE = "OrderNotDone", "The last order was not carried out; answer Retry."
+    STRANGE_JOURNAL = "StrangeJournal", "status.episode is none that an operator writes; take it out by hand."
+    OVERTAKEN = "Overtaken", "A node knows a later epoch than status: the last good owner is discovered."
     NODE_ROLLED_BACK = "NodeRolledBack", "The node knows less than it did: restored from a snapshot."
 
     # Brakes on the automatic failover.

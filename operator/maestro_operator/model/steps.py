@@ -1,7 +1,7 @@
 """The episodes as data: which steps each has, in which order, and how long a step may take.
 
 The law of this file: in every kind that promotes, `PROMOTE` stands after a step that makes the
-other node provably unable to write, and nothing after `FENCE` depends on the dead side. The
+other node provably unable to write (`DEMOTE`, `FENCE` or `STORE_EPOCH`), and nothing after `FENCE` depends on the dead side. The
 tests read these tables; the diagram in the docs is drawn from them.
 """
 
@@ -26,6 +26,8 @@ class EpisodeKind(StrEnum):
     RENEW = "Renew"
     RESTART = "Restart"
     REPAIR = "Repair"
+    SEPARATE = "Separate"
+    TAKE_BACK = "TakeBack"
 
 
 class StepName(StrEnum):
@@ -94,8 +96,15 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         EpisodeKind.RESTART: (S.STORE_EPOCH, S.CONFIRM, *_BRING_UP),
         # Names or pins do not point at the active node: put right what an episode had to leave.
         EpisodeKind.REPAIR: (S.LOCALISE, S.MOVE_TRAFFIC),
+        # Both nodes run: the one that the epochs do not name is stopped; no data is touched.
+        EpisodeKind.SEPARATE: (S.STOP, S.STORE_EPOCH),
+        # The old owner takes back what the new one was promoted for and never permitted: its data is the newest.
+        EpisodeKind.TAKE_BACK: (S.RAISE, S.STORE_EPOCH, S.PROMOTE, *_BRING_UP),
     },
 )
+
+KEEPS_DATA = (EpisodeKind.ACTIVATE, EpisodeKind.TAKE_BACK)
+"""Kinds whose promotion uses the live data that is there; every other one brings a whole copy up."""
 
 DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
     {

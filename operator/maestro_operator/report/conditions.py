@@ -64,6 +64,8 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.RENEW: State.SWITCHING_OVER,
     EpisodeKind.RESTART: State.ACTIVATING,
     EpisodeKind.REPAIR: State.ACTIVE,
+    EpisodeKind.SEPARATE: State.SPLIT_BRAIN,
+    EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
 }
 
 
@@ -313,6 +315,8 @@ def state(known: Known) -> State:
 def plan(known: Known) -> str:
     """Return one sentence: would a failover happen now, and if not, why not."""
     decision = known.decided.decision
+    if known.decided.assessment.planned is not None:
+        return known.decided.assessment.planned[:512]
     if isinstance(decision, (Perform, Record)):
         return decision.message[:512]
     if known.status.active_node is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.reading import node_seen
-from maestro_operator.drivers.memory.world import OPERATOR, MemoryNode, MemoryWorld
+from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
@@ -201,11 +201,15 @@ class MemoryReplication(_Over):
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:
         """Make an old source ready to receive; its data is the generation the other promoted."""
-        del episode, generation, deadline_seconds
+        del episode, deadline_seconds
         silent = self._silent(node)
         if silent:
             return silent
-        self._node(node).records = None
+        there = self._node(node)
+        if there.records is not None and there.sent_at_seconds is not None:
+            # What was sent stays here as a whole copy, until the first run of the other side arrives.
+            there.copies = (*there.copies, Copy(generation, there.records, there.sent_at_seconds))[-3:]
+        there.records = None
         return Done()
 
     async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:

@@ -82,6 +82,8 @@ class MemoryNode:
     # What a power cut ends.
     is_on: bool = True
     is_frozen: bool = False
+    is_guarding: bool = True
+    """Whether the guard's daemon runs; without it the guard only answers and obeys."""
     boots: int = 1
     booted_at_seconds: float = 0.0
     running: set[str] = field(default_factory=set)
@@ -217,7 +219,7 @@ class MemoryWorld:
     def run_guards(self) -> None:
         """Let every guard that lives take one round: confirm after a boot, obey a newer epoch."""
         for node in self.nodes.values():
-            if node.is_alive and node.is_equipped:
+            if node.is_alive and node.is_equipped and node.is_guarding:
                 peer = self.other(node.name)
                 answers = node.has_peer_key and peer.is_equipped and self.reaches(node.name, peer.name)
                 did = take_a_round(node, peer, peer_answers=answers)
