@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from maestro_operator.admission.claims import ClaimBook
 from maestro_operator.model.errors import MaestroError
 
 if TYPE_CHECKING:
@@ -72,10 +73,12 @@ class Fleet:
         make: Callable[[PairKey], Loop],
         forget: Callable[[PairKey], None],
         clock: Clock,
+        claims: ClaimBook | None = None,
     ) -> None:
         """Keep how to make a loop and how to forget a pair."""
         self._make = make
         self._forget = forget
+        self._claims = claims or ClaimBook()
         self._clock = clock
         self._members: dict[str, _Member] = {}
         self._due_seconds = 0.0
@@ -86,6 +89,9 @@ class Fleet:
 
     def notice(self, noticed: Noticed) -> None:
         """Take note of a pair; wake its loop where something that people change has changed."""
+        if noticed.claimant is not None:
+            # Before its loop is made: the first turn asks who has what.
+            self._claims.note(noticed.claimant)
         member = self._members.get(noticed.key.uid)
         if member is None or member.task.done():
             self._members[noticed.key.uid] = self._made(noticed)
@@ -94,7 +100,11 @@ class Fleet:
             member.loop.wake()
 
     def gone(self, uid: str) -> None:
-        """End the loop of a pair that is gone; its nodes run on."""
+        """End the loop of a pair that is gone; its nodes run on.
+
+        A pair that is only being deleted is not gone: its loop goes on to the next resting point and lets it go there.
+        """
+        self._claims.forget(uid)
         member = self._members.pop(uid, None)
         if member is not None:
             member.task.cancel()

@@ -25,7 +25,7 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, Seen
 from maestro_operator.model.status import Episode, PairStatus
 from maestro_operator.model.steps import LEAVES_ALONE, StepName
-from maestro_operator.observe.gather import Observer
+from maestro_operator.observe.gather import Observer, unlooked
 from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed, maintenance_remaining_seconds
 from maestro_operator.report.conditions import reported
 from maestro_operator.report.refusal import refused
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
-    from maestro_operator.model.surroundings import CountsCommands, Leader, Publisher, Resource, Store
+    from maestro_operator.model.surroundings import Admits, CountsCommands, Leader, Publisher, Resource, Store
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class PairLoop:
         clock: Clock,
         publisher: Publisher,
         commands: CountsCommands,
+        gate: Admits | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Keep what the turns need; nothing is read yet."""
@@ -80,6 +81,7 @@ class PairLoop:
         self._clock = clock
         self._publisher = publisher
         self._commands = commands
+        self._gate = gate
         self._close = close
         self._spec: PairSpec | None = None
         self._memory = _Memory()
@@ -160,6 +162,7 @@ class PairLoop:
         resource = self._memory.resource or await self._store.read()
         if resource is None:
             return None
+        resource = await self._held(resource)
         self._memory.resource = resource
         status = PairStatus.model_validate(resource.status)
         try:
@@ -180,13 +183,40 @@ class PairLoop:
         shown = refused(status, generation=resource.generation, now=self._clock.now(), message=message)
         body = shown.to_resource()
         if body != resource.status and self._leader.has_lease:
-            self._memory.resource = await self._store.write_status(resource, body)
+            self._memory.resource = resource = await self._store.write_status(resource, body)
+        if status.episode is None and self._leader.has_lease:
+            await self._let_go(resource)
         return SURPRISE_SECONDS
 
+    async def _held(self, resource: Resource) -> Resource:
+        """Hold a pair's deletion from the first turn on; one that cannot be held is looked after all the same."""
+        if resource.is_held or resource.is_deleting or not self._leader.has_lease:
+            return resource
+        try:
+            return await self._store.hold(resource, held=True)
+        except StatusConflict:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the API server says, the pair comes first
+            log.warning("%s: a deletion in mid-episode could not be held back: %s", resource.key, _one_line(error))
+            return resource
+
+    async def _let_go(self, resource: Resource) -> None:
+        """Let a pair that is being deleted go: nothing is under way, its nodes run on and their guards stay."""
+        if resource.is_deleting and resource.is_held:
+            log.info("%s is deleted at rest; its nodes run on and their guards stay", resource.key)
+            await self._store.hold(resource, held=False)
+            self._memory.resource = None
+
     async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
-        observer = self._observer_for(spec)
         untouched, self._memory.untouched = self._memory.untouched, frozenset()
-        look = await observer.look(_voted_on(status), untouched=untouched)
+        barred = await self._gate.before(resource.key, spec, status) if self._gate else None
+        if barred is not None and (barred.forbids_contact or status.active_node is None):
+            self.close_observer()
+            look = unlooked(spec, barred)
+        else:
+            look = await self._observer_for(spec).look(_voted_on(status), untouched=untouched)
+        if barred is None and self._gate is not None:
+            barred = self._gate.after(resource.key, status, look.nodes)
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
@@ -216,6 +246,7 @@ class PairLoop:
             operator_is_isolated=look.operator_is_isolated,
             deadline_passed=deadline_passed(status, now),
             block_remaining_seconds=block_remaining_seconds(spec, status, now),
+            barred=barred,
             maintenance_remaining_seconds=maintenance_remaining_seconds(spec, now),
         )
 
@@ -238,6 +269,8 @@ class PairLoop:
         match decision:
             case Steady() | Hold():
                 await self._report(seen, decided, resource=resource, status=seen.status)
+                if isinstance(decision, Hold) and decision.reason is Reason.DELETING:
+                    await self._let_go(self._memory.resource or resource)
                 in_episode = seen.status.episode is not None
                 steady = float(seen.spec.detection.period_seconds)
                 hold = EPISODE_HOLD_SECONDS if in_episode else HOLD_SECONDS
@@ -339,6 +372,10 @@ def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:
             "seconds": round(seconds, 3),
         },
     )
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _first_line(error: ValidationError) -> str:

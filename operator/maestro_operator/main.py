@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pythonjsonlogger.json import JsonFormatter
 
+from maestro_operator.admission.claims import ClaimBook
 from maestro_operator.clock import SystemClock
 from maestro_operator.fleet import Fleet
 from maestro_operator.handlers.watch import watch
@@ -55,6 +56,7 @@ class Shared:
     leader: Leader
     publisher: Publisher
     clock: Clock
+    claims: ClaimBook
 
 
 def main() -> None:
@@ -94,6 +96,7 @@ def _real(shared: Shared) -> MakesLoops:
         leader=shared.leader,
         publisher=shared.publisher,
         clock=shared.clock,
+        claims=shared.claims,
     )
 
 
@@ -121,12 +124,13 @@ async def run(
     )
     events = EventRecorder(api, reporter=me, clock=clock)
     announcer = Announcer(metrics=metrics, events=events)
-    make = parts(Shared(settings, SecretReader(api, clock=clock), leader, announcer, clock))
+    claims = ClaimBook()
+    make = parts(Shared(settings, SecretReader(api, clock=clock), leader, announcer, clock, claims))
 
     def made(key: PairKey) -> PairLoop:
         return make(key, PairStore(api, key))
 
-    fleet = Fleet(make=made, forget=announcer.forget, clock=clock)
+    fleet = Fleet(make=made, forget=announcer.forget, clock=clock, claims=claims)
     metrics.own[LEADER] = lambda: float(leader.has_lease)
     metrics.own[PAIRS] = lambda: float(fleet.pairs())
     health = HealthServer(

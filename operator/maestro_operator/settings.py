@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro_operator.model.addresses import AddressPolicy, networks_of
 from maestro_operator.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ RELIST_SECONDS = Knob(
     "Seconds after which all pairs are listed anew, whatever the watch says; 1 to 3600.",
 )
 FENCE_AGENTS = Knob("MAESTRO_FENCE_AGENTS", "/usr/sbin", "The folder of the ClusterLabs fence agents.")
+ALLOWED_ADDRESSES = Knob(
+    "MAESTRO_ALLOWED_ADDRESSES",
+    "",
+    "Networks that pairs may name although they are loopback, link-local, multicast or metadata addresses, "
+    "with commas between; unset: none.",
+)
 LOG_LEVEL = Knob("MAESTRO_LOG_LEVEL", "INFO", "The least that is logged: DEBUG, INFO, WARNING or ERROR.")
 
 KNOBS = (
@@ -60,6 +67,7 @@ KNOBS = (
     LISTEN_PORT,
     RELIST_SECONDS,
     FENCE_AGENTS,
+    ALLOWED_ADDRESSES,
     LOG_LEVEL,
 )
 
@@ -77,6 +85,7 @@ class Settings:
     listen_port: int
     relist_seconds: int
     fence_agents: Path
+    addresses: AddressPolicy
     log_level: str
 
     @staticmethod
@@ -97,6 +106,12 @@ class Settings:
                 raise BadInput(knob.variable, f"write a whole number from {least} to {most}, not {found!r}")
             return int(found)
 
+        def policy() -> AddressPolicy:
+            try:
+                return AddressPolicy(networks_of(text(ALLOWED_ADDRESSES)))
+            except ValueError as error:
+                raise BadInput(ALLOWED_ADDRESSES.variable, f"write networks such as 127.0.0.0/8: {error}") from None
+
         kubeconfig, level = text(KUBECONFIG), text(LOG_LEVEL)
         if level not in LEVELS:
             raise BadInput(LOG_LEVEL.variable, f"write one of {', '.join(LEVELS)}, not {level!r}")
@@ -110,5 +125,6 @@ class Settings:
             listen_port=whole(LISTEN_PORT, least=0, most=MOST_PORT),
             relist_seconds=whole(RELIST_SECONDS, least=1, most=MOST_SECONDS),
             fence_agents=Path(text(FENCE_AGENTS)),
+            addresses=policy(),
             log_level=level,
         )

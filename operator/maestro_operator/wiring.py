@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.nodes.ssh import SshNodes
 from maestro_operator.drivers.ports import Drivers
@@ -16,6 +18,7 @@ from maestro_operator.loop import PairLoop
 from maestro_operator.transport.session import Sessions
 
 if TYPE_CHECKING:
+    from maestro_operator.admission.claims import ClaimBook
     from maestro_operator.clock import Clock
     from maestro_operator.kube.secrets import SecretReader
     from maestro_operator.model.pair import PairKey
@@ -39,10 +42,12 @@ class RealParts:
     leader: Leader
     publisher: Publisher
     clock: Clock
+    claims: ClaimBook
 
     def __call__(self, key: PairKey, store: Store) -> PairLoop:
         """Return a new loop over SSH, fence agents, DNS and the network."""
-        sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock)
+        policy = self.settings.addresses
+        sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock, policy=policy)
         drivers = Drivers(
             nodes=SshNodes(sessions, spec=lambda: loop.spec, clock=self.clock),
             replication=RsyncReplication(sessions, clock=self.clock),
@@ -51,6 +56,7 @@ class RealParts:
                 folder=self.settings.fence_agents,
                 secrets=self.secrets,
                 clock=self.clock,
+                policy=policy,
             ),
             traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
             probes=NetworkProbes(),
@@ -63,6 +69,10 @@ class RealParts:
             clock=self.clock,
             publisher=self.publisher,
             commands=sessions,
+            gate=Gate(policy=policy, claims=self.claims, secrets=self.secrets, has_agent=self._has_agent),
             close=sessions.close,
         )
         return loop
+
+    def _has_agent(self, name: str) -> bool:
+        return os.access(self.settings.fence_agents / name, os.X_OK)

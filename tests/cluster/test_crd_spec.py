@@ -263,7 +263,7 @@ CASES = (
             remedy="into a Secret",
             field="spec.nodes[0].fencing[1].devices[0].parameters",
         )
-        for key in ("password", "passwd", "passwd_script", "snmp_priv_passwd", "identity_file")
+        for key in ("password", "passwd", "passwd_script", "snmp_priv_passwd", "identity_file", "community", "api_key")
     ),
     *(
         case(
@@ -275,6 +275,46 @@ CASES = (
             field="spec.nodes[0].fencing[1].devices[0].parameters",
         )
         for key in ("action", "method", "missing_as_off", "missing-as-off", "delay", "port_as_ip", "exec")
+    ),
+    case(
+        "spec.nodes[].ssh",
+        "hostKey must be the node's public host key",
+        bad=but(nodes__0__ssh__hostKey=f"lists-a {KEY}"),
+        good=but(nodes__0__ssh__hostKey=f"{KEY} root@lists-a"),
+        remedy="write type and base64 as ssh-keyscan prints them",
+        field="spec.nodes[0].ssh.hostKey",
+    ),
+    case(
+        "spec.nodes[].ssh",
+        "host must be a host name",
+        bad=but(nodes__0__ssh__host="root@lists-a:22"),
+        good=but(nodes__0__ssh__host="2001:db8::5"),
+        remedy="write the user in user and the port in port",
+        field="spec.nodes[0].ssh.host",
+    ),
+    *(
+        case(
+            f"spec.{path}[].http",
+            "path must begin with one /",
+            bad=but(**{f"{path.replace('[]', '__0').replace('.', '__')}": [{**more, "http": {"path": bad}}]}),
+            good=but(**{f"{path.replace('[]', '__0').replace('.', '__')}": [{**more, "http": {"path": "/x?y=//z"}}]}),
+            remedy="write the path alone",
+            field=f"spec.{path.replace('[]', '[0]')}[0].http.path",
+        )
+        for path, more in (
+            ("services[].readiness", {}),
+            ("detection.probes", {}),
+            ("verification", {"name": "url"}),
+        )
+        for bad in ("http://192.0.2.66/", "//evil.example.org/")
+    ),
+    case(
+        "spec.services[]",
+        "unit must be the full name",
+        bad=but(services__1__unit="maestro"),
+        good=but(services__1__unit="maestro@1.service"),
+        remedy="write it with its ending",
+        field="spec.services[1].unit",
     ),
     case(
         "spec.services",
@@ -322,6 +362,52 @@ CASES = (
         good=but(replication__rsync__paths=["/srv/a"]),
         remedy="below one path",
         field=f"{RSYNC}.paths",
+    ),
+    *(
+        case(
+            RSYNC,
+            "paths must begin with /",
+            bad=but(replication__rsync__paths=[bad]),
+            good=but(replication__rsync__paths=["/srv/lists and more"]),
+            remedy="write absolute paths such as /srv/maestro",
+            field=f"{RSYNC}.paths",
+        )
+        for bad in ("srv/maestro", "/srv/$(reboot)", "/srv/a;b", "/srv/*")
+    ),
+    *(
+        case(
+            RSYNC,
+            "a folder of the system",
+            bad=but(replication__rsync__paths=[bad]),
+            good=but(replication__rsync__paths=["/srv/maestro"]),
+            remedy="write the one folder of the application",
+            field=f"{RSYNC}.paths",
+        )
+        for bad in ("/", "/etc", "/var/lib")
+    ),
+    case(
+        RSYNC,
+        "paths overlap",
+        bad=but(replication__rsync__paths=["/srv/a", "/srv/a/b"]),
+        good=but(replication__rsync__paths=["/srv/a"]),
+        remedy="none below another",
+        field=f"{RSYNC}.paths",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "named only once",
+        bad=but(traffic__0__dns__names=["lists.example.org", "lists.example.org"]),
+        good=but(traffic__0__dns__names=["lists.example.org", "www.lists.example.org"]),
+        remedy="take the repeated one out",
+        field="spec.traffic[0].dns.names",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "named only once",
+        bad=but(traffic__0__dns__servers=["192.0.2.53", "192.0.2.53"]),
+        good=but(traffic__0__dns__servers=["192.0.2.53", "192.0.2.54"]),
+        remedy="take the repeated one out",
+        field="spec.traffic[0].dns.names",
     ),
     case(
         RSYNC,

@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from maestro_operator.model.addresses import AddressPolicy
 from maestro_operator.model.errors import BadInput
 from maestro_operator.settings import KNOBS, Settings
 
@@ -21,6 +23,7 @@ DEFAULTS = Settings(
     listen_port=8080,
     relist_seconds=120,
     fence_agents=Path("/usr/sbin"),
+    addresses=AddressPolicy(),
     log_level="INFO",
 )
 
@@ -44,13 +47,17 @@ def test_every_knob_turns_something() -> None:
         "MAESTRO_LISTEN_PORT": "0",
         "MAESTRO_RELIST_SECONDS": "60",
         "MAESTRO_FENCE_AGENTS": "/opt/agents",
+        "MAESTRO_ALLOWED_ADDRESSES": "127.0.0.0/8, fe80::1",
         "MAESTRO_LOG_LEVEL": "DEBUG",
     }
     assert set(chosen) == {knob.variable for knob in KNOBS}
 
     settings = Settings.from_environment(chosen)
 
-    assert [str(value) for value in dataclasses.astuple(settings)] == list(chosen.values())
+    shown = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    assert shown.pop("addresses") == AddressPolicy((ip_network("127.0.0.0/8"), ip_network("fe80::1/128")))
+    del chosen["MAESTRO_ALLOWED_ADDRESSES"]
+    assert [str(value) for value in shown.values()] == list(chosen.values())
 
 
 @pytest.mark.parametrize(
@@ -63,6 +70,7 @@ def test_every_knob_turns_something() -> None:
         ("MAESTRO_LISTEN_PORT", "65536"),
         ("MAESTRO_RELIST_SECONDS", "0"),
         ("MAESTRO_LOG_LEVEL", "loud"),
+        ("MAESTRO_ALLOWED_ADDRESSES", "localhost"),
     ],
 )
 def test_a_value_the_knob_does_not_take_is_refused_by_name(variable: str, value: str) -> None:

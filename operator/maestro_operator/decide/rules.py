@@ -47,7 +47,7 @@ def resting(seen: Seen) -> Decision | None:
     if seen.status.episode is not None:
         return None
     if seen.is_deleting:
-        return Hold(Reason.DELETING, "the resource is being deleted; nothing is stopped")
+        return Hold(Reason.DELETING, "the resource is being deleted: the nodes run on and their guards stay")
     if seen.spec.management is Management.PAUSED:
         return Hold(Reason.PAUSED, "management is Paused; set it to Enforce to go on")
     if seen.spec.management is Management.OBSERVE:
@@ -65,6 +65,13 @@ def take_term(seen: Seen) -> Decision | None:
         return None
     status = seen.status.model_copy(update={"term": highest + 1})
     return Record(status=status, because=Reason.STEP_TAKEN, message=f"leads with term {highest + 1}")
+
+
+def barred(seen: Seen) -> Decision | None:
+    """Do nothing for what may have no effect: bad input, another pair's host, an address nobody may name."""
+    if seen.barred is None or seen.is_deleting:
+        return None
+    return Hold(seen.barred.reason, seen.barred.message)
 
 
 def acknowledged(seen: Seen) -> Decision | None:
@@ -260,6 +267,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     not_leading,
     resting,
     take_term,
+    barred,
     carry_on,
     split_brain,
     adopt,

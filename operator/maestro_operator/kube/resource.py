@@ -1,4 +1,4 @@
-"""The custom resource: read whole, its status replaced by compare-and-swap.
+"""The custom resource: read whole, its status replaced and its finalizer held by compare-and-swap.
 
 The status is replaced, never merged: what a merge leaves behind is a second author. The
 replacement carries the `resourceVersion` that was read, so somebody else's write in between
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from kubernetes.aio import client
+from pydantic import ValidationError
 
 from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException
+from maestro_operator.model.claims import Claimant, claims_of
 from maestro_operator.model.errors import StatusConflict
-from maestro_operator.model.pair import PairKey
-from maestro_operator.model.surroundings import Resource
+from maestro_operator.model.pair import PairKey, PairSpec
+from maestro_operator.model.surroundings import FINALIZER, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,8 @@ class Noticed:
     generation: int
     is_deleting: bool
     wake_word: str
+    claimant: Claimant | None = None
+    """What it wants and holds, beside the other pairs."""
 
 
 def resource_of(body: Mapping[str, Any]) -> Resource:
@@ -49,6 +53,7 @@ def resource_of(body: Mapping[str, Any]) -> Resource:
         annotations=dict(meta.get("annotations") or {}),
         spec=body.get("spec") or {},
         status=body.get("status") or {},
+        finalizers=tuple(meta.get("finalizers") or ()),
     )
 
 
@@ -60,6 +65,22 @@ def noticed_of(body: Mapping[str, Any]) -> Noticed:
         generation=meta.get("generation", 0),
         is_deleting="deletionTimestamp" in meta,
         wake_word=str((meta.get("annotations") or {}).get(WAKE_ANNOTATION, "")),
+        claimant=_claimant_of(body),
+    )
+
+
+def _claimant_of(body: Mapping[str, Any]) -> Claimant:
+    """Return what an object wants and holds; one that cannot be carried out wants nothing yet."""
+    meta = body["metadata"]
+    try:
+        wants = frozenset(claims_of(PairSpec.model_validate(body.get("spec") or {})))
+    except ValidationError:
+        wants = frozenset()
+    return Claimant(
+        key=PairKey(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"]),
+        created_at=str(meta.get("creationTimestamp", "")),
+        wants=wants,
+        holds=frozenset((body.get("status") or {}).get("claims") or ()),
     )
 
 
@@ -76,7 +97,7 @@ async def list_pairs(api: client.ApiClient, namespace: str | None) -> list[Notic
 
 
 class PairStore:
-    """Reads one pair and writes its status."""
+    """Reads one pair, writes its status and holds its deletion; nothing else of it is ever written."""
 
     def __init__(self, api: client.ApiClient, key: PairKey) -> None:
         """Keep which object it is, its uid included."""
@@ -129,6 +150,34 @@ class PairStore:
                 self._key.name,
                 body,
                 field_validation="Strict",
+                _request_timeout=CALL_SECONDS,
+            )
+        except ApiException as error:
+            if error.status in (CONFLICT, NOT_FOUND):
+                raise StatusConflict(str(error.reason)) from error
+            raise
+        return resource_of(cast("dict[str, Any]", written))
+
+    async def hold(self, resource: Resource, *, held: bool) -> Resource:
+        """Put the finalizer on, or take it off; other people's finalizers stay.
+
+        Raises:
+            StatusConflict: somebody wrote since `resource` was read, or the object is gone.
+
+        """
+        kept = [word for word in resource.finalizers if word != FINALIZER]
+        finalizers = [*kept, FINALIZER] if held else kept
+        # A merge patch is refused where the version is stale; a re-created object has another one.
+        patch = {"metadata": {"resourceVersion": resource.resource_version, "finalizers": finalizers}}
+        try:
+            written = await self._custom.patch_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                self._key.namespace,
+                PLURAL,
+                self._key.name,
+                patch,
+                _content_type="application/merge-patch+json",
                 _request_timeout=CALL_SECONDS,
             )
         except ApiException as error:

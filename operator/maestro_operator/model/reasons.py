@@ -60,6 +60,8 @@ class Reason(StrEnum):
     INHERITED_STEP = "InheritedStep", "A former leader's step may still be running; waiting."
     INVALID_SPEC = "InvalidSpec", "The resource cannot be carried out; the message names the field."
     PLATFORM_UNVERIFIED = "PlatformUnverified", "This platform has no real part in the tests."
+    HOST_CLAIMED = "HostClaimed", "A host, device or name is another pair's: take it out of one of the two."
+    ADDRESS_REFUSED = "AddressRefused", "An address that the operator's settings do not allow: write another."
     NODES_INDISTINCT = "NodesIndistinct", "Both nodes answer as the same machine."
     SYSTEMD_TOO_OLD = "SystemdTooOld", "ExecCondition= needs systemd 243 or newer."
     PEER_UNREADABLE = "PeerUnreadable", "One node runs, the other cannot be read: repair its access."

@@ -29,6 +29,16 @@ class Unknown:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Nothing may be done for this pair, for this reason; the message names field and remedy."""
+
+    reason: Reason
+    message: str
+    forbids_contact: bool = False
+    """Not even a look may be taken: what would be looked at may be somebody else's."""
+
+
 class GuardState(StrEnum):
     """Whether a guard can speak for its node."""
 
@@ -181,6 +191,11 @@ class DeviceSeen:
     device: str
     state: str
     """`on` or `off` where it answers truthfully about the right machine."""
+    identity: str = ""
+    tells_identity: bool = True
+    """The device itself said that it serves the machine of `identity`; else only a fence drill can show it."""
+    at_seconds: float = 0.0
+    """The operator's monotonic clock when it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +255,9 @@ class Seen:
     """How many pairs of this operator have an active node that could not be read at their last look."""
     pairs_known: int = 1
     """How many pairs of this operator have an active node at all."""
+
+    barred: Barred | None = None
+    """Why nothing may be done for this pair at all."""
 
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""

@@ -259,6 +259,8 @@ class PairStatus(ResourceValue):
     taken_answers: tuple[TakenAnswer, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     automatic_move: AutomaticMove | None = None
+    claims: tuple[str, ...] = ()
+    """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
     verdicts: str | None = None

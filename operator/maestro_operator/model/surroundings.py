@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_operator.model.decision import Decided
-    from maestro_operator.model.pair import PairKey
-    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.pair import PairKey, PairSpec
+    from maestro_operator.model.seen import Barred, NodeSeen, Seen, Unknown
     from maestro_operator.model.status import PairStatus
+
+FINALIZER = "maestropair.dev/at-rest"
+"""While it stands on a pair, the API server keeps a deleted pair until the operator is at rest with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,17 @@ class Resource:
     annotations: Mapping[str, str]
     spec: Mapping[str, object]
     status: Mapping[str, object]
+    finalizers: tuple[str, ...] = ()
+    """Who wants to be asked before the resource is gone."""
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether a deletion waits until the operator lets the resource go."""
+        return FINALIZER in self.finalizers
 
 
 class Store(Protocol):
-    """The API server, for one pair: read it whole, write its status by compare-and-swap."""
+    """The API server, for one pair: read it whole, write its status and hold its deletion by compare-and-swap."""
 
     async def read(self) -> Resource | None:
         """Read the resource, or None where it is gone."""
@@ -42,6 +52,14 @@ class Store(Protocol):
 
         Raises:
             StatusConflict: somebody did, or the object is another one by now.
+
+        """
+
+    async def hold(self, resource: Resource, *, held: bool) -> Resource:
+        """Put the operator's finalizer on, or take it off, where nobody wrote since `resource` was read.
+
+        Raises:
+            StatusConflict: somebody did, or the object is gone.
 
         """
 
@@ -73,6 +91,16 @@ class Publisher(Protocol):
 
     def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
         """Count a turn, also one that ended in a surprise."""
+
+
+class Admits(Protocol):
+    """Says of a resource whether it may have any effect, before it has one."""
+
+    async def before(self, key: PairKey, spec: PairSpec, status: PairStatus) -> Barred | None:
+        """Return why nothing may be done for a pair, from its resource and its Secrets alone."""
+
+    def after(self, key: PairKey, status: PairStatus, nodes: Mapping[str, NodeSeen | Unknown]) -> Barred | None:
+        """Return why nothing may be done for a pair, from what its nodes said of themselves."""
 
 
 class CountsCommands(Protocol):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
     from maestro_operator.model.pair import PairSpec, Probe, VantagePoint
-    from maestro_operator.model.seen import DeviceSeen, TrafficSeen
+    from maestro_operator.model.seen import Barred, DeviceSeen, TrafficSeen
 
 NODE_PATIENCE_SECONDS = 4.0
 TRAFFIC_PATIENCE_SECONDS = 3.0
@@ -42,6 +42,18 @@ def frozen(spec: PairSpec, name: str) -> FrozenNode:
     """Return a node of the spec in the form the ports take."""
     node = spec.node(name)
     return FrozenNode(name=name, address=node.address, ssh=node.ssh, fencing=node.fencing)
+
+
+def unlooked(spec: PairSpec, barred: Barred) -> Look:
+    """Return the look of a pair at which nobody may look."""
+    nothing = Unknown(barred.reason, barred.message)
+    return Look(
+        nodes=dict.fromkeys(spec.names, nothing),
+        votes=(),
+        traffic=(nothing,) * len(spec.traffic),
+        devices=(),
+        operator_is_isolated=False,
+    )
 
 
 class Observer:

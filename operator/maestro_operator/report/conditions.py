@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from maestro_operator.model.claims import claims_held
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
@@ -24,6 +25,7 @@ from maestro_operator.model.status import (
     VoteStatus,
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
+from maestro_operator.report.deletion import waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +115,7 @@ def reconciling(known: Known) -> Answer:
     episode = known.status.episode
     if episode is None:
         return _false(Reason.AS_ORDERED, "nothing is under way")
-    return _true(f"{episode.kind}: {episode.step}", Reason.EPISODE_UNDER_WAY)
+    return _true(f"{episode.kind}: {episode.step}{waits(known.seen)}", Reason.EPISODE_UNDER_WAY)
 
 
 def stalled(known: Known) -> Answer:
@@ -275,7 +277,8 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "plan": plan(known),
             "nodes": tuple(_node(known, name) for name in seen.spec.names),
             "verdicts": " ".join(f"{name}={decided.assessment.verdicts[name]}" for name in seen.spec.names),
-            "recorded": tuple(_recorded(known, name) for name in seen.spec.names),
+            "recorded": (recorded := tuple(_recorded(known, name) for name in seen.spec.names)),
+            "claims": status.claims if seen.barred else claims_held(seen.spec, (item.machine_id for item in recorded)),
             "replication": _replication(known),
             "quarantine": _quarantine(known),
         }
@@ -363,6 +366,9 @@ def _recorded(known: Known, name: str) -> Recorded:
     before = next((item for item in known.status.recorded if item.node == name), None)
     node = known.seen.nodes[name]
     if isinstance(node, Unknown):
+        return before or Recorded(node=name, epoch=0)
+    if known.seen.barred is not None:
+        # Not ours, or not surely the one that is meant: nothing of it is kept.
         return before or Recorded(node=name, epoch=0)
     in_force = node.guard.in_force.number if node.guard.in_force else 0
     highest = max(in_force, before.epoch if before else 0)

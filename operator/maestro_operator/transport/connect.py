@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -10,21 +11,33 @@ import asyncssh
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.transport.failures import EXPECTED, unknown_from
+from maestro_operator.transport.resolution import resolved
 
 if TYPE_CHECKING:
+    from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.status import FrozenNode
 
 ReadSecret = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
 """Reads a Secret by namespace and name; a LookupError says that it does not exist."""
 PRIVATE_KEY = "ssh-privatekey"
+REMEDIES = {
+    Reason.WRONG_HOST_KEY: (
+        "another machine answers there, or its key was made anew: write the key of the right machine into "
+        "spec.nodes[{}].ssh.hostKey"
+    ),
+    Reason.WRONG_CREDENTIALS: "put the key of spec.nodes[{}].ssh.credentialsSecret among that user's authorized keys",
+}
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 3
 
 
 async def open_connection(
-    node: FrozenNode, *, secrets: ReadSecret, namespace: str
+    node: FrozenNode, *, secrets: ReadSecret, namespace: str, policy: AddressPolicy | None
 ) -> asyncssh.SSHClientConnection | Unknown:
-    """Open a connection to the node's pinned key; the caller bounds the time."""
+    """Open a connection to the node's pinned key; the caller bounds the time.
+
+    A name is resolved here, and what it resolves to is judged and used: nobody resolves it again.
+    """
     what = f"{node.name}: ssh {node.ssh.user}@{node.ssh.host}:{node.ssh.port}"
     key = await _private_key(node, secrets=secrets, namespace=namespace)
     if isinstance(key, Unknown):
@@ -33,9 +46,23 @@ async def open_connection(
         pinned = asyncssh.import_public_key(node.ssh.host_key)
     except asyncssh.KeyImportError:
         return Unknown(Reason.INVALID_SPEC, f"{node.name}: ssh.hostKey is no public key")
+    addresses = await resolved(node.ssh.host, node.ssh.port, policy=policy, what=what)
+    if isinstance(addresses, Unknown):
+        return addresses
+    found: asyncssh.SSHClientConnection | Unknown = Unknown(Reason.NAME_NOT_FOUND, f"{what}: no address")
+    for address in addresses:
+        found = await _connected(node, address, key=key, pinned=pinned)
+        if not isinstance(found, Unknown):
+            break
+    return found
+
+
+async def _connected(
+    node: FrozenNode, address: str, *, key: asyncssh.SSHKey, pinned: asyncssh.SSHKey
+) -> asyncssh.SSHClientConnection | Unknown:
     try:
         return await asyncssh.connect(
-            node.ssh.host,
+            address,
             node.ssh.port,
             username=node.ssh.user,
             known_hosts=([pinned], [], []),
@@ -54,7 +81,10 @@ async def open_connection(
             keepalive_count_max=KEEPALIVE_MISSES,
         )
     except EXPECTED as error:
-        return unknown_from(error, what=what)
+        what = f"{node.name}: ssh {node.ssh.user}@{node.ssh.host}:{node.ssh.port}"
+        failed = unknown_from(error, what=what)
+        remedy = REMEDIES.get(failed.reason)
+        return failed if remedy is None else replace(failed, message=f"{failed.message}: {remedy.format(node.name)}")
 
 
 async def _private_key(node: FrozenNode, *, secrets: ReadSecret, namespace: str) -> asyncssh.SSHKey | Unknown:

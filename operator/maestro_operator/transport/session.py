@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maestro_operator.clock import Clock
+    from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.pair import Ssh
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.connect import ReadSecret
@@ -70,11 +71,14 @@ class _Link:
 class Sessions:
     """One pair's sessions, a connection for each way to reach a node."""
 
-    def __init__(self, *, secrets: ReadSecret, namespace: str, clock: Clock) -> None:
-        """Keep where the Secrets are read from; nothing is opened before it is needed."""
+    def __init__(
+        self, *, secrets: ReadSecret, namespace: str, clock: Clock, policy: AddressPolicy | None = None
+    ) -> None:
+        """Keep where the Secrets are read from, and where may be connected to; without a policy, anywhere."""
         self._secrets = secrets
         self._namespace = namespace
         self._clock = clock
+        self._policy = policy
         self._links: dict[Ssh, _Link] = {}
         self._connecting: dict[Ssh, asyncio.Lock] = {}
         self._commands: Counter[str] = Counter()
@@ -198,7 +202,9 @@ class Sessions:
                 link = self._links.get(node.ssh)
                 if link is not None and not link.connection.is_closed():
                     return link, False
-                opened = await open_connection(node, secrets=self._secrets, namespace=self._namespace)
+                opened = await open_connection(
+                    node, secrets=self._secrets, namespace=self._namespace, policy=self._policy
+                )
                 if isinstance(opened, Unknown):
                     return opened, True
                 link = self._links[node.ssh] = _Link(opened)

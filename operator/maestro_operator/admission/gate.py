@@ -1,0 +1,61 @@
+"""The one question before every turn: may this resource have an effect at all.
+
+What forbids contact is asked always, in the middle of an episode too: nobody is contacted for it.
+The rest is asked at rest, and the Secrets before the first effect alone; later a missing Secret is
+one thing less that works, and the pair is looked at all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.admission.claims import ClaimBook
+from maestro_operator.admission.secrets import refused_secrets
+from maestro_operator.admission.spec import refused_address, refused_spec
+from maestro_operator.model.claims import claims_of, machine_claim
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Barred, NodeSeen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from maestro_operator.model.addresses import AddressPolicy
+    from maestro_operator.model.pair import PairKey, PairSpec
+    from maestro_operator.model.seen import Unknown
+    from maestro_operator.model.status import PairStatus
+    from maestro_operator.transport.connect import ReadSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Judges one resource at a time by all that this operator knows."""
+
+    policy: AddressPolicy
+    claims: ClaimBook
+    secrets: ReadSecret
+    has_agent: Callable[[str], bool]
+
+    async def before(self, key: PairKey, spec: PairSpec, status: PairStatus) -> Barred | None:
+        """Return why nothing may be done for a pair, from its resource and its Secrets alone."""
+        barred = refused_address(spec, self.policy)
+        if barred is not None or status.episode is not None:
+            return barred
+        barred = refused_spec(spec, has_agent=self.has_agent) or self.claims.conflict(key.uid, claims_of(spec))
+        if barred is not None or status.active_node is not None:
+            return barred
+        return await refused_secrets(spec, secrets=self.secrets, namespace=key.namespace)
+
+    def after(self, key: PairKey, status: PairStatus, nodes: Mapping[str, NodeSeen | Unknown]) -> Barred | None:
+        """Return why nothing may be done for a pair, from what its nodes said of themselves."""
+        if status.episode is not None:
+            return None
+        machines = {name: node.machine_id for name, node in nodes.items() if isinstance(node, NodeSeen)}
+        if len(machines) > len(set(machines.values())):
+            (machine_id,) = set(machines.values())
+            names = " and ".join(sorted(machines))
+            text = f"spec.nodes: {names} both show the machine-id {machine_id}, so they cannot be told apart"
+            remedy = "make a new one on the copy (rm /etc/machine-id; systemd-machine-id-setup; reboot)"
+            return Barred(Reason.NODES_INDISTINCT, f"{text}: {remedy}")
+        wanted = {machine_claim(item): f"spec.nodes[{name}].ssh.host" for name, item in machines.items()}
+        return self.claims.conflict(key.uid, wanted)

@@ -1,0 +1,94 @@
+"""Whether the Secrets that a spec names are there and usable, asked before anything is done with them.
+
+The law of this file: what a Secret holds is in no message. A Secret that could not be read because
+the API server did not answer is not a missing one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from maestro_operator.admission.spec import device_field
+from maestro_operator.drivers.fencing.device import given
+from maestro_operator.drivers.traffic.keys import tsig_key
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Barred
+from maestro_operator.transport.connect import PRIVATE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maestro_operator.model.pair import FencingDevice, PairSpec
+    from maestro_operator.transport.connect import ReadSecret
+
+log = logging.getLogger(__name__)
+
+Content = Mapping[str, bytes]
+Judge = Callable[[Content], tuple[Reason, str] | None]
+"""Says what is wrong with a Secret's content."""
+
+
+async def refused_secrets(spec: PairSpec, *, secrets: ReadSecret, namespace: str) -> Barred | None:
+    """Return the refusal of the first Secret that is missing or of no use, None where all are good."""
+    for field, name, judge in _named(spec):
+        try:
+            content = await secrets(namespace, name)
+        except LookupError:
+            text = f"there is no Secret {namespace}/{name}, or this operator may not read it"
+            remedy = "create it, or add it to the chart's rbac.secrets"
+            return Barred(Reason.SECRET_MISSING, f"{field}: {text}: {remedy}")
+        except Exception as error:  # noqa: BLE001 - whatever the API server does, it says nothing about the Secret
+            log.info("Secret %s/%s could not be asked for: %s", namespace, name, type(error).__name__)
+            continue
+        fault = judge(content)
+        if fault is not None:
+            return Barred(fault[0], f"{field}: Secret {namespace}/{name}: {fault[1]}")
+    return None
+
+
+def _named(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
+    for node in spec.nodes:
+        yield f"spec.nodes[{node.name}].ssh.credentialsSecret", node.ssh.credentials_secret.name, _ssh
+    for node in spec.nodes:
+        for rung in node.fencing:
+            for device in rung.devices:
+                if device.secret is not None:
+                    field = device_field(node, rung.name, device)
+                    yield f"{field}.secret", device.secret.name, _of_device(device)
+    for entry in spec.traffic:
+        if entry.dns is not None:
+            yield f"spec.traffic[{entry.name}].dns.tsigSecret", entry.dns.tsig_secret.name, _tsig
+
+
+def _ssh(content: Content) -> tuple[Reason, str] | None:
+    if PRIVATE_KEY not in content:
+        return Reason.SECRET_MISSING, f"it has no {PRIVATE_KEY}: put the operator's private key there"
+    try:
+        asyncssh.import_private_key(content[PRIVATE_KEY])
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        # The library's own text may quote what it was given.
+        return Reason.WRONG_CREDENTIALS, f"its {PRIVATE_KEY} is no private key without a passphrase: put one there"
+    return None
+
+
+def _tsig(content: Content) -> tuple[Reason, str] | None:
+    try:
+        tsig_key(content)
+    except ValueError as error:
+        return Reason.SECRET_MISSING, f"{error}: write name, secret (base64) and perhaps algorithm"
+    return None
+
+
+def _of_device(device: FencingDevice) -> Judge:
+    def judge(content: Content) -> tuple[Reason, str] | None:
+        try:
+            given(device, content)
+        except ValueError as error:
+            return Reason.INVALID_SPEC, str(error)
+        return None
+
+    return judge

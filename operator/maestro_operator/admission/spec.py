@@ -1,0 +1,157 @@
+"""What the schema cannot see in a spec: each fault with its field and what to write instead.
+
+The law of this file: pure, and strict before the first effect. What a driver would refuse in the
+middle of an episode is refused here, while there is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.admission.patterns import fault_of_pattern
+from maestro_operator.drivers.fencing.device import twice
+from maestro_operator.drivers.nodes.configuration import configuration
+from maestro_operator.drivers.nodes.ssh import known_hosts_line
+from maestro_operator.drivers.ports import Equipment
+from maestro_operator.model.addresses import ALLOWED_BY
+from maestro_operator.model.claims import host_claim
+from maestro_operator.model.errors import BadInput
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Barred
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from maestro_operator.model.addresses import AddressPolicy
+    from maestro_operator.model.pair import FencingDevice, Node, PairSpec, Probe
+
+_ANY_UID = "00000000-0000-0000-0000-000000000000"
+Fault = tuple[str, str]
+"""A field and what is wrong with it, with the remedy."""
+
+
+def refused_address(spec: PairSpec, policy: AddressPolicy) -> Barred | None:
+    """Return the refusal of the first address that nothing may be opened to."""
+    for field, address in _addresses(spec):
+        kind = policy.why_not(address)
+        if kind is not None:
+            text = f"{field}: {address} is {kind}: write an address of the network, or allow it by {ALLOWED_BY}"
+            return Barred(Reason.ADDRESS_REFUSED, text, forbids_contact=True)
+    return None
+
+
+def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred | None:
+    """Return the refusal of the first fault of a spec, None where it can be carried out."""
+    for find in (_indistinct_nodes, _configuration, _patterns, _repeated_names):
+        for field, fault in find(spec):
+            reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
+            return Barred(reason, f"{field}: {fault}")
+    for field, fault in _devices(spec, has_agent):
+        return Barred(Reason.INVALID_SPEC, f"{field}: {fault}")
+    return None
+
+
+def device_field(node: Node, rung: str, device: FencingDevice) -> str:
+    """Return how messages name a device."""
+    return f"spec.nodes[{node.name}].fencing[{rung}].devices[{device.identity}]"
+
+
+def _addresses(spec: PairSpec) -> Iterator[Fault]:
+    for node in spec.nodes:
+        yield f"spec.nodes[{node.name}].address", node.address
+        yield f"spec.nodes[{node.name}].ssh.host", node.ssh.host
+        for rung in node.fencing:
+            for device in rung.devices:
+                for word in ("ip", "ipaddr"):
+                    if word in device.parameters:
+                        address = device.parameters[word]
+                        # Agents take a port behind an IPv4 address, too.
+                        address = address.partition(":")[0] if address.count(":") == 1 else address
+                        yield f"{device_field(node, rung.name, device)}.parameters.{word}", address
+    for entry in spec.traffic:
+        for server in entry.dns.servers if entry.dns else ():
+            yield f"spec.traffic[{entry.name}].dns.servers", server
+
+
+def _indistinct_nodes(spec: PairSpec) -> Iterator[Fault]:
+    """Find what the schema's comparison of letters does not: one host or key, written in two ways."""
+    first, second = spec.nodes
+    field = f"spec.nodes[{second.name}].ssh"
+    lines = [known_hosts_line(node.ssh) for node in spec.nodes]
+    for node, line in zip(spec.nodes, lines, strict=True):
+        if line is None:
+            yield f"spec.nodes[{node.name}].ssh.hostKey", "is no public key: write what ssh-keyscan prints of the node"
+    keys = {line.split(" ", 1)[1] for line in lines if line is not None}
+    if len(keys) == 1:
+        text = "is the key of the other node too: make a new host key on one of them and write it here"
+        yield f"{field}.hostKey", text
+    hosts = host_claim(first.ssh.host), host_claim(second.ssh.host)
+    others = host_claim(second.address), host_claim(first.address)
+    if hosts[0] == hosts[1] or hosts[0] == others[0] or hosts[1] == others[1]:
+        yield f"{field}.host", "both nodes are reached at one host: write each node's own"
+
+
+def _configuration(spec: PairSpec) -> Iterator[Fault]:
+    for node in spec.nodes:
+        try:
+            configuration(Equipment(pair_uid=_ANY_UID, spec=spec, node=node.name))
+        except BadInput as error:
+            yield error.field, error.remedy
+
+
+def _patterns(spec: PairSpec) -> Iterator[Fault]:
+    for field, pattern in _all_patterns(spec):
+        fault = fault_of_pattern(pattern)
+        if fault is not None:
+            yield field, f"{pattern[:60]!r} {fault}: write a simpler pattern"
+
+
+def _all_patterns(spec: PairSpec) -> Iterator[Fault]:
+    probes: list[tuple[str, Probe]] = [("spec.detection.probes", probe) for probe in spec.detection.probes]
+    probes += [(f"spec.services[{item.name}].readiness", probe) for item in spec.services for probe in item.readiness]
+    for field, probe in probes:
+        if probe.http is not None and probe.http.pattern is not None:
+            yield f"{field}.http.pattern", probe.http.pattern
+    for check in spec.verification:
+        if check.http is not None and check.http.pattern is not None:
+            yield f"spec.verification[{check.name}].http.pattern", check.http.pattern
+        for word, patterns in (("fail", check.log.fail), ("ok", check.log.ok)) if check.log is not None else ():
+            yield from ((f"spec.verification[{check.name}].log.{word}", pattern) for pattern in patterns)
+
+
+def _repeated_names(spec: PairSpec) -> Iterator[Fault]:
+    known: dict[str, str] = {}
+    for entry in spec.traffic:
+        for name in entry.dns.names if entry.dns else ():
+            if name in known:
+                field = f"spec.traffic[{entry.name}].dns.names"
+                yield field, f"{name} stands in traffic {known[name]} too: write each name in one entry"
+            known[name] = entry.name
+
+
+def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault]:
+    owners: dict[tuple[str, ...], str] = {}
+    for node in spec.nodes:
+        for rung in node.fencing:
+            doubled = twice(rung)
+            if doubled is not None:
+                yield f"spec.nodes[{node.name}].fencing[{rung.name}].devices", doubled
+            for device in rung.devices:
+                field = device_field(node, rung.name, device)
+                if not has_agent(device.agent):
+                    yield f"{field}.agent", f"this operator has no agent {device.agent}: write one that it has"
+                place = _place(device)
+                owner = owners.setdefault(place, node.name)
+                if owner != node.name:
+                    text = f"it is the device of {owner} too, so fencing {node.name} could cut {owner}"
+                    yield f"{field}.parameters", f"{text}: write the address of {node.name}'s own"
+
+
+def _place(device: FencingDevice) -> tuple[str, ...]:
+    """Return which machine an agent would switch: its address, and behind it the plug or system."""
+    told = device.parameters
+    ip = told.get("ip") or told.get("ipaddr") or ""
+    if not ip:
+        return (device.identity,)
+    plug = told.get("plug") or told.get("port") or ""
+    return host_claim(ip), told.get("ipport", ""), plug, told.get("systems_uri", "")

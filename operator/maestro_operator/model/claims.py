@@ -1,0 +1,70 @@
+"""What one pair alone may have: its hosts, machines, fence devices and public names.
+
+The law of this file: of two pairs that want the same thing exactly one has it, the one that held
+it first; who that is follows from the two resources alone, whichever operator reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.addresses import address_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from maestro_operator.model.pair import PairKey, PairSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """One pair as the others see it."""
+
+    key: PairKey
+    created_at: str
+    wants: frozenset[str]
+    """What its spec names."""
+    holds: frozenset[str]
+    """What `status.claims` says it had when nobody before it claimed it."""
+
+    def rank(self, claim: str) -> tuple[bool, str, str]:
+        """Return its place in the queue for one claim; the lowest has it."""
+        return claim not in self.holds, self.created_at, self.key.uid
+
+
+def host_claim(host: str) -> str:
+    """Return the claim to a host, the same for every way to write its address."""
+    return f"host {address_of(host) or host.rstrip('.').lower()}"
+
+
+def machine_claim(machine_id: str) -> str:
+    """Return the claim to a machine, whatever its hosts are called."""
+    return f"machine {machine_id}"
+
+
+def claims_of(spec: PairSpec) -> dict[str, str]:
+    """Return every claim that a spec makes, each with the first field that makes it."""
+    found: dict[str, str] = {}
+    for claim, field in _claims(spec):
+        found.setdefault(claim, field)
+    return found
+
+
+def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
+    for node in spec.nodes:
+        where = f"spec.nodes[{node.name}]"
+        yield host_claim(node.ssh.host), f"{where}.ssh.host"
+        yield host_claim(node.address), f"{where}.address"
+        for rung in node.fencing:
+            for device in rung.devices:
+                yield f"device {device.identity.strip().casefold()}", f"{where}.fencing[{rung.name}].devices"
+    for entry in spec.traffic:
+        for name in entry.dns.names if entry.dns else ():
+            yield f"name {name.rstrip('.').lower()}", f"spec.traffic[{entry.name}].dns.names"
+
+
+def claims_held(spec: PairSpec, machine_ids: Iterable[str | None]) -> tuple[str, ...]:
+    """Return what a pair that nobody contests holds, in order: what its spec names, and its machines."""
+    machines = {machine_claim(item) for item in machine_ids if item}
+    return tuple(sorted({*claims_of(spec), *machines}))
