@@ -18,12 +18,14 @@ from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, Unknown
+from maestro_operator.transport.resolution import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from maestro_operator.clock import Clock
+    from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.pair import FencingDevice
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.connect import ReadSecret
@@ -58,8 +60,17 @@ class _DeviceFault(Exception):
 class AgentFencing:
     """Switches nodes off by fence agents and reads their power, for one pair."""
 
-    def __init__(self, *, namespace: str, folder: Path, secrets: ReadSecret, clock: Clock) -> None:
-        """Keep where the agents are and where their passwords come from."""
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        folder: Path,
+        secrets: ReadSecret,
+        clock: Clock,
+        policy: AddressPolicy | None = None,
+    ) -> None:
+        """Keep where the agents are, where their passwords come from, and where may be connected to."""
+        self._policy = policy
         self._namespace = namespace
         self._folder = folder
         self._secrets = secrets
@@ -183,9 +194,17 @@ class AgentFencing:
                 text = f"the Secret {device.secret.name} could not be read ({kind})"
                 raise _DeviceFault(Reason.SECRET_MISSING, text) from None
         try:
-            return _Ready(device, given(device, secret))
+            told = given(device, secret)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, str(error)) from None
+        if self._policy is not None and told.parameters.get("ip"):
+            # An agent resolves a name again by itself, so this keeps out mistakes, not a name server that lies.
+            host = told.parameters["ip"]
+            host = host.partition(":")[0] if host.count(":") == 1 else host.strip("[]")
+            place = await resolved(host, 0, policy=self._policy, what=f"{device.agent} {device.identity}")
+            if isinstance(place, Unknown) and place.reason is Reason.ADDRESS_REFUSED:
+                raise _DeviceFault(place.reason, place.message)
+        return _Ready(device, told)
 
 
 async def _names(item: _Ready) -> tuple[str, ...] | Unknown:
