@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from maestro_operator import settings
+from maestro_operator.model.surroundings import FINALIZER
 from support.controlplane import CommandError, ControlPlane, obtain_programs
+from support.controlplane.clock import await_condition
 from support.manifests import CHART, CRD_PATH, Manifest, RenderError, crd, example, rendered, rendered_rbac
 from support.pair_api import PairApi, install_schema
 from support.sync_chart_crd import COPY, chart_copy
@@ -194,10 +196,10 @@ ALLOWED: tuple[Right, ...] = (
     ("get", "leases.coordination.k8s.io/maestro-operator", RELEASE_NAMESPACE),
     ("update", "leases.coordination.k8s.io/maestro-operator", RELEASE_NAMESPACE),
     ("get", "secrets/a-bmc", PAIR_NAMESPACE),
+    ("patch", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
 )
 REFUSED: tuple[Right, ...] = (
     ("update", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
-    ("patch", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
     ("create", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
     ("delete", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
     ("get", "secrets/a-bmc", RELEASE_NAMESPACE),
@@ -262,6 +264,37 @@ def test_the_operator_writes_status_and_cannot_write_spec(plane: ControlPlane) -
 
     assert refused.status == 403
     assert smuggled.body["spec"] == there["spec"]
+
+
+def test_the_operator_may_patch_its_own_finalizer_and_nothing_else_of_a_pair(plane: ControlPlane) -> None:
+    admin = PairApi(plane.admin_kubeconfig, namespace=PAIR_NAMESPACE)
+    (pair,) = example("maestro-linux.yaml")
+    name = "held"
+    there = admin.create({**pair, "metadata": {**pair["metadata"], "name": name, "finalizers": ["people/theirs"]}})
+    assert there.is_good, there.message
+    operator = PairApi(
+        plane.kubeconfig_for_service_account(RELEASE_NAMESPACE, "maestro-operator"), namespace=PAIR_NAMESPACE
+    )
+    refused: dict[str, Manifest] = {
+        "spec belongs to people": {"spec": {"activeNode": "b"}},
+        "labels, annotations and owners": {"metadata": {"annotations": {"somebody": "else"}}},
+        "its own finalizer and no other": {"metadata": {"finalizers": [FINALIZER]}},
+    }
+
+    # A policy is in force a moment after it was made.
+    assert await_condition(
+        lambda: not operator.patch(name, {"metadata": {"labels": {"not": "yet"}}}).is_good, within_seconds=20
+    )
+
+    for words, change in refused.items():
+        answer = operator.patch(name, change)
+        assert answer.status == 422, (words, answer)
+        assert words in answer.message
+    both = ["people/theirs", FINALIZER]
+    for finalizers in (both, ["people/theirs"]):
+        answer = operator.patch(name, {"metadata": {"finalizers": finalizers}})
+        assert answer.body["metadata"]["finalizers"] == finalizers, answer.message
+    assert admin.patch(name, {"spec": {"activeNode": "b"}}).is_good
 
 
 # ---------------------------------------------------------------- as a release

@@ -30,7 +30,11 @@ CHART = ROOT / "charts" / "maestro-operator"
 EXAMPLES = ROOT / "examples"
 
 GROUP_VERSION = "maestropair.dev/v1alpha1"
-RBAC_KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+RBAC_KINDS = (
+    *("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+)
+"""All that says what the operator may."""
 HELM_LIMIT_SECONDS = 60.0
 
 Manifest = dict[str, Any]

@@ -20,7 +20,7 @@ from maestro_operator.model.errors import StatusConflict
 from maestro_operator.model.pair import Answer, PairKey, PairSpec, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.status import PairStatus
-from maestro_operator.model.surroundings import Resource
+from maestro_operator.model.surroundings import FINALIZER, Resource
 from support.law_three import refusal
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ class MemoryStore:
         self.spec = spec
         self.status: Mapping[str, Any] = {}
         self.is_deleting = False
+        self.is_gone = False
+        self.finalizers: tuple[str, ...] = ()
         self.key = KEY
         self.writes = 0
         self.before_write: Callable[[Mapping[str, Any]], None] = _nothing
@@ -120,14 +122,16 @@ class MemoryStore:
             self._version += 1
 
     def delete(self) -> None:
-        """Marks the resource for deletion."""
+        """Does what `kubectl delete` does: it is gone at once, unless somebody holds it."""
         self.is_deleting = True
+        self.is_gone = not self.finalizers
         self._version += 1
 
     def recreate(self) -> None:
         """Deletes the resource at once and creates it anew: another uid, no status."""
         self.key = self.key.model_copy(update={"uid": self.key.uid[:-1] + "6"})
-        self.status = {}
+        self.status, self.finalizers = {}, ()
+        self.is_deleting = self.is_gone = False
         self._version += 1
 
     def restore(self, status: Mapping[str, Any]) -> None:
@@ -136,7 +140,9 @@ class MemoryStore:
         self._version += 1
 
     async def read(self) -> Resource | None:
-        """Reads the resource."""
+        """Reads the resource, if it is there."""
+        if self.is_gone:
+            return None
         return Resource(
             key=self.key,
             resource_version=str(self._version),
@@ -145,7 +151,17 @@ class MemoryStore:
             annotations={},
             spec=self.spec.to_resource(),
             status=self.status,
+            finalizers=self.finalizers,
         )
+
+    async def hold(self, resource: Resource, *, held: bool) -> Resource:
+        """Puts the finalizer on, or takes it off; a deleted resource that nobody holds is gone."""
+        if resource.resource_version != str(self._version):
+            raise StatusConflict(f"version {resource.resource_version} is not {self._version}")
+        self.finalizers = (FINALIZER,) if held else ()
+        self.is_gone = self.is_deleting and not held
+        self._version += 1
+        return replace(resource, resource_version=str(self._version), finalizers=self.finalizers)
 
     async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
         """Replaces the status where nobody wrote since, and where no law is broken."""

@@ -37,10 +37,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* What the operator may do with pairs and events, whether in one namespace or in all. */ -}}
 {{- define "maestro-operator.pairRules" -}}
-# spec belongs to people: there is no right to write the resource itself.
+# spec belongs to people: `patch` is for the finalizer alone, and a ValidatingAdmissionPolicy holds it to that.
 - apiGroups: [maestropair.dev]
   resources: [maestropairs]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [maestropair.dev]
   resources: [maestropairs/status]
   verbs: [update, patch]

@@ -1,7 +1,7 @@
 """kopf as the watch and nothing more: every event only takes note of a pair.
 
-Nothing is decided from an event, nothing is patched, no finalizer is set: deleting a pair stops
-nothing on its nodes, and what happened while the operator was down is in no event.
+Nothing is decided from an event and nothing is patched here: the pair's own loop holds the finalizer, so that the
+event of a deletion comes when the loop is at rest. What happened while the operator was down is in no event.
 
 kopf gets a thread and an event loop of its own: it takes over the signals of a main thread, ends
 with every error of a watch that is not "410 Gone", and then cancels each task of its loop. Here

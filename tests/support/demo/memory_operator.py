@@ -122,9 +122,11 @@ class MemoryOperator:
 
     def stop(self) -> None:
         """End it as SIGTERM does, and wait until it has ended."""
-        if self._thread.is_alive():
-            self._loop.tell(signal.SIGTERM)
-        self._thread.join(END_SECONDS)
+        for _ in range(int(END_SECONDS)):
+            # Told again: one that has only just begun does not listen yet.
+            if self._thread.is_alive():
+                self._loop.tell(signal.SIGTERM)
+                self._thread.join(1)
         logging.captureWarnings(capture=False)
         logging.getLogger().handlers[:] = self._handlers_before
         logging.getLogger().setLevel(self._level_before)
