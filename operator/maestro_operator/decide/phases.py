@@ -246,7 +246,7 @@ def _is_separated(seen: Seen, episode: Episode, node: NodeSeen) -> bool:
 
 def _store_ready(seen: Seen, episode: Episode) -> Hold | None:
     node = seen.node(episode.source)
-    if episode.kind in KEEPS_EPOCH or not isinstance(node, Unknown):
+    if episode.kind in KEEPS_EPOCH or not isinstance(node, Unknown) or not isinstance(prove(seen, episode), NoProof):
         return None
     text = f"{episode.source} cannot be read; answer ConfirmFenced of it to {episode.id} once it is certainly off"
     return Hold(Reason.CONFIRMATION_UNPROVEN, text)

@@ -31,7 +31,13 @@ TRIES_BEFORE_ROLLBACK = 3
 ROLLS_BACK = (StepName.QUIESCE, StepName.RAISE, StepName.FINAL_SYNC, StepName.DEMOTE)
 GIVEN_UP_WHEN_UNREADABLE = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
 KEEPS_THE_OWNER = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
-BRINGS_UP = (StepName.LOCALISE, StepName.MOVE_TRAFFIC, StepName.START_SERVICES, StepName.VERIFY)
+AFTER_THE_INTENT = (
+    StepName.PROMOTE,
+    StepName.LOCALISE,
+    StepName.MOVE_TRAFFIC,
+    StepName.START_SERVICES,
+    StepName.VERIFY,
+)
 CAN_BE_TAKEN_BACK = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
 
 
@@ -145,7 +151,7 @@ def _leave_after_all(seen: Seen, episode: Episode) -> Record | None:
 
 def _target_is_gone(seen: Seen, episode: Episode) -> Record | None:
     """Leave a switchover whose target died after its promotion to the old side, which becomes the standby."""
-    if episode.kind is not EpisodeKind.SWITCHOVER or episode.step not in BRINGS_UP:
+    if episode.kind is not EpisodeKind.SWITCHOVER or episode.step not in AFTER_THE_INTENT:
         return None
     gone = conclude(seen, episode.target).verdict is Verdict.DOWN
     if not gone or facts.readable(seen, episode.source) is None:

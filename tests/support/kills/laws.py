@@ -16,14 +16,16 @@ Write = tuple[float, Mapping[str, Any]]
 
 
 def one_writer(lines: Sequence[Line], _writes: Sequence[Write]) -> Iterator[str]:
-    """No two nodes run services, or may run them, at one moment."""
-    for line in lines:
+    """No two nodes run services, or may run them, at one moment; what a story begins with is nobody's doing."""
+    before = {"run": 0, "may run": 0}
+    for index, line in enumerate(lines):
         nodes = {name: node for name, node in line["nodes"].items() if node["alive"]}
         running = [name for name, node in nodes.items() if node["running"]]
         lawful = [name for name, node in nodes.items() if _may_run(name, node)]
         for names, what in ((running, "run"), (lawful, "may run")):
-            if len(names) > 1:
+            if len(names) > 1 and index and before[what] < len(names):
                 yield f"at {line['at']}: {' and '.join(names)} {what} ({line['cause']})"
+            before[what] = len(names)
 
 
 def _may_run(name: str, node: Mapping[str, Any]) -> bool:

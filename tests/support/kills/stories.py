@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -251,6 +251,29 @@ async def astray() -> ToldPair:
     return pair
 
 
+async def both_run() -> ToldPair:
+    """Returns a pair served by a, while b, which was put back to before it heard of any epoch, runs too."""
+    pair = await serving()
+    other = pair.world.nodes["b"]
+    other.guard = replace(other.guard, inforce=None, promised=None, grant=None)
+    other.is_guarding = False
+    other.running |= set(other.units)
+    return pair
+
+
+async def ordered_back() -> ToldPair:
+    """Returns a pair whose b was promoted, never permitted, and is ordered back to a; names and pins are not right."""
+
+    async def make() -> ToldPair:
+        pair = await ordered()
+        await pair.run_until(lambda it: intends(it.store.status, StepName.MOVE_TRAFFIC))
+        pair.world.nodes["a"].pins.clear()
+        pair.order("a")
+        return pair
+
+    return await once("ordered back", make)
+
+
 def intends(status: Mapping[str, Any], step: StepName) -> bool:
     """Tells whether the journal has this step running."""
     episode = status.get("episode") or {}
@@ -270,6 +293,8 @@ STORIES: Mapping[str, Story] = {
     "renew-abandon": Story(K.RENEW, healthy_again, "a"),
     "restart": Story(K.RESTART, rebooted, "b", loses=True),
     "repair": Story(K.REPAIR, astray, "a"),
+    "separate": Story(K.SEPARATE, both_run, "a"),
+    "take-back": Story(K.TAKE_BACK, ordered_back, "a"),
 }
 
 
