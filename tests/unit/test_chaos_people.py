@@ -11,9 +11,14 @@ from support.chaos.people import Answer, CutAndConfirm, Enforce, Order, StartSer
 MOVE = {"id": "failover-3-x", "kind": "Failover", "result": "Done"}
 
 
-def status(hold: str | None = None, **fields: Any) -> dict[str, Any]:
+def status(hold: str | None = None, message: str = "", **fields: object) -> dict[str, Any]:
     """Return a status that is held for a reason, or at rest."""
-    stalled = {"type": "Stalled", "status": "True" if hold else "False", "reason": hold or "AsOrdered", "message": ""}
+    stalled = {
+        "type": "Stalled",
+        "status": "True" if hold else "False",
+        "reason": hold or "AsOrdered",
+        "message": message,
+    }
     good = [{"type": name, "status": "True", "reason": "AllGood", "message": ""} for name in ("Ready", "Protected")]
     return {
         "activeNode": "b",
@@ -41,7 +46,9 @@ EPISODE = {"id": "failover-4-y", "kind": "Failover", "source": "a", "step": "Fen
             status("FenceUnproven", episode=EPISODE),
             CutAndConfirm(Answer("failover-4-y", "ConfirmFenced", "a"), "a"),
         ),
-        (status("DemotionUnproven", episode=EPISODE), Answer("failover-4-y", "FailOver")),
+        (status("DemotionUnproven", "a lives; answer FailOver", episode=EPISODE), Answer("failover-4-y", "FailOver")),
+        (status("Uncertain", "a cannot be read; answer FailOver", episode=EPISODE), Answer("failover-4-y", "FailOver")),
+        (status("StateLost", "order a and answer FailOver"), Order("a")),
         (status("ServiceDown"), StartServices("b")),
         (status("SplitBrain"), StopServices("a")),
         (status("TargetUnreadable", episode=EPISODE), None),
@@ -50,6 +57,11 @@ EPISODE = {"id": "failover-4-y", "kind": "Failover", "source": "a", "step": "Fen
 )
 def test_each_hold_has_its_remedy(held: dict[str, Any], wanted: people.Remedy | None) -> None:
     assert people.remedy({"activeNode": "b"}, held, dice=0) == wanted
+
+
+def test_a_word_is_said_once() -> None:
+    said = {"activeNode": "b", "answers": [{"episode": "failover-3-x", "say": "Acknowledge"}]}
+    assert people.remedy(said, status("Flapping"), dice=0) is None
 
 
 def test_an_order_that_was_not_done_is_repeated_or_taken_back() -> None:

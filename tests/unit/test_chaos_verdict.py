@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def disk(records: list[StoredRecord], *, node: str) -> Disk:
     return Disk(node=node, live=Group(place=node, files=held, rows=held), writes=(), kept_aside=frozenset())
 
 
-def write(second: int, **status: Any) -> Event:
+def write(second: int, **status: object) -> Event:
     """Return a status write that was stored in this second."""
     detail = {"received_ns": second * SECOND - 1, "user": "operator", "status": status}
     return Event(source="api", kind="status-write", wall_ns=second * SECOND, detail=detail)
@@ -228,7 +229,7 @@ def test_the_audit_says_what_is_wrong(changes: dict[str, NodeLook], names: list[
     assert (not wrong) if not found else (len(wrong) == 1 and found in wrong[0])
 
 
-def test_a_secret_in_any_file_is_found(tmp_path: Any) -> None:
+def test_a_secret_in_any_file_is_found(tmp_path: Path) -> None:
     clean, dirty = tmp_path / "clean.log", tmp_path / "dirty.log"
     clean.write_text("nothing here")
     dirty.write_text("fence_redfish --password=s3cr3t-canary")

@@ -102,7 +102,7 @@ class Game:
         self.come_to_rest()
 
     def _open(self, drawn: Round, active: str) -> None:
-        standby = _other(active)
+        standby = people.other_than(active)
         match drawn.opening:
             case Opening.SWITCH:
                 self.order(standby)
@@ -131,7 +131,7 @@ class Game:
             self._chronicle.note("missed", phase=str(strike.phase), fault=str(strike.fault))
             return
         try:
-            self._striker.strike(strike, source=active, target=_other(active))
+            self._striker.strike(strike, source=active, target=people.other_than(active))
         except (HolderFailedError, ControlPlaneError, clock.TimedOutError) as problem:
             self._chronicle.note("strike-failed", fault=str(strike.fault), problem=str(problem)[:200])
 
@@ -263,7 +263,3 @@ class Game:
 
 
 _OUTAGE_FAULTS = {"power": Fault.POWER_CUT, "frozen": Fault.FROZEN, "cut": Fault.CUT}
-
-
-def _other(node: str) -> str:
-    return "b" if node == "a" else "a"

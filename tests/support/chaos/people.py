@@ -90,8 +90,15 @@ def remedy(spec: Mapping[str, Any], status: Mapping[str, Any], *, dice: int) -> 
     if hold is not None:
         found = _to_a_hold(hold[0], status, dice=dice)
         if found is not None:
-            return found
-    return _to_an_override(spec, status, dice=dice)
+            return None if _is_said(found, spec) else found
+    found = _to_an_override(spec, status, dice=dice)
+    return None if _is_said(found, spec) else found
+
+
+def _is_said(wanted: Remedy | None, spec: Mapping[str, Any]) -> bool:
+    """Tell whether this word stands in spec already: a person says a thing once, and then waits."""
+    word = wanted.answer if isinstance(wanted, CutAndConfirm) else wanted
+    return isinstance(word, Answer) and word.as_item() in spec.get("answers", [])
 
 
 def _to_a_hold(reason: str, status: Mapping[str, Any], *, dice: int) -> Remedy | None:
@@ -109,20 +116,25 @@ def _to_a_hold(reason: str, status: Mapping[str, Any], *, dice: int) -> Remedy |
             return Answer(episode["id"], "AcceptLoss", GENEROUS_SECONDS)
         case "FenceUnproven" if episode:
             return CutAndConfirm(Answer(episode["id"], "ConfirmFenced", episode["source"]), episode["source"])
-        case "DemotionUnproven":
-            return fail_over(status)
+        case "StateLost" | "NodeRolledBack" if active and not episode:
+            return Order(other_than(active))
         case "ServiceDown" if active:
             return StartServices(active)
         case "SplitBrain" if active:
-            return StopServices("b" if active == "a" else "a")
+            return StopServices(other_than(active))
         case _:
-            return None
+            return fail_over(status)
+
+
+def other_than(node: str) -> str:
+    """Return the pair's other node."""
+    return "b" if node == "a" else "a"
 
 
 def fail_over(status: Mapping[str, Any]) -> Answer | None:
-    """Return the word that gives up an old side whose stop cannot be proven, where one is asked for."""
+    """Return the word that gives up an old side that cannot be read or stopped, where the hold asks for it."""
     hold, episode = hold_of(status), status.get("episode")
-    return Answer(episode["id"], "FailOver") if episode and hold and hold[0] == "DemotionUnproven" else None
+    return Answer(episode["id"], "FailOver") if episode and hold and "FailOver" in hold[1] else None
 
 
 def _to_an_override(spec: Mapping[str, Any], status: Mapping[str, Any], *, dice: int) -> Remedy | None:
