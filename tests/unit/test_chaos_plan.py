@@ -50,7 +50,7 @@ def test_strikes_stand_in_the_order_of_the_phases_and_none_after_what_ends_the_e
     for drawn in played(seed, 40)[0]:
         order = ORDER[drawn.opening]
         places = [order.index(strike.phase) for strike in drawn.strikes]
-        assert places == sorted(set(places))
+        assert places == sorted(places if drawn.opening is Opening.STILL else set(places))
         assert len(places) <= MOST_STRIKES
         ended = [strike for strike in drawn.strikes[:-1] if strike.fault not in PASSING]
         assert len(ended) <= 1

@@ -25,6 +25,8 @@ PASSING = frozenset(
         Fault.SPEC_EDIT,
         Fault.PAUSED,
         Fault.DNS_FROZEN,
+        Fault.DISK_FULL,
+        Fault.PARTED,
     }
 )
 """Faults after which the episode goes on as it was, so that a later phase of it still comes."""
@@ -72,11 +74,11 @@ def next_round(seed: int, number: int, counts: Mapping[Cell, int]) -> Round:
         first, opening = (Phase.PROMOTE, Fault.OPERATOR_KILLED), Opening.OUTAGE
     strikes = [_strike(first, dice)]
     for cell in waiting:
-        if len(strikes) >= MOST_STRIKES or opening is Opening.STILL:
+        if len(strikes) >= MOST_STRIKES:
             break
         if counts.get(cell, 0) == 0 and _fits(cell, strikes, opening):
             strikes.append(_strike(cell, dice))
-            strikes.sort(key=lambda strike: ORDER[opening].index(strike.phase))
+            strikes.sort(key=lambda strike: _place((strike.phase, strike.fault), opening))
     lies = any(strike.fault is Fault.BMC for strike in strikes)
     outage = "power" if lies else dice.choice(OUTAGES)
     by_git = dice.random() < GIT_SHARE or any(strike.fault is Fault.GIT for strike in strikes)
@@ -88,15 +90,21 @@ def _strike(cell: Cell, dice: random.Random) -> Strike:
 
 
 def _fits(cell: Cell, strikes: list[Strike], opening: Opening) -> bool:
-    """Tell whether a cell can be struck in the same round: each phase once, and nothing after what ends the episode."""
-    phases = ORDER[opening]
-    if cell[0] not in phases or any(strike.phase is cell[0] for strike in strikes):
+    """Tell whether a cell can be struck in the same round: a phase but rest once, nothing after what ends an episode."""
+    cells = [(strike.phase, strike.fault) for strike in strikes]
+    is_taken = cell in cells or (cell[0] is not Phase.REST and cell[0] in [phase for phase, _ in cells])
+    if cell[0] not in ORDER[opening] or is_taken:
         return False
-    together = sorted([*((item.phase, item.fault) for item in strikes), cell], key=lambda item: phases.index(item[0]))
+    together = sorted([*cells, cell], key=lambda item: _place(item, opening))
     return all(
         before[1] in PASSING or (_after_heal(after[0]) and not _after_heal(before[0]))
         for before, after in pairwise(together)
     )
+
+
+def _place(cell: Cell, opening: Opening) -> tuple[int, bool, str]:
+    """Return what strikes are ordered by: the phase, and within it what passes before what ends an episode."""
+    return (ORDER[opening].index(cell[0]), cell[1] not in PASSING, cell[1])
 
 
 def _after_heal(phase: Phase) -> bool:

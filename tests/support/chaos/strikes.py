@@ -157,8 +157,8 @@ class Striker:
 
     def _away(self, strike: Strike) -> None:
         """Wait as long as the fault lasts: below or above what concludes an outage; a power cut at rest is one."""
-        is_outage = strike.phase is Phase.REST and strike.fault is Fault.POWER_CUT
-        clock.pause(30.0 if is_outage else AWAY_SECONDS[(strike.dice >> 4) % 2])
+        is_outage = strike.phase is Phase.REST and strike.fault is Fault.POWER_CUT and strike.victim == "source"
+        clock.pause(20.0 if is_outage else AWAY_SECONDS[(strike.dice >> 4) % 2])
 
     # ------------------------------------------------------------ what the nodes need
 
