@@ -22,9 +22,10 @@ from maestro_operator.model.errors import MaestroError, StatusConflict
 from maestro_operator.model.outcome import Done, Failed, Outcome
 from maestro_operator.model.pair import PairSpec
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import LastOutcome, Leadership, Seen
+from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen, Unknown
 from maestro_operator.model.status import Episode, PairStatus
 from maestro_operator.model.steps import LEAVES_ALONE, StepName
+from maestro_operator.observe.census import Census
 from maestro_operator.observe.gather import Observer, unlooked
 from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed, maintenance_remaining_seconds
 from maestro_operator.report.conditions import reported
@@ -72,6 +73,7 @@ class PairLoop:
         publisher: Publisher,
         commands: CountsCommands,
         gate: Admits | None = None,
+        census: Census | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Keep what the turns need; nothing is read yet."""
@@ -82,6 +84,8 @@ class PairLoop:
         self._publisher = publisher
         self._commands = commands
         self._gate = gate
+        self._census = census or Census()
+        self._uid = ""
         self._close = close
         self._spec: PairSpec | None = None
         self._memory = _Memory()
@@ -109,6 +113,7 @@ class PairLoop:
                 await self._rest(pause)
         finally:
             self.close_observer()
+            self._census.forget(self._uid)
             if self._close is not None:
                 await self._close()
 
@@ -214,9 +219,10 @@ class PairLoop:
             self.close_observer()
             look = unlooked(spec, barred)
         else:
-            look = await self._observer_for(spec).look(_voted_on(status), untouched=untouched)
+            look = await self._observer_for(spec).look(status.judged_node, untouched=untouched)
         if barred is None and self._gate is not None:
             barred = self._gate.after(resource.key, status, look.nodes)
+        self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
@@ -248,7 +254,17 @@ class PairLoop:
             block_remaining_seconds=block_remaining_seconds(spec, status, now),
             barred=barred,
             maintenance_remaining_seconds=maintenance_remaining_seconds(spec, now),
+            pairs_silent=self._census.silent,
+            pairs_known=self._census.known,
         )
+
+    def _count(self, resource: Resource, active: NodeSeen | Unknown | None) -> None:
+        """Take what this look gave of the active node down among those of all pairs."""
+        self._uid = resource.key.uid
+        if active is None:
+            self._census.forget(self._uid)
+        else:
+            self._census.note(self._uid, is_silent=isinstance(active, Unknown))
 
     def _observer_for(self, spec: PairSpec) -> Observer:
         """Return the observer of this spec; a changed spec looks with new eyes."""
@@ -348,11 +364,6 @@ def left_alone(episode: Episode, step: StepName) -> frozenset[str]:
     """Return the names of the nodes that a step did nothing to and that need no new look."""
     sides = {"source": episode.source, "target": episode.target}
     return frozenset(sides[side] for side in LEAVES_ALONE.get(step, ()))
-
-
-def _voted_on(status: PairStatus) -> str | None:
-    """Return whose life the vantage points are asked about: the active node, or the one that is being given up."""
-    return status.active_node or (status.episode.source if status.episode else None)
 
 
 def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:

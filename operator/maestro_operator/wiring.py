@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from maestro_operator.admission.gate import Gate
@@ -15,6 +15,7 @@ from maestro_operator.drivers.replication.rsync import RsyncReplication
 from maestro_operator.drivers.traffic.dns import DnsTraffic
 from maestro_operator.drivers.verification.checks import NodeVerification
 from maestro_operator.loop import PairLoop
+from maestro_operator.observe.census import Census
 from maestro_operator.transport.session import Sessions
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class RealParts:
     publisher: Publisher
     clock: Clock
     claims: ClaimBook
+    census: Census = field(default_factory=Census)
 
     def __call__(self, key: PairKey, store: Store) -> PairLoop:
         """Return a new loop over SSH, fence agents, DNS and the network."""
@@ -70,6 +72,7 @@ class RealParts:
             publisher=self.publisher,
             commands=sessions,
             gate=Gate(policy=policy, claims=self.claims, secrets=self.secrets, has_agent=self._has_agent),
+            census=self.census,
             close=sessions.close,
         )
         return loop

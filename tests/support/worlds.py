@@ -21,6 +21,7 @@ from maestro_operator.model.pair import Answer, PairKey, PairSpec, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.surroundings import FINALIZER, Resource
+from maestro_operator.observe.census import Census
 from support.law_three import refusal
 
 if TYPE_CHECKING:
@@ -283,6 +284,7 @@ class Pair:
         self.recorder = Recorder()
         self.after_effect: Callable[[str], None] = _no_word
         self.drivers: Drivers = interruptible(memory_drivers(self.world), self._tell)
+        self.census = Census()
         self.kills = 0
         self._read: Mapping[str, Any] = {}
         self._status = PairStatus()
@@ -306,6 +308,7 @@ class Pair:
             clock=self.clock,
             publisher=self.recorder,
             commands=self,
+            census=self.census,
         )
         return loop, leader
 

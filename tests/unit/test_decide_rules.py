@@ -121,6 +121,19 @@ BRAKES: dict[str, tuple[Seen, Reason]] = {
         Reason.COPY_OVER_BUDGET,
     ),
     "cut off": (seen(operator_is_isolated=True), Reason.OBSERVER_ISOLATED),
+    "most pairs fell silent": (seen(pairs_silent=2, pairs_known=3), Reason.TOO_MANY_AT_ONCE),
+    "observed only": (seen(spec=pair_spec(management=Management.OBSERVE)), Reason.OBSERVE_ONLY),
+    "being deleted": (seen(is_deleting=True), Reason.DELETING),
+    "one vantage point": (seen(votes=(vote(Vote.ALIVE),)), Reason.TOO_FEW_VOTES),
+    "a vantage point that knows nothing": (
+        seen(votes=(vote(Vote.ALIVE), vote(Vote.UNKNOWN, point="peer"))),
+        Reason.TOO_FEW_VOTES,
+    ),
+    "they disagree": (outage(votes=(vote(Vote.DEAD), vote(Vote.ALIVE, point="peer"))), Reason.SEEN_ALIVE),
+    "not for long": (
+        outage(votes=(vote(Vote.DEAD), vote(Vote.DEAD, point="peer", for_seconds=1.0))),
+        Reason.NOT_DOWN_LONG_ENOUGH,
+    ),
     "a fresh leader": (
         seen(leadership=Leadership(1, has_lease=True, led_for_seconds=3, sure_for_seconds=9)),
         Reason.LEADERSHIP_TOO_YOUNG,
@@ -144,6 +157,11 @@ def test_a_brake_holds_the_automatic_failover(what: str) -> None:
 
 def test_a_good_pair_has_no_brake() -> None:
     assert standing(seen()) == ()
+
+
+@pytest.mark.parametrize(("silent", "known"), [(1, 1), (1, 2), (2, 4), (3, 7)])
+def test_a_few_silent_pairs_among_many_are_outages_of_their_own(silent: int, known: int) -> None:
+    assert standing(seen(pairs_silent=silent, pairs_known=known)) == ()
 
 
 def test_every_device_of_a_rung_must_answer() -> None:

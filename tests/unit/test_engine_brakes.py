@@ -61,3 +61,119 @@ async def test_an_order_in_a_maintenance_is_carried_out() -> None:
 
     await pair.settle()
     assert pair.world.writers() == ["b"]
+
+
+async def braked(pair: Pair, reason: Reason) -> None:
+    """Takes turns with the owner dead; asserts that nothing moves, and that the condition says why."""
+    await pair.hold(reason, max_turns=80)
+    for _ in range(20):
+        await pair.turn()
+    assert (pair.status.active_node, pair.status.episode) == ("a", None)
+    assert allowed(pair) == ("False", reason.value)
+
+
+async def test_most_pairs_that_fall_silent_together_are_the_observers_own_trouble() -> None:
+    pair = await serving()
+    pair.census.note("another", is_silent=True)
+    pair.world.power_cut("a")
+    await braked(pair, Reason.TOO_MANY_AT_ONCE)
+
+    pair.census.note("another", is_silent=False)
+
+    await pair.run_until(lambda it: it.status.active_node == "b")
+
+
+async def test_an_order_passes_where_most_pairs_fell_silent() -> None:
+    pair = await serving()
+    pair.census.note("another", is_silent=True)
+    pair.world.power_cut("a")
+    await braked(pair, Reason.TOO_MANY_AT_ONCE)
+
+    pair.order("b")
+
+    await pair.run_until(lambda it: it.status.active_node == "b")
+
+
+async def test_a_pair_that_is_gone_is_counted_no_more() -> None:
+    pair = await serving()
+    await pair.turn()
+    assert (pair.census.known, pair.census.silent) == (1, 0)
+
+    pair.store.is_gone = True
+    pair.loop.wake()
+    await pair.loop.run()
+
+    assert pair.census.known == 0
+
+
+async def test_an_owner_that_could_not_be_fenced_is_not_failed_over_by_itself() -> None:
+    pair = await serving()
+    pair.world.devices["a"] = "dead"
+    pair.let_pass(61.0)
+    for _ in range(3):
+        await pair.turn()
+    pair.world.power_cut("a")
+
+    await braked(pair, Reason.FENCING_NOT_READY)
+
+
+async def test_a_survivor_that_is_not_able_is_not_promoted_by_itself() -> None:
+    pair = await serving()
+    pair.world.nodes["b"].copies = ()
+    pair.world.power_cut("a")
+
+    await braked(pair, Reason.PEER_NOT_READY)
+
+
+async def test_a_copy_over_the_budget_is_not_promoted_by_itself() -> None:
+    pair = await serving()
+    pair.world.cut("a", "b")
+    pair.let_pass(130.0)
+    pair.world.power_cut("a")
+
+    await braked(pair, Reason.COPY_OVER_BUDGET)
+
+
+async def test_a_node_that_one_vantage_point_sees_alive_is_not_down() -> None:
+    pair = await serving()
+    pair.world.cut("operator", "a")
+
+    await braked(pair, Reason.SEEN_ALIVE)
+
+
+async def test_a_node_that_only_one_vantage_point_sees_is_not_down() -> None:
+    pair = await serving()
+    pair.world.isolate("a")
+    pair.world.cut("operator", "b")
+
+    await pair.hold(Reason.TOO_FEW_VOTES)
+    for _ in range(20):
+        await pair.turn()
+    assert pair.status.episode is None
+
+
+async def test_an_operator_that_has_just_begun_to_lead_moves_nothing_by_itself() -> None:
+    pair = await serving()
+    pair.world.power_cut("a")
+    await pair.run_until(lambda it: it.holds(Reason.NOT_DOWN_LONG_ENOUGH))
+    pair.leader.since_seconds = pair.clock.monotonic_seconds() + 30.0
+
+    await braked(pair, Reason.LEADERSHIP_TOO_YOUNG)
+
+
+async def test_a_pair_that_is_not_a_standby_any_more_says_so_before_anything_relies_on_it() -> None:
+    pair = await serving()
+    await pair.turn()
+    pair.world.power_cut("b")
+
+    await pair.hold(Reason.STANDBY_ABSENT)
+
+    found = {item.type: (item.status, item.reason) for item in pair.status.conditions}
+    assert found["DataInSync"] == ("False", "StandbyAbsent")
+    assert found["PeerReady"] == ("False", "PeerNotReady")
+    assert found["AutomaticFailoverAllowed"][0] == "False"
+    assert pair.status.replication is not None
+    assert pair.status.replication.in_sync is False
+    written = pair.world.acknowledged
+    await pair.turn()
+    assert pair.world.acknowledged > written

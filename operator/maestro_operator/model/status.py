@@ -270,3 +270,8 @@ class PairStatus(ResourceValue):
     plan: str | None = None
     state: State | None = None
     conditions: tuple[Condition, ...] = ()
+
+    @property
+    def judged_node(self) -> str | None:
+        """Return whose life the vantage points are asked about: the active node, or the one that is given up."""
+        return self.active_node or (self.episode.source if self.episode else None)
