@@ -32,6 +32,10 @@ QUIET_SECONDS = 20.0
 HOLD_SECONDS = 20.0
 PATIENCE_SECONDS = 6.0
 """How long a hold stands before the person acts on it: most end by themselves."""
+SHORT_PATIENCE_SECONDS = 2.0
+"""The same while a strike waits: a word that is needed for the episode to go on is said soon."""
+STABLE_SECONDS = 3.0
+"""How long rest has to last to be believed: status says nothing new while nobody can look."""
 AWAY_SECONDS = 4.0
 
 
@@ -138,17 +142,20 @@ class Game:
     def _await_phase(self, phase: Phase, *, since: int) -> bool:
         """Wait for a phase; False where the episode passed it by, or where only a person could go on."""
         ends = clock.monotonic_seconds() + STRIKE_SECONDS
-        quiet = clock.monotonic_seconds()
-        while clock.monotonic_seconds() < min(ends, quiet + QUIET_SECONDS):
+        quiet = since_wanted = clock.monotonic_seconds()
+        before = None
+        while (now := clock.monotonic_seconds()) < min(ends, quiet + QUIET_SECONDS):
             if self._watch.until_phase(phase, since=since, seconds=0.25):
                 return True
             spec, status = self._newest()
             wanted = people.remedy(spec, status, dice=0)
-            if wanted == people.fail_over(status) and wanted is not None:
+            if wanted != before:
+                before, since_wanted = wanted, now
+            elif isinstance(wanted, people.Answer) and now - since_wanted > SHORT_PATIENCE_SECONDS:
                 self._do(wanted)
-                quiet = clock.monotonic_seconds() + PATIENCE_SECONDS
+                quiet = now
             elif status.get("episode") and wanted is None:
-                quiet = clock.monotonic_seconds()
+                quiet = now
         return False
 
     def struck(self, strike: Strike, phase: Phase, *, detail: str) -> None:
@@ -185,10 +192,14 @@ class Game:
 
     def _settle(self, seconds: float) -> bool:
         ends = clock.monotonic_seconds() + seconds
-        held, since = None, 0.0
+        held, since, rest_since = None, 0.0, None
         while clock.monotonic_seconds() < ends:
             spec, status = self._newest()
-            if people.is_at_rest(spec, status):
+            if not people.is_at_rest(spec, status):
+                rest_since = None
+            elif rest_since is None:
+                rest_since = clock.monotonic_seconds()
+            elif clock.monotonic_seconds() - rest_since > STABLE_SECONDS:
                 return True
             wanted = people.remedy(spec, status, dice=self._chronicle.number)
             if wanted != held:

@@ -90,7 +90,7 @@ def _strike(cell: Cell, dice: random.Random) -> Strike:
 
 
 def _fits(cell: Cell, strikes: list[Strike], opening: Opening) -> bool:
-    """Tell whether a cell can be struck in the same round: a phase but rest once, nothing after what ends an episode."""
+    """Tell whether a cell can join a round: a phase but rest once, nothing after what ends an episode."""
     cells = [(strike.phase, strike.fault) for strike in strikes]
     is_taken = cell in cells or (cell[0] is not Phase.REST and cell[0] in [phase for phase, _ in cells])
     if cell[0] not in ORDER[opening] or is_taken:

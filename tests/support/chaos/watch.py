@@ -15,7 +15,7 @@ from support.chaos.phases import Phase, phase_of
 from support.demo.story import NAMESPACE, PAIR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from support.bed import Bed
@@ -103,8 +103,7 @@ class Watch:
                 f"{self._server}{PATH}", params=asked, stream=True, timeout=(5, SILENCE_SECONDS)
             ) as answer:
                 answer.raise_for_status()
-                for line in answer.iter_lines(chunk_size=1):
-                    event = json.loads(line) if line else {}
+                for event in _events(answer.iter_content(chunk_size=None)):
                     if event.get("type") in ("ADDED", "MODIFIED"):
                         self._take(event["object"])
                     elif event.get("type") == "ERROR":
@@ -119,6 +118,14 @@ class Watch:
             if phase is not self.phases[-1]:
                 self.phases.append(phase)
             self._changed.notify_all()
+
+
+def _events(chunks: Iterable[bytes]) -> Iterator[Pair]:
+    """Yield each line's object as soon as it is whole, from chunks as they arrive."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line)
 
 
 def _credentials(kubeconfig: Path, *, folder: Path) -> tuple[str, dict[str, str]]:
