@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from pydantic import ValidationError
 
 from maestro_operator.act.effects import perform
+from maestro_operator.act.leading import WhileLeading
 from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
 from maestro_operator.model.errors import MaestroError, StatusConflict
@@ -343,15 +344,16 @@ class PairLoop:
         """Perform a step and cut it off at the moment the leadership ends.
 
         The write of the intent may have taken long, so the leadership is looked at once more here,
-        right before the effect.
+        right before the effect, and again whenever the effect goes on.
         """
         if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
             return Failed(Reason.NOT_LEADER, f"{action.step} was not begun: the leadership might not outlast it")
-        effect = asyncio.ensure_future(perform(self._drivers, seen, action))
+        leading = WhileLeading(perform(self._drivers, seen, action), leads=lambda: self._leader.sure_for_seconds > 0)
+        effect = asyncio.ensure_future(leading)
         lost = asyncio.ensure_future(self._leader.lost())
         try:
             await asyncio.wait({effect, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if effect.done():
+            if effect.done() and not effect.cancelled():
                 return effect.result()
             return Failed(Reason.NOT_LEADER, f"{action.step} was cut off: the leadership ended")
         finally:

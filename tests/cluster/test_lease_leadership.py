@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, V1Lease, V1LeaseSpec
 from typing_extensions import override
 
 from maestro_operator.clock import SystemClock
@@ -179,6 +179,9 @@ class Candidate:
     async def stop_renewing(self) -> None:
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
+
+    def renew_again(self) -> None:
+        self._running = asyncio.create_task(self.leader.run())
 
     async def end(self) -> None:
         self._running.cancel()
@@ -422,3 +425,86 @@ def test_times_under_which_one_slow_answer_ends_a_leadership_are_refused() -> No
         LeaseTimes(duration_seconds=11)
 
     assert LeaseTimes(duration_seconds=12).valid_seconds == 8
+
+
+def put_back(plane: ControlPlane, name: str, spec: dict[str, object]) -> None:
+    """Writes an older state of the Lease over what is there, as somebody who restores a store does."""
+    patch = json.dumps([{"op": "replace", "path": "/spec", "value": spec}])
+    plane.run_kubectl("patch", "lease", name, "-n", NAMESPACE, "--type=json", "-p", patch)
+
+
+async def test_a_former_leader_that_an_older_state_names_does_not_lead_beside_the_new_one(
+    plane: ControlPlane, name: str, candidate: StartsCandidate
+) -> None:
+    former = await candidate("former")
+    await until(lambda: former.leader.has_lease, within_seconds=20)
+    older = lease_of(plane, name)
+    leader = await candidate("leader")
+    await former.stop_renewing()
+    await until(lambda: leader.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    former.renew_again()
+    await asyncio.sleep(TIMES.retry_seconds)
+
+    # The leader cannot see it before its next look, the former one can.
+    await leader.stop_renewing()
+    put_back(plane, name, older)
+    await until(lambda: former.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
+
+    assert overlaps(leader.samples, former.samples) == []
+    assert former.samples.leads
+
+
+async def test_a_lease_that_somebody_cleared_is_not_taken_beside_its_leader(
+    plane: ControlPlane, name: str, candidate: StartsCandidate
+) -> None:
+    leader = await candidate("leader")
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
+    spare = await candidate("spare")
+    await asyncio.sleep(TIMES.retry_seconds)
+
+    await leader.stop_renewing()
+    put_back(plane, name, {**lease_of(plane, name), "holderIdentity": ""})
+    await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
+
+    assert overlaps(leader.samples, spare.samples) == []
+
+
+async def test_a_lease_made_anew_and_empty_is_not_taken_beside_its_leader(
+    plane: ControlPlane, name: str, candidate: StartsCandidate
+) -> None:
+    leader = await candidate("leader")
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
+    spare = await candidate("spare")
+    await asyncio.sleep(TIMES.retry_seconds)
+
+    await leader.stop_renewing()
+    put_back(plane, name, {})
+    await until(lambda: spare.leader.has_lease, within_seconds=3 * TAKE_OVER_SECONDS)
+    await lead_for_a_while()
+
+    assert overlaps(leader.samples, spare.samples) == []
+
+
+async def test_a_renewal_whose_answer_was_lost_counts_once_it_is_read_back(
+    candidate: StartsCandidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = await candidate("leader")
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
+    spare = await candidate("spare")
+    await asyncio.sleep(TIMES.retry_seconds)
+    replace = LeaseLeader._replace
+
+    async def replaced_unheard(self: LeaseLeader, lease: V1Lease, spec: V1LeaseSpec) -> V1Lease:
+        written = await replace(self, lease, spec)
+        if self is leader.leader:
+            raise TimeoutError
+        return written
+
+    monkeypatch.setattr(LeaseLeader, "_replace", replaced_unheard)
+    await asyncio.sleep(TIMES.duration_seconds + 2 * TIMES.retry_seconds)
+
+    assert len(leader.samples.spans()) == 1
+    assert leader.samples.leads
+    assert spare.samples.spans() == []

@@ -1,8 +1,10 @@
 """Leadership by a Lease and compare-and-swap, judged by this process's monotonic clock alone.
 
 The law of this file: leadership is counted from *before* the request that renewed it, and ends by
-itself when no renewal was answered in time, whatever the API server does. A foreign Lease, or a
-missing one, is judged by the change that was seen here, never by the clock that wrote it.
+itself when no renewal was answered in time, whatever the API server does. A Lease that this process
+does not hold, or a missing one, is judged by the change that was seen here without a gap, never by
+the clock that wrote it; that it names this process says nothing once the leadership has ended,
+because a store can be put back to an older state.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from kubernetes.aio import client
 from maestro_operator.kube.connection import CONFLICT, NOT_FOUND, ApiException, moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from maestro_operator.clock import Clock
 
 log = logging.getLogger(__name__)
 
+GIVEN_UP_SECONDS = 1
+"""The duration that a Lease is left with when it is given up in order; a cleared one keeps another."""
 LOOK_SECONDS = 0.2
 """How often somebody who waits for the end of the leadership looks."""
 
@@ -62,14 +68,27 @@ class _Watched:
     version: str | None
     """Its resourceVersion; None where there is no Lease."""
     since_seconds: float
+    seen_seconds: float
+    """When it was last read; what happened in a longer gap is not known."""
     duration_seconds: int
+    was_held: bool
+    """Whether somebody held it then, or before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A write of the Lease, as it can be recognised where its answer was lost."""
+
+    renew_time: datetime
+    asked_seconds: float
 
 
 class LeaseLeader:
     """Holds one Lease for this process; `run` keeps it renewed.
 
-    A Lease that is free (no holder) is taken at once. A missing one is made only after it was
-    missing for a whole duration, because a leader may still count on the one that was deleted.
+    A Lease that was given up in order, or never held, is taken at once. Any other is taken only
+    after it did not change for a whole duration, and a missing one made only after it was missing
+    for as long, because a leader may still count on what was deleted, cleared or rolled back.
     """
 
     def __init__(
@@ -92,6 +111,14 @@ class LeaseLeader:
         self._valid_until_seconds = 0.0
         self._leads_since_seconds: float | None = None
         self._watched: _Watched | None = None
+        self._sent: _Sent | None = None
+        self._written: str | None = None
+        self._heard_seconds = clock.monotonic_seconds()
+
+    @property
+    def silent_for_seconds(self) -> float:
+        """Return how long ago the API server last answered for the Lease; asked from any thread."""
+        return self._clock.monotonic_seconds() - self._heard_seconds
 
     @property
     def has_lease(self) -> bool:
@@ -143,35 +170,73 @@ class LeaseLeader:
                 lease = await self._read()
                 if lease is not None and self._is_mine(lease):
                     spec = _spec(lease)
-                    spec.holder_identity = ""
+                    spec.holder_identity, spec.lease_duration_seconds = "", GIVEN_UP_SECONDS
                     await self._replace(lease, spec)
 
     async def _try_once(self) -> None:
-        asked_seconds = self._clock.monotonic_seconds()
+        asked_seconds, gap_seconds = self._clock.monotonic_seconds(), self.silent_for_seconds
+        lease = await self._read()
+        self._heard_seconds = self._clock.monotonic_seconds()
+        self._count_unanswered(lease)
+        if lease is not None and self._is_foreign(lease) and self.has_lease:
+            self._stand_down(f"{_spec(lease).holder_identity} holds it")
+        if not self._may_write(lease, gap_seconds=gap_seconds):
+            return
+        try:
+            written = await (self._create() if lease is None else self._take_or_renew(lease))
+        except ApiException as error:
+            if error.status == CONFLICT:
+                await self._look_who_wrote()
+                return
+            raise
+        self._sent, self._written = None, _version(written)
+        self._holds_from(asked_seconds)
+
+    def _count_unanswered(self, lease: client.V1Lease | None) -> None:
+        """Count a renewal whose answer was lost from before its request, where it is read to have been taken."""
+        sent, self._sent = self._sent, None
+        if sent is None or lease is None or not self._is_mine(lease) or _spec(lease).renew_time != sent.renew_time:
+            return
+        self._written = _version(lease)
+        self._holds_from(sent.asked_seconds)
+
+    async def _look_who_wrote(self) -> None:
+        """Look at once at a Lease that somebody else wrote in between; no leader counts on beside another."""
         lease = await self._read()
         if lease is not None and self._is_foreign(lease) and self.has_lease:
             self._stand_down(f"{_spec(lease).holder_identity} holds it")
-        is_mine = self.has_lease if lease is None else self._is_mine(lease)
-        if not is_mine and not self._may_take(lease):
-            return
-        try:
-            await (self._create() if lease is None else self._take_or_renew(lease))
-        except ApiException as error:
-            if error.status == CONFLICT:
-                return
-            raise
-        self._holds_from(asked_seconds)
 
-    def _may_take(self, lease: client.V1Lease | None) -> bool:
-        """Tell whether a Lease is free, or has not changed here for its whole duration."""
-        if lease is not None and not self._is_foreign(lease):
+    def _may_write(self, lease: client.V1Lease | None, *, gap_seconds: float) -> bool:
+        """Tell whether this process leads, goes on with what it wrote last, or may take the Lease over."""
+        if self.has_lease:
             return True
-        now = self._clock.monotonic_seconds()
-        version = None if lease is None or lease.metadata is None else str(lease.metadata.resource_version)
-        if self._watched is None or self._watched.version != version:
-            theirs = 0 if lease is None else _spec(lease).lease_duration_seconds or 0
-            self._watched = _Watched(version, now, max(theirs, self._times.duration_seconds))
-        return now - self._watched.since_seconds > self._watched.duration_seconds
+        is_known = lease is not None and self._is_mine(lease) and _version(lease) == self._written
+        if is_known and gap_seconds <= self._times.duration_seconds:
+            return True
+        is_fallow = lease is not None and self._is_given_up(lease)
+        return self._is_unchanged(lease) or is_fallow
+
+    def _is_given_up(self, lease: client.V1Lease) -> bool:
+        """Tell whether a Lease was given up in order, after all that was seen of it, or never held by anybody."""
+        spec, watched = _spec(lease), self._watched
+        if spec.holder_identity:
+            return False
+        if spec.renew_time is None:
+            return watched is None or not watched.was_held
+        is_back = watched is not None and watched.version is not None and _is_older(_version(lease), watched.version)
+        return spec.lease_duration_seconds == GIVEN_UP_SECONDS and not is_back
+
+    def _is_unchanged(self, lease: client.V1Lease | None) -> bool:
+        """Tell whether a Lease did not change here for its whole duration, looked at without a gap."""
+        now, before = self._clock.monotonic_seconds(), self._watched
+        version = None if lease is None else _version(lease)
+        theirs = 0 if lease is None else _spec(lease).lease_duration_seconds or 0
+        duration_seconds = max(theirs, self._times.duration_seconds)
+        was_held = (before is not None and before.was_held) or (lease is not None and self._is_held(lease))
+        is_same = before is not None and before.version == version and now - before.seen_seconds <= duration_seconds
+        since_seconds = before.since_seconds if before is not None and is_same else now
+        self._watched = _Watched(version, since_seconds, now, duration_seconds, was_held)
+        return now - since_seconds > duration_seconds
 
     def _pause_seconds(self) -> float:
         """Return how long to wait for the next try: no longer than until a foreign Lease has run out."""
@@ -181,11 +246,14 @@ class LeaseLeader:
         left = due - self._clock.monotonic_seconds()
         return min(self._times.retry_seconds, max(LOOK_SECONDS, left))
 
+    def _is_held(self, lease: client.V1Lease) -> bool:
+        return bool(_spec(lease).holder_identity)
+
     def _is_mine(self, lease: client.V1Lease) -> bool:
         return _spec(lease).holder_identity == self._identity
 
     def _is_foreign(self, lease: client.V1Lease) -> bool:
-        return bool(_spec(lease).holder_identity) and not self._is_mine(lease)
+        return self._is_held(lease) and not self._is_mine(lease)
 
     def _holds_from(self, asked_seconds: float) -> None:
         was_leading = self.has_lease
@@ -210,18 +278,24 @@ class LeaseLeader:
                 return None
             raise
 
-    async def _take_or_renew(self, lease: client.V1Lease) -> None:
-        spec, now = _spec(lease), moment(self._clock)
+    async def _take_or_renew(self, lease: client.V1Lease) -> client.V1Lease:
+        spec, now = _spec(lease), self._sending()
         if not self._is_mine(lease):
             spec.lease_transitions = (spec.lease_transitions or 0) + 1
             spec.acquire_time = now
         spec.holder_identity = self._identity
         spec.lease_duration_seconds = self._times.duration_seconds
         spec.renew_time = now
-        await self._replace(lease, spec)
+        return await self._replace(lease, spec)
 
-    async def _create(self) -> None:
+    def _sending(self) -> datetime:
+        """Return the moment of a write, and remember it until its answer is there."""
         now = moment(self._clock)
+        self._sent = _Sent(renew_time=now, asked_seconds=self._clock.monotonic_seconds())
+        return now
+
+    async def _create(self) -> client.V1Lease:
+        now = self._sending()
         body = client.V1Lease(
             metadata=client.V1ObjectMeta(name=self._name, namespace=self._namespace),
             spec=client.V1LeaseSpec(
@@ -232,11 +306,11 @@ class LeaseLeader:
                 lease_transitions=1,
             ),
         )
-        await self._api.create_namespaced_lease(self._namespace, body, _request_timeout=self._times.call_seconds)
+        return await self._api.create_namespaced_lease(self._namespace, body, _request_timeout=self._times.call_seconds)
 
-    async def _replace(self, lease: client.V1Lease, spec: client.V1LeaseSpec) -> None:
+    async def _replace(self, lease: client.V1Lease, spec: client.V1LeaseSpec) -> client.V1Lease:
         lease.spec = spec
-        await self._api.replace_namespaced_lease(
+        return await self._api.replace_namespaced_lease(
             self._name, self._namespace, lease, _request_timeout=self._times.call_seconds
         )
 
@@ -244,3 +318,16 @@ class LeaseLeader:
 def _spec(lease: client.V1Lease) -> client.V1LeaseSpec:
     """Return what a Lease says; one that says nothing has no holder."""
     return lease.spec or client.V1LeaseSpec()
+
+
+def _version(lease: client.V1Lease) -> str | None:
+    """Return which state of the Lease this is."""
+    return None if lease.metadata is None else str(lease.metadata.resource_version)
+
+
+def _is_older(version: str | None, than: str) -> bool:
+    """Tell whether a state is not surely younger than another; what cannot be compared is not."""
+    try:
+        return int(str(version)) < int(than)
+    except ValueError:
+        return True

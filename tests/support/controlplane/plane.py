@@ -12,6 +12,7 @@ import base64
 import fcntl
 import json
 import os
+import signal
 import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from support.controlplane.cache import Report
+    from support.controlplane.certificates import Certificates
 
 _KUBECTL_LIMIT_SECONDS = 30.0
 
@@ -220,6 +222,27 @@ class ControlPlane:
         servers = self._own_servers()
         servers.stop_api_server()
         servers.start()
+
+    def kill_etcd(self) -> None:
+        """Ends the store by SIGKILL and leaves the API server alone with that; `resume` brings it back."""
+        self._own_servers().kill_etcd()
+
+    def resume(self) -> None:
+        """Starts what was killed, on the same port, and waits until the API server is ready."""
+        self._own_servers().start()
+
+    def freeze(self, name: str) -> None:
+        """Stops a server (`etcd` or `kube-apiserver`) where it is: connections stay, nothing is answered."""
+        os.kill(self._own_servers().pids[name], signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Lets a frozen server go on."""
+        os.kill(self._own_servers().pids[name], signal.SIGCONT)
+
+    @property
+    def server_certificates(self) -> Certificates:
+        """The server's own certificates and keys, for who stands in for it on the way."""
+        return self._own_servers().certificates
 
     def snapshot(self, path: Path) -> None:
         """Writes the store as it is at one moment to the file."""

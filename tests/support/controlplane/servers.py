@@ -107,6 +107,12 @@ class Servers:
             self._api_server.kill()
             self._api_server = None
 
+    def kill_etcd(self) -> None:
+        """Ends the store as a power cut would; the API server stays."""
+        if self._etcd is not None:
+            self._etcd.kill()
+            self._etcd = None
+
     def snapshot(self, path: Path) -> None:
         """Writes a copy of the store from one moment, while it runs."""
         path.parent.mkdir(parents=True, exist_ok=True)
