@@ -222,7 +222,7 @@ class PairLoop:
         else:
             look = await self._observer_for(spec).look(status.judged_node, untouched=untouched)
         if barred is None and self._gate is not None:
-            barred = self._gate.after(resource.key, status, look.nodes)
+            barred = self._gate.after(resource.key, status, nodes=look.nodes, traffic=look.traffic)
         self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()

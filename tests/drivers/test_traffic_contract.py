@@ -277,6 +277,9 @@ async def test_a_wrong_key_is_refused_and_shown_nowhere(names: BedNames) -> None
     assert outcome.reason is Reason.WRONG_CREDENTIALS
     assert names.key["secret"] not in outcome.message
     assert names.holds() == (A,)
+    read = await names.traffic.read(names.entry)
+    assert isinstance(read, Unknown)
+    assert read.reason is Reason.WRONG_CREDENTIALS
 
 
 @pytest.mark.root

@@ -55,9 +55,16 @@ class Server(asyncio.DatagramProtocol):
         if self.loses:
             self.loses -= 1
             return
-        query = dns.message.from_wire(data)
-        answer = dns.message.make_response(query)
-        answer.set_rcode(self.rcode)
+        try:
+            query = dns.message.from_wire(data, keyring=KEY)
+            answer = dns.message.make_response(query)
+            answer.set_rcode(self.rcode)
+        except dns.tsig.BadSignature:
+            # As BIND and Knot answer a signature that is not the key's.
+            query = dns.message.from_wire(data, keyring=False)
+            query.keyring = KEY
+            answer = dns.message.make_response(query, tsig_error=dns.rcode.BADSIG)
+            answer.set_rcode(dns.rcode.NOTAUTH)
         answer.flags |= dns.flags.AA if self.is_authority else 0
         question = query.question[0]
         if self.alias is not None:
@@ -261,3 +268,26 @@ async def test_an_entry_without_a_driver_is_not_configured(servers: Servers) -> 
     seen = await servers.traffic.read(Traffic(name="none"))
     assert isinstance(seen, Unknown)
     assert seen.reason is Reason.NOT_CONFIGURED
+
+
+async def test_a_key_that_the_server_refuses_is_said_before_anything_is_moved(servers: Servers) -> None:
+    servers.primary.holds = servers.secondary.holds = (A,)
+    servers.secret = {**SECRET, "secret": base64.b64encode(b"another key of mine")}
+
+    read = await servers.read()
+
+    assert isinstance(read, Unknown)
+    assert read.reason is Reason.WRONG_CREDENTIALS
+    assert read.message.startswith("spec.traffic[dns].dns.tsigSecret: ")
+    assert "write the name, algorithm and secret that the server has" in read.message
+    assert servers.primary.updates == []
+    servers.secret = SECRET
+    assert isinstance(await servers.read(), TrafficSeen)
+
+
+async def test_a_server_that_answers_no_signed_question_leaves_the_key_open(servers: Servers) -> None:
+    servers.primary.holds = servers.secondary.holds = (A,)
+    servers.primary.rcode = dns.rcode.NOERROR
+    servers.secret = {**SECRET, "name": b"another."}
+
+    assert isinstance(await servers.read(), TrafficSeen)

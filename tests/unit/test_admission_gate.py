@@ -14,7 +14,7 @@ from maestro_operator.model.addresses import AddressPolicy
 from maestro_operator.model.claims import Claimant, claims_of
 from maestro_operator.model.pair import PairKey, PairSpec
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Barred
+from maestro_operator.model.seen import Barred, Unknown
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.steps import StepName
 from support import looks
@@ -176,13 +176,15 @@ async def test_an_episode_under_way_is_not_stopped_by_a_claim() -> None:
     assert await judged(book(mine(), others()), status) is None
 
 
-# ---------------------------------------------------------------- what the nodes say
+# ---------------------------------------------------------------- what the nodes and name servers say
+
+TWO = {"a": looks.node("a"), "b": looks.node("b")}
 
 
 def test_two_nodes_with_one_machine_id_cannot_be_told_apart() -> None:
     nodes = {"a": looks.node("a"), "b": replace(looks.node("b"), machine_id=looks.node("a").machine_id)}
 
-    barred = gate().after(MINE, PairStatus(), nodes)
+    barred = gate().after(MINE, PairStatus(), nodes=nodes, traffic=())
 
     assert barred is not None
     assert barred.reason is Reason.NODES_INDISTINCT
@@ -193,16 +195,27 @@ def test_a_machine_that_another_pair_holds_under_another_name_is_claimed() -> No
     nodes = {"a": looks.node("a"), "b": looks.node("b")}
     claims = book(mine(), others(wants=frozenset(), holds=frozenset({f"machine {nodes['b'].machine_id}"})))
 
-    barred = gate(claims=claims).after(MINE, PairStatus(), nodes)
+    barred = gate(claims=claims).after(MINE, PairStatus(), nodes=nodes, traffic=())
 
     assert barred is not None
     assert barred.reason is Reason.HOST_CLAIMED
     assert barred.message.startswith("spec.nodes[b].ssh.host: machine ")
-    assert gate(claims=claims).after(MINE, looks.status(episode=looks.move()), nodes) is None
+    assert gate(claims=claims).after(MINE, looks.status(episode=looks.move()), nodes=nodes, traffic=()) is None
 
 
 def test_two_machines_of_a_pair_that_nobody_else_claims_are_good() -> None:
-    assert gate().after(MINE, PairStatus(), {"a": looks.node("a"), "b": looks.node("b")}) is None
+    assert gate().after(MINE, PairStatus(), nodes=TWO, traffic=()) is None
+
+
+def test_a_key_that_the_name_server_refuses_bars_the_first_effect_and_nothing_later() -> None:
+    refused = Unknown(Reason.WRONG_CREDENTIALS, "spec.traffic[dns].dns.tsigSecret: write the right one")
+    silent = Unknown(Reason.TIMED_OUT, "no answer")
+
+    barred = gate().after(MINE, PairStatus(), nodes=TWO, traffic=(silent, refused))
+
+    assert barred == Barred(Reason.WRONG_CREDENTIALS, refused.message)
+    assert gate().after(MINE, PairStatus(), nodes=TWO, traffic=(silent,)) is None
+    assert gate().after(MINE, looks.status(), nodes=TWO, traffic=(refused,)) is None
 
 
 # ---------------------------------------------------------------- through the loop
@@ -217,7 +230,7 @@ class Barring:
     async def before(self, *_: object) -> Barred | None:
         return self.words[0]
 
-    def after(self, *_: object) -> Barred | None:
+    def after(self, *_: object, **__: object) -> Barred | None:
         return self.words[1]
 
 

@@ -15,16 +15,19 @@ from maestro_operator.admission.secrets import refused_secrets
 from maestro_operator.admission.spec import refused_address, refused_spec
 from maestro_operator.model.claims import claims_of, machine_claim
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Barred, NodeSeen
+from maestro_operator.model.seen import Barred, NodeSeen, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.pair import PairKey, PairSpec
-    from maestro_operator.model.seen import Unknown
+    from maestro_operator.model.seen import TrafficSeen
     from maestro_operator.model.status import PairStatus
     from maestro_operator.transport.connect import ReadSecret
+
+UNFIT_KEY = (Reason.WRONG_CREDENTIALS, Reason.SECRET_MISSING)
+"""Why traffic could not be moved although its servers answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,15 @@ class Gate:
             return barred
         return await refused_secrets(spec, secrets=self.secrets, namespace=key.namespace)
 
-    def after(self, key: PairKey, status: PairStatus, nodes: Mapping[str, NodeSeen | Unknown]) -> Barred | None:
-        """Return why nothing may be done for a pair, from what its nodes said of themselves."""
+    def after(
+        self,
+        key: PairKey,
+        status: PairStatus,
+        *,
+        nodes: Mapping[str, NodeSeen | Unknown],
+        traffic: Sequence[TrafficSeen | Unknown],
+    ) -> Barred | None:
+        """Return why nothing may be done for a pair, from what its nodes and name servers said."""
         if status.episode is not None:
             return None
         machines = {name: node.machine_id for name, node in nodes.items() if isinstance(node, NodeSeen)}
@@ -58,4 +68,8 @@ class Gate:
             remedy = "make a new one on the copy (rm /etc/machine-id; systemd-machine-id-setup; reboot)"
             return Barred(Reason.NODES_INDISTINCT, f"{text}: {remedy}")
         wanted = {machine_claim(item): f"spec.nodes[{name}].ssh.host" for name, item in machines.items()}
-        return self.claims.conflict(key.uid, wanted)
+        barred = self.claims.conflict(key.uid, wanted)
+        if barred is not None or status.active_node is not None:
+            return barred
+        unfit = (item for item in traffic if isinstance(item, Unknown) and item.reason in UNFIT_KEY)
+        return next((Barred(item.reason, item.message) for item in unfit), None)

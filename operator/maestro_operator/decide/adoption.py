@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 ANSWERS_KEPT = 50
 
+MENDED_BY_AN_EDIT = (
+    Reason.WRONG_HOST_KEY,
+    Reason.WRONG_CREDENTIALS,
+    Reason.SECRET_MISSING,
+    Reason.ADDRESS_REFUSED,
+    Reason.INVALID_SPEC,
+)
+"""Reasons for which a node cannot be read that lie in the resource or its Secrets."""
+
 
 def adopt(seen: Seen) -> Decision | None:
     """Discover who leads where status does not say it or is behind what a node knows."""
@@ -71,13 +80,13 @@ def _foreign(seen: Seen, readings: list[NodeSeen]) -> Decision | None:
 
 def _half_blind(seen: Seen, readings: list[NodeSeen]) -> Decision:
     if not readings:
-        return Hold(Reason.NOBODY_READABLE, f"neither node can be read: {_why_not(seen)}")
+        return Hold(_because(seen, Reason.NOBODY_READABLE), f"neither node can be read: {_why_not(seen)}")
     node = readings[0]
     if node.runs_something:
-        return Hold(Reason.PEER_UNREADABLE, f"{node.name} runs; {_why_not(seen)}; nothing is touched")
+        return Hold(_because(seen, Reason.PEER_UNREADABLE), f"{node.name} runs; {_why_not(seen)}; nothing is touched")
     if node.guard.state is not GuardState.VALID:
         text = f"{node.name} is stopped and its guard is {node.guard.state}; {_why_not(seen)}; repair its access"
-        return Hold(Reason.WAIT_FOR_USER, text)
+        return Hold(_because(seen, Reason.WAIT_FOR_USER), text)
     return _given_up(seen, node)
 
 
@@ -104,6 +113,12 @@ def _given_up(seen: Seen, node: NodeSeen) -> Decision:
     # Every other answer is of the time before; this one still serves as the word that the node is off.
     kept = tuple(item for item in begun.status.taken_answers if (item.episode, item.say) != (name, word.say.value))
     return replace(begun, status=begun.status.model_copy(update={"taken_answers": kept}))
+
+
+def _because(seen: Seen, otherwise: Reason) -> Reason:
+    """Return the reason for which a node cannot be read where an edit mends it: that is the news, not the silence."""
+    reasons = (node.reason for node in seen.nodes.values() if isinstance(node, Unknown))
+    return next((reason for reason in reasons if reason in MENDED_BY_AN_EDIT), otherwise)
 
 
 def _why_not(seen: Seen) -> str:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from maestro_operator.model.decision import Decided
     from maestro_operator.model.pair import PairKey, PairSpec
-    from maestro_operator.model.seen import Barred, NodeSeen, Seen, Unknown
+    from maestro_operator.model.seen import Barred, NodeSeen, Seen, TrafficSeen, Unknown
     from maestro_operator.model.status import PairStatus
 
 FINALIZER = "maestropair.dev/at-rest"
@@ -99,8 +99,15 @@ class Admits(Protocol):
     async def before(self, key: PairKey, spec: PairSpec, status: PairStatus) -> Barred | None:
         """Return why nothing may be done for a pair, from its resource and its Secrets alone."""
 
-    def after(self, key: PairKey, status: PairStatus, nodes: Mapping[str, NodeSeen | Unknown]) -> Barred | None:
-        """Return why nothing may be done for a pair, from what its nodes said of themselves."""
+    def after(
+        self,
+        key: PairKey,
+        status: PairStatus,
+        *,
+        nodes: Mapping[str, NodeSeen | Unknown],
+        traffic: Sequence[TrafficSeen | Unknown],
+    ) -> Barred | None:
+        """Return why nothing may be done for a pair, from what its nodes and name servers said."""
 
 
 class CountsCommands(Protocol):

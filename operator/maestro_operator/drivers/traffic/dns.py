@@ -18,7 +18,7 @@ import dns.rrset
 import dns.tsig
 import dns.update
 
-from maestro_operator.drivers.traffic.keys import tsig_key
+from maestro_operator.drivers.traffic.keys import is_refused, tsig_key
 from maestro_operator.drivers.traffic.records import DNS_PORT, TYPES, Held, canonical, held_by, type_of
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
@@ -35,6 +35,8 @@ UPDATE_SECONDS = 3.0
 READ_BACK_SECONDS = 3.0
 """How long servers that copy the zone from the first one may take to say the same."""
 READ_BACK_PERIOD_SECONDS = 0.2
+KEY_PERIOD_SECONDS = 60.0
+"""How long a key that the server did not refuse is not tried again."""
 _CHANGED_MEANWHILE = frozenset({dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN})
 _TRANSIENT = frozenset({dns.rcode.SERVFAIL})
 
@@ -50,14 +52,18 @@ class DnsTraffic:
         self._port = port
         self._namespace = namespace
         self._secrets = secrets
+        self._good_key: tuple[Dns | None, float] = (None, 0.0)
+        """For which configuration the key was not refused, and until when that is believed."""
 
     async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
         """Read where every name of the entry points, from every server."""
         if entry.dns is None:
             return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        found = await self._everywhere(entry.dns)
+        found, unfit = await asyncio.gather(self._everywhere(entry.dns), self._unfit_key(entry))
         if isinstance(found, Unknown):
             return found
+        if unfit is not None:
+            return unfit
         merged = tuple(sorted({address for held in found.values() for address in held.addresses}))
         nowhere = next((key for key, held in found.items() if not held.addresses), None)
         if merged and nowhere is not None:
@@ -66,6 +72,26 @@ class DnsTraffic:
             return Unknown(Reason.BAD_ANSWER, text)
         ttls = [held.ttl_seconds for held in found.values() if held.ttl_seconds is not None]
         return TrafficSeen(name=entry.name, addresses=merged, ttl_seconds=max(ttls, default=None))
+
+    async def _unfit_key(self, entry: Traffic) -> Unknown | None:
+        """Return why the TSIG key would move nothing, as the server that takes the updates says it, now and then.
+
+        What the server leaves open is no fault: only its word against the key is one.
+        """
+        config = entry.dns
+        now = asyncio.get_running_loop().time()
+        if config is None or (config == self._good_key[0] and now < self._good_key[1]):
+            return None
+        field = f"spec.traffic[{entry.name}].dns.tsigSecret"
+        key = await self._key(config)
+        if isinstance(key, Refused):
+            return Unknown(key.reason, f"{field}: {key.message}")
+        if not await is_refused(key, config.servers[0], zone=config.zone, port=self._port):
+            self._good_key = (config, now + KEY_PERIOD_SECONDS)
+            return None
+        text = f"{config.servers[0]} refuses the key {key.name} of Secret {config.tsig_secret.name}"
+        remedy = "write the name, algorithm and secret that the server has into the Secret"
+        return Unknown(Reason.WRONG_CREDENTIALS, f"{field}: {text}: {remedy}")
 
     async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
         """Point all names at the address by one update on the first server; read it back from all."""

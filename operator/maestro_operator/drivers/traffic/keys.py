@@ -1,11 +1,13 @@
-"""The TSIG key that signs updates, out of its Secret."""
+"""The TSIG key that signs updates, out of its Secret, and whether a server takes it."""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING
 
+import dns.asyncquery
 import dns.exception
+import dns.message
 import dns.name
 import dns.tsig
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_ALGORITHM = b"hmac-sha256"
+ASK_SECONDS = 1.0
 ALGORITHMS = frozenset({"hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"})
 
 
@@ -38,3 +41,16 @@ def tsig_key(secret: Mapping[str, bytes]) -> dns.tsig.Key:
     except ValueError:
         # The library's own words may quote what they were given.
         raise ValueError("its secret is not base64") from None
+
+
+async def is_refused(key: dns.tsig.Key, server: str, *, zone: str, port: int) -> bool:
+    """Tell whether a server refuses what is signed with the key; what it leaves open is no refusal."""
+    query = dns.message.make_query(zone, "SOA")
+    query.use_tsig(key)
+    try:
+        await dns.asyncquery.udp(query, server, timeout=ASK_SECONDS, port=port, ignore_unexpected=True)
+    except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
+        return True
+    except (dns.exception.DNSException, OSError, EOFError, ValueError):
+        return False
+    return False
