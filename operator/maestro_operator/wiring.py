@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
+from maestro_operator.drivers.fencing.metadata import AgentCatalog
 from maestro_operator.drivers.nodes.ssh import SshNodes
 from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
@@ -45,6 +46,7 @@ class RealParts:
     clock: Clock
     claims: ClaimBook
     census: Census = field(default_factory=Census)
+    agents: AgentCatalog = field(default_factory=AgentCatalog)
 
     def __call__(self, key: PairKey, store: Store) -> PairLoop:
         """Return a new loop over SSH, fence agents, DNS and the network."""
@@ -59,6 +61,7 @@ class RealParts:
                 secrets=self.secrets,
                 clock=self.clock,
                 policy=policy,
+                catalog=self.agents,
             ),
             traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
             probes=NetworkProbes(),

@@ -16,9 +16,19 @@ from maestro_operator.model.status import FrozenNode
 
 pytestmark = pytest.mark.timeout(30)
 
+NAMES = ("plug", "ip", "ipport", "username", "password", "systems_uri", "ssl_insecure", "cipher", "lanplus")
+METADATA = (
+    '<?xml version="1.0" ?><resource-agent name="fence_fake"><parameters>'
+    + "".join(f'<parameter name="{name}" required="0"><content type="string"/></parameter>' for name in NAMES)
+    + "</parameters><actions>"
+    + "".join(f'<action name="{name}"/>' for name in ("off", "status", "metadata"))
+    + "</actions></resource-agent>"
+)
 RECORDS = """#!/usr/bin/python3
 import json, sys
 told = sys.stdin.read().splitlines()
+if "action=metadata" in told:
+    sys.exit(print({metadata!r}) or 0)
 with open({log!r}, "a") as log:
     log.write(json.dumps(dict(line.split("=", 1) for line in told)) + "\\n")
 action = next(line.split("=", 1)[1] for line in told if line.startswith("action="))
@@ -39,7 +49,13 @@ class Bench:
         self.fencing = AgentFencing(namespace="pairs", folder=folder, secrets=self._secrets, clock=self.clock)
 
     def write(self, name: str, *, words: str = "Status: OFF", status: int = 2) -> None:
-        self.write_text(name, RECORDS.format(log=str(self.log), words=words, status=status))
+        self.write_text(name, RECORDS.format(log=str(self.log), words=words, status=status, metadata=METADATA))
+
+    def write_shell(self, name: str, text: str) -> None:
+        """Writes an agent in shell that knows its metadata; the action stands in `$told`."""
+        (self.folder / "metadata.xml").write_text(METADATA)
+        says = f'told=$(cat)\ncase "$told" in *action=metadata*) cat {self.folder}/metadata.xml; exit 0;; esac\n'
+        self.write_text(name, f"#!/bin/sh\n{says}{text}")
 
     def write_text(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -148,12 +164,14 @@ async def test_on_is_evidence_that_proves_nothing_and_is_kept(bench: Bench) -> N
 
 async def test_a_check_orders_nothing(bench: Bench) -> None:
     (seen,) = await bench.fencing.check(node(device()))
-    assert seen == DeviceSeen(node="a", rung="pdu", device="fence_apc", state="off")
+    assert isinstance(seen, DeviceSeen)
+    assert (seen.node, seen.rung, seen.device, seen.state) == ("a", "pdu", "fence_apc", "off")
+    assert (seen.identity, seen.tells_identity) == ("outlet 7", False)
     assert [told["action"] for told in bench.told()] == ["status"]
 
 
 async def test_an_agent_that_hangs_leaves_time_for_the_readings(bench: Bench) -> None:
-    bench.write_text("fence_apc", '#!/bin/sh\ngrep -q action=off && sleep 60\necho "Status: ON"\n')
+    bench.write_shell("fence_apc", 'case "$told" in *action=off*) sleep 60;; esac\necho "Status: ON"\n')
     outcome = await bench.fencing.off(node(device()), rung="pdu", deadline_seconds=6)
     assert isinstance(outcome, Done), outcome
     assert "killed at its deadline" in outcome.facts["said"]
@@ -268,7 +286,7 @@ async def test_no_value_of_a_secret_is_in_anything_that_leaves_the_driver(bench:
     bench.secret = {"username": b"s3cret", "password": b"s3cret-long"}
     (bench.folder / "words").write_text(f"Status: OFF\nERROR: {words}\n{words}\n")
     for status, kind in (("1", Failed), ("2", Done)):
-        bench.write_text("fence_apc", f"#!/bin/sh\ncat {bench.folder}/words\nexit {status}\n")
+        bench.write_shell("fence_apc", f"cat {bench.folder}/words\nexit {status}\n")
         outcome = await bench.off(device())
         assert isinstance(outcome, kind)
         shown = repr(outcome) + repr(await bench.fencing.check(node(device())))
@@ -278,7 +296,83 @@ async def test_no_value_of_a_secret_is_in_anything_that_leaves_the_driver(bench:
 
 async def test_an_agent_that_is_not_installed_is_named(bench: Bench) -> None:
     outcome = await bench.off(device("fence_raritan"))
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, Refused)
     assert "fence_raritan" in outcome.message
     (seen,) = await bench.fencing.check(node(device("fence_raritan")))
     assert isinstance(seen, Unknown)
+
+
+# ---------------------------------------------------------------- what an agent says of itself
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        (
+            {"lan_plus": "1"},
+            "parameters.lan_plus: fence_apc has no such parameter and would ignore it; did you mean lanplus",
+        ),
+        ({"outlet_colour": "red"}, "take it out"),
+    ],
+)
+async def test_a_parameter_that_the_agent_would_ignore_is_named_with_its_remedy(
+    bench: Bench, parameters: dict[str, str], said: str
+) -> None:
+    outcome = await bench.off(device(**parameters))
+    assert isinstance(outcome, Refused)
+    assert (outcome.reason, said in outcome.message) == (Reason.INVALID_SPEC, True), outcome.message
+    assert bench.told() == []
+    (seen,) = await bench.fencing.check(node(device(**parameters)))
+    assert isinstance(seen, Unknown)
+    assert seen.reason is Reason.INVALID_SPEC
+
+
+async def test_an_agent_that_says_nothing_of_itself_is_not_used(bench: Bench) -> None:
+    bench.write_text("fence_apc", "#!/bin/sh\necho 'Status: OFF'\nexit 2\n")
+    outcome = await bench.off(device())
+    assert isinstance(outcome, Refused)
+    assert "metadata" in outcome.message
+
+
+async def test_an_agent_is_asked_for_its_metadata_once_until_it_changes(bench: Bench) -> None:
+    asked = bench.folder / "asked"
+    counts = 'case "$told" in *) ;; esac\necho "Status: OFF"\nexit 2\n'
+    bench.write_shell("fence_apc", counts)
+    text = (
+        (bench.folder / "fence_apc")
+        .read_text()
+        .replace("cat " + str(bench.folder), f"echo x >>{asked}; cat {bench.folder}", 1)
+    )
+    bench.write_text("fence_apc", text)
+    for _ in range(3):
+        await bench.fencing.check(node(device()))
+    assert asked.read_text().count("x") == 1
+    bench.write_text("fence_apc", text + "# another version\n")
+    await bench.fencing.check(node(device()))
+    assert asked.read_text().count("x") == 2
+
+
+# ---------------------------------------------------------------- again, within the rung's one deadline
+
+
+async def test_a_rung_is_tried_again_as_often_as_it_says_and_the_last_attempt_counts(bench: Bench) -> None:
+    tries = bench.folder / "tries"
+    bench.write_shell(
+        "fence_apc",
+        f'case "$told" in *action=off*) echo x >>{tries};; esac\n'
+        f'[ "$(wc -l <{tries})" -ge 3 ] && echo "Status: OFF" && exit 2\necho "Status: ON"\n',
+    )
+    patient = FencingRung(name="pdu", devices=(device(),), retries=2)
+    ladder = node(device()).model_copy(update={"fencing": (patient,)})
+    outcome = await bench.fencing.off(ladder, rung="pdu", deadline_seconds=30)
+    assert isinstance(outcome, Done)
+    assert outcome.evidence is not None
+    assert [reading.state for reading in outcome.evidence.readings] == ["off", "off"]
+    assert tries.read_text().count("x") == 3
+
+
+async def test_a_refusal_is_not_tried_again(bench: Bench) -> None:
+    patient = FencingRung(name="pdu", devices=(device(colour="red"),), retries=3)
+    ladder = node(device()).model_copy(update={"fencing": (patient,)})
+    assert isinstance(await bench.fencing.off(ladder, rung="pdu", deadline_seconds=30), Refused)
+    assert bench.told() == []

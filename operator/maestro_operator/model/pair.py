@@ -93,6 +93,8 @@ class FencingRung(ResourceValue):
     deadline_seconds: int = 60
 
 
+    retries: int = 0
+    """How often the rung is tried again within its deadline before the next one is."""
 class Node(ResourceValue):
     """One of the two servers."""
 

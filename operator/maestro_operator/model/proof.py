@@ -49,6 +49,8 @@ class PowerReading:
     process: int
     """The process id of the agent that read it: two readings need two processes."""
     detail: str = ""
+    tells_identity: bool = True
+    """The device itself said that it serves the machine of `identity`; else that is only the resource's word."""
 
 
 @dataclass(frozen=True, slots=True)

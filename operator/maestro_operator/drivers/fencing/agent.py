@@ -61,7 +61,13 @@ def standard_input(parameters: Mapping[str, str]) -> bytes:
     return "".join(f"{name}={value}\n" for name, value in parameters.items()).encode()
 
 
-async def run_agent(program: Path, parameters: Mapping[str, str], *, deadline_seconds: float) -> AgentRun:
+async def run_agent(
+    program: Path,
+    parameters: Mapping[str, str],
+    *,
+    deadline_seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> AgentRun:
     """Run an agent to its end or to its deadline.
 
     Raises:
@@ -70,20 +76,37 @@ async def run_agent(program: Path, parameters: Mapping[str, str], *, deadline_se
 
     """
     text = standard_input(parameters)
+    return await run_program(program, text=text, deadline_seconds=deadline_seconds, environment=environment)
+
+
+async def run_program(
+    program: Path,
+    *arguments: str,
+    text: bytes,
+    deadline_seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> AgentRun:
+    """Run a program below the guardian, with `text` on its standard input.
+
+    Raises:
+        OSError: there is no such program, or no process can be started.
+
+    """
     if not os.access(program, os.X_OK):
         raise FileNotFoundError(f"there is no agent {program}; install the package that has {program.name}")
     theirs, ours = os.pipe()
     try:
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(GUARDIAN), str(theirs), f"{deadline_seconds:.3f}", str(program)),
+                *(sys.executable, "-I", "-S", str(GUARDIAN), str(theirs), f"{deadline_seconds:.3f}"),
+                *(str(program), *arguments),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(theirs,),
                 start_new_session=True,
                 # The agents ask for /usr/bin/python3 and find ipmitool, ssh and the like by PATH.
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+                env={**(environment or {}), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
                 cwd="/",
             )
         finally:

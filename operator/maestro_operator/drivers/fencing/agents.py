@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.fencing.agent import AgentRun, run_agent
 from maestro_operator.drivers.fencing.device import Given, given, twice
-from maestro_operator.drivers.fencing.identity import is_same, redfish_names
+from maestro_operator.drivers.fencing.identity import Machine, is_same, machine_of
+from maestro_operator.drivers.fencing.ipmi import quietly
+from maestro_operator.drivers.fencing.metadata import AgentCatalog, complaint
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.model.addresses import AddressPolicy
-    from maestro_operator.model.pair import FencingDevice
+    from maestro_operator.model.pair import FencingDevice, FencingRung
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.connect import ReadSecret
 
@@ -34,6 +36,8 @@ SECOND_LOOK_SECONDS = 2.05
 """How long after the first look the second begins: some devices say off while they switch."""
 LOOK_SECONDS = 15.0
 """The most that one reading may take."""
+LEAST_ATTEMPT_SECONDS = 5.0
+"""Less than this is no time for an order and two looks."""
 LOOK_SHARE = 0.2
 """How much of a rung's deadline one look may take, so that the order and two looks fit into it."""
 SHOWN_CHARACTERS = 200
@@ -68,16 +72,21 @@ class AgentFencing:
         secrets: ReadSecret,
         clock: Clock,
         policy: AddressPolicy | None = None,
+        catalog: AgentCatalog | None = None,
     ) -> None:
         """Keep where the agents are, where their passwords come from, and where may be connected to."""
         self._policy = policy
+        self._catalog = catalog or AgentCatalog()
         self._namespace = namespace
         self._folder = folder
         self._secrets = secrets
         self._clock = clock
 
     async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
-        """Switch off every device of the rung, then read each twice, 2 s apart."""
+        """Switch off every device of the rung, then read each twice, 2 s apart; again as often as the rung says.
+
+        All attempts together have the rung's one deadline, each an equal share of what is left.
+        """
         found = next((item for item in node.fencing if item.name == rung), None)
         if found is None or not found.devices:
             return Refused(Reason.FENCE_UNPROVEN, f"{node.name} has no rung {rung} with devices")
@@ -85,19 +94,30 @@ class AgentFencing:
         if doubled is not None:
             return Refused(Reason.INVALID_SPEC, doubled)
         ends = self._clock.monotonic_seconds() + deadline_seconds
+        outcome = await self._attempt(node, found, seconds=deadline_seconds / (1 + found.retries))
+        for more in range(found.retries, 0, -1):
+            seconds = (ends - self._clock.monotonic_seconds()) / more
+            if not _is_worth_another(outcome) or seconds < LEAST_ATTEMPT_SECONDS:
+                break
+            outcome = await self._attempt(node, found, seconds=seconds)
+        return outcome
+
+    async def _attempt(self, node: FrozenNode, rung: FencingRung, *, seconds: float) -> Outcome:
+        where = f"rung {rung.name} of {node.name}"
+        ends = self._clock.monotonic_seconds() + seconds
         try:
-            async with asyncio.timeout(deadline_seconds):
-                ready = [await self._ready(device) for device in found.devices]
+            async with asyncio.timeout(seconds):
+                ready = [await self._ready(device) for device in rung.devices]
                 stranger = await self._stranger(ready)
                 if stranger is not None:
                     return stranger
-                return await self._switch_off(node, rung, ready=ready, ends=ends)
+                return await self._switch_off(node, rung.name, ready=ready, ends=ends)
         except TimeoutError:
-            return Failed(Reason.TIMED_OUT, f"rung {rung} did not end within {deadline_seconds:.0f} s")
+            return Failed(Reason.TIMED_OUT, f"{where} did not end within {seconds:.0f} s")
         except _DeviceFault as fault:
-            return Refused(fault.reason, f"rung {rung} of {node.name}: {fault}")
+            return Refused(fault.reason, f"{where}: {fault}")
         except OSError as error:
-            return Failed(Reason.DEVICE_FAILED, f"rung {rung} of {node.name}: {error}")
+            return Failed(Reason.DEVICE_FAILED, f"{where}: {error}")
 
     async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
         """Read every device of the node without changing anything."""
@@ -119,15 +139,24 @@ class AgentFencing:
             return Unknown(Reason.DEVICE_FAILED, f"{what}: {error}")
         if reading.state == "unknown" or reading.identity != device.identity:
             return Unknown(Reason.DEVICE_FAILED, f"{what}: {reading.detail}")
-        return DeviceSeen(node=node, rung=rung, device=device.agent, state=reading.state)
+        return DeviceSeen(
+            node=node,
+            rung=rung,
+            device=device.agent,
+            state=reading.state,
+            identity=device.identity,
+            tells_identity=reading.tells_identity,
+            at_seconds=reading.at_seconds,
+        )
 
     async def _stranger(self, ready: Sequence[_Ready]) -> Outcome | None:
         """Return why nothing may be ordered, or None where every device speaks for its machine."""
-        for item, names in zip(ready, await asyncio.gather(*(_names(item) for item in ready)), strict=True):
-            if isinstance(names, Unknown):
-                return Failed(Reason.DEVICE_FAILED, item.given.redacted(f"{item.device.agent}: {names.message}"))
-            if not is_same(item.device.identity, names):
-                return Refused(Reason.DEVICE_FAILED, _not_that_one(item, names))
+        asked = await asyncio.gather(*(_machine(item, seconds=LOOK_SECONDS) for item in ready))
+        for item, machine in zip(ready, asked, strict=True):
+            if isinstance(machine, Unknown):
+                return Failed(Reason.DEVICE_FAILED, item.given.redacted(f"{item.device.agent}: {machine.message}"))
+            if machine.names and not is_same(item.device.identity, machine.names):
+                return Refused(Reason.DEVICE_FAILED, _not_that_one(item, machine.names))
         return None
 
     async def _switch_off(self, node: FrozenNode, rung: str, *, ready: Sequence[_Ready], ends: float) -> Outcome:
@@ -154,16 +183,27 @@ class AgentFencing:
     async def _reading(self, item: _Ready, *, seconds: float) -> PowerReading:
         """Read the power by a new process, of the machine that the device itself names."""
         ends = self._clock.monotonic_seconds() + seconds
-        names = await _names(item)
-        if isinstance(names, Unknown):
-            return self._read(item, AgentRun(0, None, ""), detail=names.message)
+        machine = await _machine(item, seconds=seconds)
+        if isinstance(machine, Unknown):
+            return self._read(item, AgentRun(0, None, ""), detail=machine.message)
         run = await self._run(item, "status", seconds=max(0.5, ends - self._clock.monotonic_seconds()))
-        if not is_same(item.device.identity, names):
-            return self._read(item, run, identity=names[0], detail=_not_that_one(item, names))
-        return self._read(item, run, state=_state(run))
+        if machine.names and not is_same(item.device.identity, machine.names):
+            return self._read(item, run, identity=machine.names[0], detail=_not_that_one(item, machine.names))
+        state = _state(run)
+        if state == "off" and not machine.may_be_off:
+            text = f"the agent says off, and PowerState of the System is {machine.power}"
+            return self._read(item, run, machine=machine, detail=text)
+        return self._read(item, run, state=state, machine=machine)
 
     def _read(
-        self, item: _Ready, run: AgentRun, *, state: str = "unknown", identity: str = "", detail: str = ""
+        self,
+        item: _Ready,
+        run: AgentRun,
+        *,
+        state: str = "unknown",
+        identity: str = "",
+        machine: Machine | None = None,
+        detail: str = "",
     ) -> PowerReading:
         return PowerReading(
             device=item.device.agent,
@@ -173,12 +213,15 @@ class AgentFencing:
             process=run.process,
             # Redacted before it is cut: the rest of a password is a secret too.
             detail=item.given.redacted(detail or _telling_line(run.output))[:SHOWN_CHARACTERS],
+            tells_identity=machine is not None and bool(machine.names),
         )
 
     async def _run(self, item: _Ready, action: str, *, seconds: float) -> AgentRun:
-        told = {**item.given.parameters, "action": action}
+        told, environment = quietly(item.device.agent, item.given.parameters)
+        told["action"] = action
+        program = self._folder / item.device.agent
         try:
-            return await run_agent(self._folder / item.device.agent, told, deadline_seconds=seconds)
+            return await run_agent(program, told, deadline_seconds=seconds, environment=environment)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, f"{item.device.agent}: {error}") from None
 
@@ -197,6 +240,7 @@ class AgentFencing:
             told = given(device, secret)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, str(error)) from None
+        await self._match(device, told)
         if self._policy is not None and told.parameters.get("ip"):
             # An agent resolves a name again by itself, so this keeps out mistakes, not a name server that lies.
             host = told.parameters["ip"]
@@ -206,12 +250,31 @@ class AgentFencing:
                 raise _DeviceFault(place.reason, place.message)
         return _Ready(device, told)
 
+    async def _match(self, device: FencingDevice, told: Given) -> None:
+        """Hold the parameters to what the installed agent says that it takes."""
+        program = self._folder / device.agent
+        try:
+            metadata = await self._catalog.of(program)
+        except FileNotFoundError:
+            text = f"there is no agent {program}; install the package that has {device.agent}"
+            raise _DeviceFault(Reason.DEVICE_FAILED, text) from None
+        except ValueError as error:
+            raise _DeviceFault(Reason.DEVICE_FAILED, f"{device.agent}: {error}") from None
+        wrong = complaint(device.agent, metadata, told.parameters, from_secret=told.from_secret)
+        if wrong is not None:
+            raise _DeviceFault(Reason.INVALID_SPEC, wrong)
 
-async def _names(item: _Ready) -> tuple[str, ...] | Unknown:
-    """Return the names of the machine that the device speaks for; where they cannot be asked, the resource's word."""
-    if item.device.agent == "fence_redfish":
-        return await redfish_names(item.given.parameters)
-    return (item.device.identity,)
+
+async def _machine(item: _Ready, *, seconds: float) -> Machine | Unknown:
+    """Return what the device says of the machine that it speaks for."""
+    return await machine_of(item.device.agent, item.given.parameters, seconds=seconds)
+
+
+def _is_worth_another(outcome: Outcome) -> bool:
+    """Tell whether an attempt failed in a way that another one might not, or left something on."""
+    if isinstance(outcome, Done):
+        return outcome.evidence is None or {item.state for item in outcome.evidence.readings} != {"off"}
+    return isinstance(outcome, Failed)
 
 
 def _not_that_one(item: _Ready, names: Sequence[str]) -> str:

@@ -12,62 +12,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.fencing.believed import IPMI_AGENTS, REFUSED_AGENTS
+from maestro_operator.drivers.fencing.metadata import canonical
+
 if TYPE_CHECKING:
     from maestro_operator.model.pair import FencingDevice, FencingRung
 
 AGENT_NAME = re.compile(r"fence_[a-z0-9_]{1,40}")
-ADDRESSED_BY_ADDRESS = frozenset(
-    {
-        "fence_idrac",
-        "fence_ilo3",
-        "fence_ilo4",
-        "fence_ilo5",
-        "fence_imm",
-        "fence_ipmilan",
-        "fence_ipmilanplus",
-    }
-)
+ADDRESSED_BY_ADDRESS = IPMI_AGENTS
 """Agents whose device serves one machine; every other one must be told which by `plug`."""
-UNTRUE: Mapping[str, str] = {
-    "fence_ack_manual": "a person's word is the rung human",
-    "fence_azure_arm": "it says off of a machine that is stopped and not deallocated",
-    "fence_dummy": "it switches nothing",
-    "fence_gce": "on bare metal it says the opposite of what was ordered",
-    "fence_heuristics_ping": "it switches nothing",
-    "fence_kdump": "a machine that dumps its memory still has power",
-    "fence_kubevirt": "it says off while the machine's pod may still run",
-    "fence_sbd": "it reads what was ordered, not what is",
-    "fence_virsh": "it says off of a machine that is shutting down, suspended or not to be read",
-    "fence_vmware_rest": "it says off of a suspended machine, which goes on where it was",
-    "fence_vmware_soap": "it says off of a suspended machine, which goes on where it was",
-}
-"""Agents that say off of a machine that may run on, and why; none of them is accepted."""
-ALIASES: Mapping[str, str] = {
-    "ipaddr": "ip",
-    "login": "username",
-    "passwd": "password",
-    "port": "plug",
-    "passwd_script": "password_script",
-    "debug": "debug_file",
-    "cmd_prompt": "command_prompt",
-    "secure": "ssh",
-}
-"""The agents' own second names of their parameters."""
 REFUSED = frozenset(
     {
         *("action", "method", "missing_as_off", "delay", "power_wait", "port_as_ip", "force_on"),
         *("help", "version", "quiet", "verbose", "verbose_level", "debug_file"),
-        *("ssh_options", "exec", "switch"),
+        *("ssh_options", "exec", "switch", "target", "sudo", "use_sudo"),
     }
 )
 """Set by this driver; or able to make an agent say off, or nothing, without a machine being off; or to
 have it write down passwords or run a program."""
 _RUNS_A_PROGRAM = re.compile(r".*_script|(?!api_).*_path")
-# Put together to one address by an agent, each must stay the part it is.
+_ONE_WORD = re.compile(r"[A-Za-z0-9]*")
+# Put together to one address or one command line by an agent, each must stay the part it is.
 _FORMS: Mapping[str, re.Pattern[str]] = {
-    "ip": re.compile(r"[A-Za-z0-9.:\[\]-]*"),
+    "ip": re.compile(r"([A-Za-z0-9:\[][A-Za-z0-9.:\[\]-]*)?"),
     "ipport": re.compile(r"[0-9]*"),
     "systems_uri": re.compile(r"(/[^\s?#\\]*)?"),
+    **dict.fromkeys(("cipher", "privlvl", "auth", "hexadecimal_kg", "ipmitool_timeout"), _ONE_WORD),
 }
 _SWITCHED_OFF = frozenset({"0", "no", "off", "false", ""})
 
@@ -79,6 +49,8 @@ class Given:
     parameters: Mapping[str, str]
     secrets: tuple[str, ...] = ()
     """The values that came from the Secret."""
+    from_secret: frozenset[str] = frozenset()
+    """The names of the parameters that came from the Secret."""
 
     def redacted(self, text: str) -> str:
         """Return a text without any value of the Secret."""
@@ -99,7 +71,7 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
     values = {name: _text(name, value) for name, value in secret.items()}
     told: dict[str, str] = {}
     for name, value in (*device.parameters.items(), *values.items()):
-        known = _canonical(name)
+        known = canonical(name)
         if known in told:
             raise ValueError(f"{known} is given twice: write it once, in parameters or in the Secret")
         told[known] = value
@@ -110,7 +82,7 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
     if told.get("ssl_insecure", "1").lower() in _SWITCHED_OFF:
         del told["ssl_insecure"]
     _accept_address(device, told)
-    return Given(told, tuple(values.values()))
+    return Given(told, tuple(values.values()), frozenset(canonical(name) for name in values))
 
 
 def twice(rung: FencingRung) -> str | None:
@@ -125,8 +97,8 @@ def twice(rung: FencingRung) -> str | None:
 def _accept_agent(agent: str) -> None:
     if not AGENT_NAME.fullmatch(agent):
         raise ValueError(f"{agent!r} is no fence agent's name")
-    if agent in UNTRUE:
-        raise ValueError(f"{agent} proves nothing: {UNTRUE[agent]}; use another agent")
+    if agent in REFUSED_AGENTS:
+        raise ValueError(f"{agent} proves nothing: {REFUSED_AGENTS[agent]}; use another agent")
 
 
 def _accept_address(device: FencingDevice, told: Mapping[str, str]) -> None:
@@ -141,12 +113,6 @@ def _accept_address(device: FencingDevice, told: Mapping[str, str]) -> None:
     for name, form in _FORMS.items():
         if not form.fullmatch(told.get(name, "")):
             raise ValueError(f"the parameter {name} has a form that could lead to another machine")
-
-
-def _canonical(name: str) -> str:
-    """Return the one name of a parameter: agents take `-` for `_`, and second names."""
-    plain = name.replace("-", "_")
-    return ALIASES.get(plain, plain)
 
 
 def _text(name: str, value: bytes) -> str:

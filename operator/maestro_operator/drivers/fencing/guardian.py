@@ -1,6 +1,6 @@
 """Keeps one fence agent inside its deadline and inside the life of the operator that started it.
 
-Run as a script by a bare interpreter: `guardian.py LIFELINE SECONDS PROGRAM`. The agent gets the
+Run as a script by a bare interpreter: `guardian.py LIFELINE SECONDS PROGRAM [ARGUMENT...]`. The agent gets the
 standard streams and a process group of its own; the guardian ends with the agent's exit status.
 When the deadline is over, or the lifeline closes because the operator let go of it or died, all
 of the agent's group is killed. The operator may be frozen meanwhile: the clock here runs on.
@@ -21,12 +21,12 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Run the agent and return what to exit with."""
-    lifeline, seconds, program = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    lifeline, seconds, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    agent = _start(program, guardian=os.getpid())
+    agent = _start(command, guardian=os.getpid())
     # One look is enough: the only child's end, the operator's end, or the deadline.
     select.select([lifeline, woken], [], [], seconds)
     has_ended = os.waitid(os.P_PID, agent, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -39,7 +39,7 @@ def main() -> int:
     return code if code >= 0 else 128 - code
 
 
-def _start(program: str, *, guardian: int) -> int:
+def _start(command: list[str], *, guardian: int) -> int:
     libc = ctypes.CDLL(None)
     agent = os.fork()
     if agent:
@@ -50,9 +50,9 @@ def _start(program: str, *, guardian: int) -> int:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if os.getppid() == guardian:
-            os.execv(program, [program])  # noqa: S606 - no shell, no arguments: the agent reads its standard input
+            os.execv(command[0], command)  # noqa: S606 - no shell: an agent reads its standard input
     except OSError as error:
-        os.write(2, f"{program}: {error.strerror}\n".encode())
+        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
     os._exit(NOT_STARTED)
 
 

@@ -1,7 +1,8 @@
-"""Which machine a Redfish service speaks for: its System's own UUID and serial number.
+"""Which machine a device speaks for: what it says itself, where it can say it.
 
-An address in a resource may point at the wrong controller, and `fence_redfish` would not notice.
-So the System is read before the first order and before every reading that may become evidence.
+An address in a resource may point at the wrong controller, and no agent would notice. So a Redfish
+System and an IPMI controller are asked before the first order and before every reading that may
+become evidence. Of the System its power is read too, by this second reader.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import asyncio
 import base64
 import json
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.fencing.believed import IPMI_AGENTS
+from maestro_operator.drivers.fencing.ipmi import ipmi_names
 from maestro_operator.drivers.fencing.reply import ANSWER_LIMIT_BYTES, Reply, reply_of
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
@@ -23,22 +27,50 @@ IDENTITY_SECONDS = 8.0
 HTTPS_PORT = 443
 OK = 200
 _NAMES = ("UUID", "SerialNumber")
+_POWER_OFF = "Off"
 
 
-async def redfish_names(parameters: Mapping[str, str]) -> tuple[str, ...] | Unknown:
-    """Return the names that the System at `systems_uri` has for itself."""
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a device says of the machine behind it."""
+
+    names: tuple[str, ...] = ()
+    """Every name it has for the machine; none where the device cannot tell."""
+    power: str | None = None
+    """The power as a second reader saw it, in the device's own word; None where there is none."""
+    has_second_reader: bool = False
+
+    @property
+    def may_be_off(self) -> bool:
+        """Tell whether no second reader contradicts an agent that says off."""
+        return not self.has_second_reader or self.power == _POWER_OFF
+
+
+async def machine_of(agent: str, parameters: Mapping[str, str], *, seconds: float) -> Machine | Unknown:
+    """Ask a device which machine it serves; one that cannot tell has no names."""
+    if agent == "fence_redfish":
+        return await redfish_machine(parameters, seconds=seconds)
+    if agent in IPMI_AGENTS:
+        names = await ipmi_names(agent, parameters, seconds=seconds)
+        return names if isinstance(names, Unknown) else Machine(names)
+    return Machine()
+
+
+async def redfish_machine(parameters: Mapping[str, str], *, seconds: float) -> Machine | Unknown:
+    """Return what the System at `systems_uri` says of itself."""
+    patience_seconds = min(seconds, IDENTITY_SECONDS)
     host, port = _host_and_port(parameters)
     where = f"{host}:{port}{parameters['systems_uri']}"
     try:
-        async with asyncio.timeout(IDENTITY_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             reply = await _get(host, port, parameters=parameters)
     except TimeoutError:
-        return Unknown(Reason.TIMED_OUT, f"{where} did not say in {IDENTITY_SECONDS:.0f} s which machine it is")
+        return Unknown(Reason.TIMED_OUT, f"{where} did not say in {patience_seconds:.0f} s which machine it is")
     except (OSError, ValueError) as error:
         return Unknown(Reason.DEVICE_FAILED, f"{where}: {str(error) or type(error).__name__}")
     if reply.status != OK:
         return Unknown(Reason.DEVICE_FAILED, f"{where} answers {reply.status}")
-    return _names(where, reply.body)
+    return _machine(where, reply.body)
 
 
 def is_same(identity: str, names: tuple[str, ...]) -> bool:
@@ -94,7 +126,7 @@ def _request(authority: str, parameters: Mapping[str, str]) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
 
-def _names(where: str, body: bytes) -> tuple[str, ...] | Unknown:
+def _machine(where: str, body: bytes) -> Machine | Unknown:
     try:
         found = json.loads(body)
     except ValueError:
@@ -102,4 +134,5 @@ def _names(where: str, body: bytes) -> tuple[str, ...] | Unknown:
     names = tuple(str(found[name]) for name in _NAMES if found.get(name)) if isinstance(found, dict) else ()
     if not names:
         return Unknown(Reason.DEVICE_FAILED, f"{where} shows neither UUID nor SerialNumber")
-    return names
+    power = found.get("PowerState") if isinstance(found, dict) else None
+    return Machine(names, power=None if power is None else str(power), has_second_reader=True)
