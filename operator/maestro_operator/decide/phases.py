@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 TRIES_BEFORE_GOING_ON = 3
 LADDER_PAUSE_SECONDS = 20.0
+RUN_SHOWS_SECONDS = 5.0
+"""A run that was begun is looked for this long before it is begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ def _is_equipped(seen: Seen, guard: Guard) -> bool:
 
 
 def _equipped(seen: Seen, episode: Episode) -> bool:
-    both = _target(seen, episode, lambda node: _is_equipped(seen, node.guard))
-    return both and _source(seen, episode, lambda node: _is_equipped(seen, node.guard))
+    """Both sides have their guards; the last owner is adopted without a side that is gone, whose Rejoin equips it."""
+    there = _target(seen, episode, lambda node: _is_equipped(seen, node.guard))
+    is_gone = isinstance(seen.node(episode.source), Unknown) and episode.kind is EpisodeKind.ADOPT
+    return there and (is_gone or _source(seen, episode, lambda node: _is_equipped(seen, node.guard)))
 
 
 def _quiesced(seen: Seen, episode: Episode) -> bool:
@@ -185,6 +189,14 @@ def _gave_up(seen: Seen, episode: Episode, step: StepName) -> bool:
     return tried and record is not None and record.attempts >= TRIES_BEFORE_GOING_ON
 
 
+def _localised(seen: Seen, episode: Episode) -> bool:
+    """The names are read back; that files say what they should only this leader's own attempt tells."""
+    if not facts.is_localised(seen, episode.target):
+        return False
+    has_files = episode.kind is not EpisodeKind.REJOIN and any(item.values_file for item in seen.spec.localise)
+    return not has_files or facts.last_done(seen, episode, StepName.LOCALISE)
+
+
 def _moved(seen: Seen, episode: Episode) -> bool:
     if facts.points_at(seen, episode.target):
         return True
@@ -285,8 +297,11 @@ def _resynced(seen: Seen, episode: Episode) -> bool:
 
 
 def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
-    owner = facts.readable(seen, episode.source)
-    if owner is not None and owner.replica.is_sending:
+    """The run that the step begins is the source's own; it is awaited by looking, and begun again when it ended."""
+    owner, last = facts.readable(seen, episode.source), seen.last
+    age_seconds = last.age_seconds if last is not None and facts.last_done(seen, episode, StepName.RESYNC) else None
+    began = age_seconds is not None and age_seconds < RUN_SHOWS_SECONDS
+    if owner is not None and (owner.replica.is_sending or began):
         return Hold(Reason.RESYNCING, f"{episode.source} is sending a generation to {episode.target}")
     return _needs(source=True, target=True)(seen, episode)
 
@@ -328,7 +343,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.DECLARE: Phase(_false, declare_ready, is_look=True),
         S.PROMOTE: Phase(_promoted, _needs(target=True)),
         S.ADOPT: Phase(_adopted, _needs(target=True)),
-        S.LOCALISE: Phase(lambda seen, ep: facts.is_localised(seen, ep.target), _needs(target=True)),
+        S.LOCALISE: Phase(_localised, _needs(target=True)),
         S.MOVE_TRAFFIC: Phase(_moved, _free),
         S.START_SERVICES: Phase(_started, _start_ready),
         S.VERIFY: Phase(_verified, _free),
