@@ -233,5 +233,7 @@ def test_a_secret_in_any_file_is_found(tmp_path: Path) -> None:
     clean, dirty = tmp_path / "clean.log", tmp_path / "dirty.log"
     clean.write_text("nothing here")
     dirty.write_text("fence_redfish --password=s3cr3t-canary")
-    assert canaries.claim({"a-bmc": b"s3cr3t-canary"}, [clean]).ok
-    assert canaries.claim({"a-bmc": b"s3cr3t-canary"}, [clean, dirty]).evidence == ("2 files", "a-bmc in dirty.log")
+    planted = {"a-bmc": "s3cr3t-canary"}
+    assert "a-bmc (plain) in dirty.log" in canaries.claim(planted, tmp_path).evidence[1]
+    dirty.unlink()
+    assert canaries.claim(planted, tmp_path).ok

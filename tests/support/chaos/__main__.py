@@ -92,7 +92,7 @@ def play(directory: Path, *, seed: int, minutes: float, fault: str) -> tuple[Chr
         repository.stop()
         values = canaries.canaries(stage.bed)
         stage.keep_all(hands)
-        secret = canaries.claim(values, stage.readable())
+        secret = canaries.claim(values, stage.evidence)
         (stage.evidence / "root-file-system").write_text(str(rootfs.ensure()))
     return chronicle, secret
 

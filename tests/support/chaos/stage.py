@@ -16,8 +16,6 @@ from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PUBLIC_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.chaos.hands import Hands
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,9 +51,3 @@ class ChaosStage(Stage):
                 (self.evidence / "metrics.txt").write_bytes(answer.read())
         hands.kill_operators()
         self.keep_evidence()
-
-    def readable(self) -> Iterator[Path]:
-        """Yield everything that people may come to read: logs, status, events, metrics, process lists."""
-        yield from (path for path in sorted(self.evidence.iterdir()) if path.is_file() and path.name != "audit.jsonl")
-        for name in CLIENTS:
-            yield self.evidence / f"acks-{name}.jsonl"
