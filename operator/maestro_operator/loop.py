@@ -357,8 +357,9 @@ class PairLoop:
                 return effect.result()
             return Failed(Reason.NOT_LEADER, f"{action.step} was cut off: the leadership ended")
         finally:
-            for task in (effect, lost):
-                task.cancel()
+            lost.cancel()
+            if not leading.is_ending:
+                effect.cancel()
             await asyncio.gather(effect, lost, return_exceptions=True)
 
 

@@ -100,9 +100,7 @@ def _real(shared: Shared) -> MakesLoops:
     )
 
 
-async def run(
-    settings: Settings, parts: Callable[[Shared], MakesLoops] = _real, *, clock: Clock | None = None
-) -> int:
+async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real, *, clock: Clock | None = None) -> int:
     """Watch, lead and run one loop a pair until told to end; `parts` makes the loops. Return the exit code.
 
     Raises:

@@ -29,14 +29,14 @@ class Commands:
 
 async def test_who_wakes_without_the_leadership_says_no_second_command() -> None:
     commands, leads = Commands(), [True]
-    effect = asyncio.ensure_future(WhileLeading(commands.run(), leads=lambda: leads[0]))
+    leading = WhileLeading(commands.run(), leads=lambda: leads[0])
+    effect = asyncio.ensure_future(leading)
     await asyncio.sleep(0)
 
     leads[0] = False
     commands.answer.set()
     await asyncio.sleep(0.01)
-    effect.cancel()  # what waits for the end of the leadership comes later, and ends it too
-    await asyncio.sleep(0.01)
+    assert leading.is_ending
     commands.tidied.set()
     await asyncio.wait({effect})
 

@@ -24,14 +24,15 @@ class WhileLeading(Generic[T]):
         """Keep the effect, not yet begun, and how to ask for the leadership."""
         self._effect = effect
         self._leads = leads
+        self.is_ending = False
+        """Whether it was told to end; it may still be tidying up, and is not to be told once more."""
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Move the effect on as often as it waits for something; what it waits for is handed on."""
         error: BaseException | None = None
-        is_ending = False
         while True:
-            if not is_ending and not self._leads():
-                error, is_ending = asyncio.CancelledError(), True
+            if not self.is_ending and not self._leads():
+                error, self.is_ending = asyncio.CancelledError(), True
             try:
                 waits_for = self._effect.send(None) if error is None else self._effect.throw(error)
             except StopIteration as ended:
@@ -40,5 +41,4 @@ class WhileLeading(Generic[T]):
             try:
                 yield waits_for
             except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the effect's to deal with
-                # An effect that is being ended is not ended once more, in the middle of tidying up.
-                error = None if is_ending and isinstance(thrown, asyncio.CancelledError) else thrown
+                error = thrown
