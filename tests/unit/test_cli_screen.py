@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from maestro_operator.cli.fence import answer_for, as_git_change
+from maestro_operator.cli.change import answered
 from maestro_operator.cli.screen import screen
 
 WIDTH = 200
@@ -170,7 +170,15 @@ def test_no_line_is_longer_than_the_terminal() -> None:
 
 
 def test_the_git_change_survives_every_word_a_person_may_write() -> None:
-    answer = answer_for(node="a", episode="e-1", by="jo: admin", why='"off" # really\nsecond line')
+    answer = {
+        "episode": "e-1",
+        "say": "ConfirmFenced",
+        "of": "a",
+        "by": "jo: a",
+        "why": '"off" # really\nsecond line',
+    }
 
-    assert as_git_change(answer).startswith("spec:\n  answers:\n    - episode: e-1\n      say: ConfirmFenced\n")
-    assert yaml.safe_load(as_git_change(answer)) == {"spec": {"answers": [answer]}}
+    change = answered({"spec": {}}, answer)
+
+    assert change.git.startswith("spec:\n  answers:\n    - episode: e-1\n      say: ConfirmFenced\n")
+    assert yaml.safe_load(change.git) == {"spec": {"answers": [answer]}} == {"spec": dict(change.spec)}

@@ -1,4 +1,4 @@
-"""A person's word that a node is off: what speaks against it, and how it is written down; pure.
+"""A person's word that a node is off: what speaks against it; pure.
 
 The law of this file: a word is only taken for the episode that waits for it, and never against a
 sign of life. The operator judges it again before it counts.
@@ -7,8 +7,6 @@ sign of life. The operator judges it again before it counts.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,25 +34,6 @@ def objection(pair: Mapping[str, Any], *, node: str, episode: str) -> str | None
     if alive is not None:
         return f"{node} is alive: vantage point {alive['vantagePoint']} sees it ({alive['vote']}, {alive['reason']})"
     return None
-
-
-def answer_for(*, node: str, episode: str, by: str, why: str) -> dict[str, str]:
-    """Return the answer as it stands in spec.answers."""
-    return {"episode": episode, "say": "ConfirmFenced", "of": node, "by": by, "why": why}
-
-
-def is_answered(pair: Mapping[str, Any], *, node: str, episode: str) -> bool:
-    """Tell whether the same word was given before."""
-    wanted = (episode, "ConfirmFenced", node)
-    given = pair["spec"].get("answers") or []
-    return any((item["episode"], item["say"], item.get("of")) == wanted for item in given)
-
-
-def as_git_change(answer: Mapping[str, str]) -> str:
-    """Return the lines to add under `spec.answers` where the pair is kept in Git."""
-    item = yaml.safe_dump([dict(answer)], sort_keys=False, width=1000)
-    lines = ["spec:", "  answers:", *(f"    {line}" for line in item.splitlines())]
-    return "\n".join(lines)
 
 
 def _rungs(pair: Mapping[str, Any], episode: Mapping[str, Any], node: str) -> list[str]:

@@ -1,38 +1,44 @@
-"""The verbs of `kubectl maestro`: parse, call one function, print.
+"""The program `kubectl-maestro`: its verbs and their options.
 
-Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage.
+Exit codes: 0 done, or nothing left to do; 1 not done, the message says why; 2 wrong usage.
 """
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import json
-import os
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import requests
-import yaml
 
-from maestro_operator.cli.fence import answer_for, as_git_change, is_answered, objection
-from maestro_operator.cli.pairs import CannotError, MaestroPair, add_answer, connect, read
-from maestro_operator.cli.screen import screen
+from maestro_operator.cli import verbs
+from maestro_operator.cli.change import CannotError
+from maestro_operator.model.pair import Management, Say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DONE, NOT_DONE = 0, 1
-WIDTH_UNKNOWN = (140, 24)
-"""Where the output is no terminal."""
+MOST_MINUTES = 7 * 24 * 60
+MANAGED = (
+    ("pause", Management.PAUSED, "do nothing more after the episode under way; the pair runs on"),
+    ("resume", Management.ENFORCE, "carry orders out again"),
+    ("release", Management.RELEASE, "take guards, gates and keys off both nodes; what runs there runs on"),
+)
+SHORT = (
+    ("retry", Say.RETRY, None, "repeat the order that was rolled back"),
+    ("acknowledge", Say.ACKNOWLEDGE, None, "the last move is understood; the next one need not wait"),
+    ("hand-back", Say.HAND_BACK, None, "go back to the declared node after an automatic failover"),
+    ("accept-loss", Say.ACCEPT_LOSS, "seconds", "how many seconds of data this episode may lose"),
+    ("adopt", Say.ADOPT, "uid", "take over nodes that belong to another pair uid"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
-    arguments = _parser().parse_args(argv)
+    given = _parser().parse_args(argv)
     try:
-        arguments.verb(arguments)
+        given.verb(given)
     except CannotError as error:
         print(f"kubectl maestro: {error}", file=sys.stderr)
         return NOT_DONE
@@ -47,55 +53,62 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("pair", help="the MaestroPair's name")
     common.add_argument("-n", "--namespace", help="its namespace; default: the one of the kubeconfig's context")
     common.add_argument("--kubeconfig", help="default: $KUBECONFIG, else ~/.kube/config")
+    spoken = argparse.ArgumentParser(add_help=False, parents=[common])
+    spoken.add_argument("--by", help="who says it; default: your login name")
+    spoken.add_argument("--why", help="why; it stands in the resource")
     parser = argparse.ArgumentParser(prog="kubectl maestro", description="See and steer MaestroPairs.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    status = verbs.add_parser("status", parents=[common], help="one screen for one pair")
+    found = parser.add_subparsers(required=True, metavar="VERB")
+
+    status = found.add_parser("status", parents=[common], help="one screen for one pair")
     status.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text")
-    status.set_defaults(verb=_status)
-    confirm = verbs.add_parser(
+    status.set_defaults(verb=verbs.status)
+    for name, how, text in MANAGED:
+        found.add_parser(name, parents=[common], help=text).set_defaults(verb=verbs.manage, how=how)
+    move = found.add_parser("switchover", parents=[common], help="make a node active")
+    move.add_argument("node", help="the node that shall be active")
+    move.set_defaults(verb=verbs.switch_over)
+    give_up = found.add_parser("failover", parents=[spoken], help="give the active side up, and fence it if need be")
+    give_up.set_defaults(verb=verbs.fail_over)
+    planned = found.add_parser("maintenance", parents=[common], help="a planned reboot is no outage")
+    length = planned.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=_minutes, help="how long, from now on")
+    length.add_argument("--end", dest="minutes", action="store_const", const=None, help="it is over")
+    planned.set_defaults(verb=verbs.maintenance)
+    _add_answers(found, common=common, spoken=spoken)
+    return parser
+
+
+def _add_answers(
+    found: argparse._SubParsersAction[argparse.ArgumentParser],
+    *,
+    common: argparse.ArgumentParser,
+    spoken: argparse.ArgumentParser,
+) -> None:
+    for name, say, of, text in SHORT:
+        short = found.add_parser(name, parents=[spoken], help=text)
+        short.add_argument("--episode", help="default: the one that waits for it")
+        short.set_defaults(verb=verbs.say_short, says=say, of=None)
+        if of is not None:
+            short.add_argument(f"--{of}", dest="of", required=True)
+    answer = found.add_parser("answer", parents=[spoken], help="any answer to one episode")
+    answer.add_argument("episode", help="the episode that waits, as `status` names it")
+    answer.add_argument("say", help=", ".join(Say))
+    answer.add_argument("--of", help="the node, backup, amount or item that is meant")
+    answer.set_defaults(verb=verbs.answer)
+    confirm = found.add_parser(
         "confirm-fence", parents=[common], help="say that a node is certainly off, for the episode that waits for it"
     )
     confirm.add_argument("--node", required=True, help="the node that you made sure is off")
     confirm.add_argument("--episode", required=True, help="the episode that waits, as `status` names it")
     confirm.add_argument("--why", required=True, help="how you made sure; it is kept in the history")
     confirm.add_argument("--by", help="who says it; default: your login name")
-    confirm.set_defaults(verb=_confirm_fence)
-    return parser
+    confirm.set_defaults(verb=verbs.confirm_fence)
 
 
-def _status(arguments: argparse.Namespace) -> None:
-    pair = read(connect(arguments.kubeconfig), arguments.namespace, arguments.pair).obj
-    if arguments.output == "json":
-        print(json.dumps(pair.get("status", {}), indent=2))
-    elif arguments.output == "yaml":
-        print(yaml.safe_dump(pair.get("status", {}), sort_keys=False), end="")
-    else:
-        print(screen(pair, width=shutil.get_terminal_size(WIDTH_UNKNOWN).columns))
-
-
-def _confirm_fence(arguments: argparse.Namespace) -> None:
-    """Add the answer, after holding it against what the pair says it waits for."""
-    pair: MaestroPair = read(connect(arguments.kubeconfig), arguments.namespace, arguments.pair)
-    node, episode = arguments.node, arguments.episode
-    against = objection(pair.obj, node=node, episode=episode)
-    if against is not None:
-        raise CannotError(f"{against}; nothing was answered")
-    if is_answered(pair.obj, node=node, episode=episode):
-        print(f"answered before: {node} is off, for {episode}; nothing was changed")
-        return
-    answer = answer_for(node=node, episode=episode, by=arguments.by or _login_name(), why=arguments.why)
-    add_answer(pair, answer)
-    print(f"answered: {node} is off, for {episode}")
-    print("Where the pair is kept in Git, make the same change there, or the next sync takes it away:\n")
-    print(as_git_change(answer))
-
-
-def _login_name() -> str:
-    """Return who is logged in; a user without a name in a container is still somebody."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+def _minutes(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"write a whole number from 1 to {MOST_MINUTES}")
+    return int(text)
 
 
 if __name__ == "__main__":

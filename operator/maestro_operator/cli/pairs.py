@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pykube.config import KubeConfig
 from pykube.exceptions import HTTPError, PyKubeError
 from pykube.http import HTTPClient
 from pykube.objects import NamespacedAPIObject
 
+from maestro_operator.cli.change import CannotError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from maestro_operator.cli.change import Change
 
 CALL_SECONDS = 10
 CONFLICT = 409
@@ -24,10 +26,6 @@ class MaestroPair(NamespacedAPIObject):
     version = "maestropair.dev/v1alpha1"
     endpoint = "maestropairs"
     kind = "MaestroPair"
-
-
-class CannotError(Exception):
-    """What was asked for cannot be done; the message says why."""
 
 
 def connect(kubeconfig: str | None) -> HTTPClient:
@@ -68,23 +66,17 @@ def read(api: HTTPClient, namespace: str | None, name: str) -> MaestroPair:
     return pair
 
 
-def add_answer(pair: MaestroPair, answer: Mapping[str, str]) -> None:
-    """Add one answer to the spec, refused by the server where somebody else wrote meanwhile.
+def change(pair: MaestroPair, wanted: Change) -> None:
+    """Change the spec, refused by the server where somebody else wrote meanwhile.
 
     Raises:
         CannotError: it was refused.
 
     """
-    answers: list[Any] = [*pair.obj["spec"].get("answers", []), dict(answer)]
-    patch = {
-        "metadata": {"resourceVersion": pair.obj["metadata"]["resourceVersion"]},
-        "spec": {"answers": answers},
-    }
+    patch = {"metadata": {"resourceVersion": pair.obj["metadata"]["resourceVersion"]}, "spec": dict(wanted.spec)}
     try:
         pair.patch(patch)  # type: ignore[no-untyped-call]  # pykube has no annotation there
     except HTTPError as error:
         if error.code == CONFLICT:
-            raise CannotError(
-                "somebody changed the pair meanwhile, nothing was answered: look and try again"
-            ) from error
-        raise CannotError(f"the answer was refused: {error}") from error
+            raise CannotError("somebody changed the pair meanwhile, nothing was changed: look and try again") from error
+        raise CannotError(f"the change was refused: {error}") from error

@@ -19,6 +19,8 @@ class Management(StrEnum):
     ENFORCE = "Enforce"
     OBSERVE = "Observe"
     PAUSED = "Paused"
+    RELEASE = "Release"
+    """Take everything that the operator installed off both nodes, and do nothing more."""
 
 
 class Say(StrEnum):
