@@ -30,9 +30,10 @@ def chart_copy() -> str:
     """Returns what the chart's template has to be."""
     text = CRD_PATH.read_text()
     body = text[text.index("apiVersion:") :]
-    if "{{" in body or body.count(NAMED) != 1:
-        raise ValueError(f"{CRD_PATH} cannot stand in a template as it is: it has braces, or no plain metadata")
-    return HEAD + body.replace(NAMED, KEPT) + TAIL
+    if body.count(NAMED) != 1:
+        raise ValueError(f"{CRD_PATH} cannot stand in a template as it is: it has no plain metadata")
+    # Braces of the definition's own are text, not the template's.
+    return HEAD + body.replace("{{", '{{ "{{" }}').replace(NAMED, KEPT) + TAIL
 
 
 def main(words: list[str]) -> int:

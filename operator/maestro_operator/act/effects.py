@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from maestro_operator.model.decision import Perform
+    from maestro_operator.model.pair import Localise
     from maestro_operator.model.proof import Proof
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import FrozenNode
@@ -196,13 +197,21 @@ async def adopt(acting: Acting, _proof: Proof) -> Outcome:
     return ordered
 
 
+def _files(acting: Acting) -> list[Localise]:
+    """Return what is edited on the node; a standby's files come with its data, when it is promoted."""
+    is_standby = acting.episode.kind is EpisodeKind.REJOIN
+    return [] if is_standby else [item for item in acting.seen.spec.localise if item.values_file is not None]
+
+
 async def _localise(acting: Acting) -> Outcome:
     names = [name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names]
-    return await acting.drivers.nodes.pin(
-        acting.target,
-        dict.fromkeys(names, acting.target.address),
-        deadline_seconds=acting.deadline_seconds,
+    nodes, files = acting.drivers.nodes, _files(acting)
+    pinned = await nodes.pin(
+        acting.target, dict.fromkeys(names, acting.target.address), deadline_seconds=acting.deadline_seconds
     )
+    if not files or not isinstance(pinned, Done):
+        return pinned
+    return await nodes.settle(acting.target, files, peer=acting.source, deadline_seconds=acting.deadline_seconds)
 
 
 async def _move_traffic(acting: Acting) -> Outcome:
@@ -311,6 +320,7 @@ async def _grant(acting: Acting) -> Outcome:
 
 
 async def _resync(acting: Acting) -> Outcome:
+    """Only begin the copy: a first one may take hours, in which the pair is still looked after."""
     return await acting.drivers.replication.sync(acting.source, acting.target, deadline_seconds=acting.deadline_seconds)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from maestro_operator.model.outcome import Outcome
-    from maestro_operator.model.pair import Check, PairSpec, Probe, Service, Traffic
+    from maestro_operator.model.pair import Check, Localise, PairSpec, Probe, Service, Traffic
     from maestro_operator.model.seen import (
         DeviceSeen,
         NodeSeen,
@@ -89,6 +89,14 @@ class NodePort(Protocol):
 
     async def pin(self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float) -> Outcome:
         """Make names resolve to addresses on the node itself, and read that back there."""
+
+    async def settle(
+        self, node: FrozenNode, items: Sequence[Localise], *, peer: FrozenNode, deadline_seconds: float
+    ) -> Outcome:
+        """Make the files in which some values are the node's own say what they should; every other byte stays.
+
+        A file is replaced whole or not at all. A fact for each file says what changed.
+        """
 
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask one node what it sees of the other one's services."""

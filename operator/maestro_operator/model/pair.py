@@ -196,11 +196,28 @@ class HostsPin(ResourceValue):
     names: tuple[str, ...]
 
 
+class ValuesFile(ResourceValue):
+    """One file of the node in which some keys have values of the node's own."""
+
+    file: str
+    set: dict[str, str]
+    """Key to value; `{{ node.address }}` and three more names stand for what differs."""
+
+
 class Localise(ResourceValue):
     """One thing that differs by node."""
 
     name: str
     hosts_pin: HostsPin | None = None
+    properties: ValuesFile | None = None
+    """A Java `.properties` file, such as Maestro's lui.ini."""
+    site_configuration: ValuesFile | None = None
+    """A shell file of `NAME="value"` lines, such as LISTSERV's go.user."""
+
+    @property
+    def values_file(self) -> ValuesFile | None:
+        """Return the file, whatever its form is."""
+        return self.properties or self.site_configuration
 
 
 class Empty(ResourceValue):

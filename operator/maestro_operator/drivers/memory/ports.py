@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.memory.filing import settle_files
 from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
@@ -20,7 +21,7 @@ from maestro_operator.model.seen import DeviceSeen, NodeSeen, TrafficSeen, Unkno
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from maestro_operator.model.pair import Check, Probe, Service, Traffic
+    from maestro_operator.model.pair import Check, Localise, Probe, Service, Traffic
     from maestro_operator.model.status import FrozenNode, Generation
 
 SECOND_LOOK_SECONDS = 2.05
@@ -129,6 +130,13 @@ class MemoryNodes(_Over):
             return silent
         self._node(node).pins = dict(names)
         return Done()
+
+    async def settle(
+        self, node: FrozenNode, items: Sequence[Localise], *, peer: FrozenNode, deadline_seconds: float
+    ) -> Outcome:
+        """Edit the node's files by the same rules as on a real one."""
+        del deadline_seconds
+        return self._silent(node) or settle_files(self._node(node).files, items, node=node, peer=peer)
 
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask a node that answers what it sees of the other."""

@@ -79,6 +79,7 @@ class MemoryNode:
     promoted: Generation | None = None
     promoted_episode: str | None = None
     pins: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     # What a power cut ends.
     is_on: bool = True
     is_frozen: bool = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from maestro_operator.drivers.localise.files import settle_files
 from maestro_operator.drivers.localise.hosts import pin_names
 from maestro_operator.drivers.nodes.configuration import node_files
 from maestro_operator.drivers.nodes.orders import order_words
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Equipment, Order
-    from maestro_operator.model.pair import PairSpec, Probe, Service, Ssh
+    from maestro_operator.model.pair import Localise, PairSpec, Probe, Service, Ssh
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Completed, Sessions
 
@@ -114,6 +115,12 @@ class SshNodes:
     async def pin(self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float) -> Outcome:
         """Make names resolve to addresses on the node itself, and read that back there."""
         return await pin_names(self._sessions, node, names, deadline_seconds=deadline_seconds)
+
+    async def settle(
+        self, node: FrozenNode, items: Sequence[Localise], *, peer: FrozenNode, deadline_seconds: float
+    ) -> Outcome:
+        """Make the files in which some values are the node's own say what they should; every other byte stays."""
+        return await settle_files(self._sessions, node, items, peer=peer, deadline_seconds=deadline_seconds)
 
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask one node what it sees of the other one's services; how long is for the caller to keep."""
