@@ -27,7 +27,7 @@ ACTIVE_SECONDS = 90.0
 REST_SECONDS = 240.0
 LAST_RESORT_SECONDS = 120.0
 STRIKE_SECONDS = 90.0
-QUIET_SECONDS = 20.0
+QUIET_SECONDS = 30.0
 """How long a wait for a phase goes on while nothing is under way: an outage takes this long to be concluded."""
 HOLD_SECONDS = 20.0
 PATIENCE_SECONDS = 6.0
