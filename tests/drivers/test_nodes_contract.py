@@ -11,6 +11,7 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen, Unknown, Vote
 from maestro_operator.model.status import EpochMark, Generation
 from support.bed import Bed
+from support.bed.clock import monotonic_seconds
 from support.contracts.bed_pair import BedPair
 from support.contracts.memory_pair import MemoryPair
 from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, UNITS, PairWorld, frozen
@@ -219,7 +220,7 @@ async def test_with_a_permit_the_services_run_and_are_ready(world: PairWorld) ->
 
     seen = await read(world, "a")
 
-    assert (seen.runs_everything, seen.guard.may_run) == (True, True)
+    assert (seen.runs(unit.name for unit in seen.units), seen.guard.may_run) == (True, True)
     assert seen.guard.in_force == EpochMark(number=1, owner="a", episode="ep-1")
     assert (seen.guard.permit_epoch, seen.guard.permit_boot) == (1, seen.boot_id)
     assert set(seen.listeners) == {80, 5432}
@@ -325,13 +326,38 @@ async def test_a_whole_copy_is_sent_committed_and_promoted(world: PairWorld) -> 
     assert (await read(world, "b")).replica.promoted_episode == "ep-2"
 
 
+async def holding_a_copy(world: PairWorld, name: str, *, epoch: int = 1, seconds: float = 30) -> NodeSeen:
+    """Returns the node as it is read once it has a generation of that epoch."""
+    deadline = monotonic_seconds() + seconds
+    while True:
+        seen = await read(world, name)
+        if seen.replica.newest is not None and seen.replica.newest.epoch == epoch:
+            return seen
+        assert monotonic_seconds() < deadline, f"{name} got no generation"
+
+
 async def test_without_a_grant_nothing_is_received(world: PairWorld) -> None:
     await activated(world)
 
-    synced = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
+    begun = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
 
-    assert not isinstance(synced, Done)
-    assert (await read(world, "b")).replica.newest is None
+    assert isinstance(begun, Done), begun
+    with pytest.raises(AssertionError, match="b got no generation"):
+        await holding_a_copy(world, "b", seconds=3)
+
+
+async def test_a_sync_is_begun_and_not_waited_for_and_its_end_is_read_back(world: PairWorld) -> None:
+    await receiving(world)
+    await world.write("a")
+
+    begun = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
+    again = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
+
+    assert isinstance(begun, Done), begun
+    assert isinstance(again, Done), again
+    seen = await holding_a_copy(world, "b")
+    assert seen.replica.newest is not None
+    assert (seen.replica.is_whole, seen.replica.newest.epoch) == (True, 1)
 
 
 async def test_a_generation_that_is_not_there_is_not_promoted(world: PairWorld) -> None:
@@ -382,6 +408,4 @@ async def test_after_a_planned_move_the_old_source_receives(world: PairWorld) ->
 
     assert isinstance(turned, Done), turned
     assert isinstance(back, Done), back
-    newest = (await read(world, "a")).replica.newest
-    assert newest is not None
-    assert newest.epoch == 2
+    await holding_a_copy(world, "a", epoch=2)

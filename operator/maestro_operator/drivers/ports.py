@@ -125,7 +125,11 @@ class ReplicationPort(Protocol):
         """Keep aside what the node wrote last, before anything may overwrite it."""
 
     async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
-        """Run one ordinary sync now instead of at the timer's next moment."""
+        """Begin one ordinary sync now instead of at the timer's next moment; its end is read back.
+
+        The run asks the source's guard and the receiver's grant itself: without a right nothing is
+        sent, and `Done` says only that it was begun.
+        """
 
 
 class FencingPort(Protocol):

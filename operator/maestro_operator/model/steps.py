@@ -129,7 +129,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.STORE_EPOCH: 30,
         S.QUARANTINE: 60,
         S.GRANT: 30,
-        S.RESYNC: 600,
+        S.RESYNC: 30,
         S.SWAP_PERMIT: 30,
         S.CONFIRM: 30,
     },

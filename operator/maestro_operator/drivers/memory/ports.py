@@ -170,10 +170,6 @@ class MemoryReplication(_Over):
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has."""
-        return await self.sync(source, target, deadline_seconds=deadline_seconds)
-
-    async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
-        """Run one sync now."""
         del deadline_seconds
         silent = self._silent(source)
         if silent:
@@ -182,6 +178,15 @@ class MemoryReplication(_Over):
         if generation is None:
             return Failed(Reason.COMMAND_FAILED, f"{source.name} could not send to {target.name}")
         return Done({"generation": str(generation)})
+
+    async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Begin one sync; here it has ended, or failed, before anybody looks."""
+        del target, deadline_seconds
+        silent = self._silent(source)
+        if silent:
+            return silent
+        self._world.sync_from(source.name)
+        return Done()
 
     async def promote(
         self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float

@@ -38,15 +38,19 @@ class RsyncReplication:
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has; fact `generation` names what the target committed."""
-        return await self._send(source, target, verb="final", deadline_seconds=deadline_seconds)
+        return await self._send(source, target, deadline_seconds=deadline_seconds)
 
     async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
-        """Run one ordinary sync now.
+        """Let the source begin one ordinary run now, or go on with the one under way.
 
-        It is the blocking run that `final_sync` uses too: unlike the timer's it waits for one that
-        is under way, and says what was committed.
+        It is the timer's own unit: it outlives the session and the operator, and its end is read
+        back from both nodes. A whole first copy may take hours.
         """
-        return await self._send(source, target, verb="final", deadline_seconds=deadline_seconds)
+        words = ("systemctl", "start", "--no-block", "maestro-replica.service")
+        answer = await self._sessions.run(source, words, deadline_seconds=deadline_seconds)
+        return outcome_of(
+            answer, what=f"{source.name}: sync to {target.name}", refusals={}, otherwise=Reason.STEP_REFUSED
+        )
 
     async def promote(
         self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float
@@ -68,15 +72,15 @@ class RsyncReplication:
         """Keep aside what the node wrote last, before anything may overwrite it."""
         return await self._replica(node, "quarantine", "--episode", episode, deadline_seconds=deadline_seconds)
 
-    async def _send(self, source: FrozenNode, target: FrozenNode, *, verb: str, deadline_seconds: float) -> Outcome:
+    async def _send(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         ends = self._clock.monotonic_seconds() + deadline_seconds
-        sent = await self._replica(source, verb, deadline_seconds=deadline_seconds)
+        sent = await self._replica(source, "final", deadline_seconds=deadline_seconds)
         if not isinstance(sent, Done):
             return sent
         try:
             generation = generation_of(sent.facts.get("generation", ""), key="generation")
         except BadAnswerError as error:
-            return Failed(Reason.BAD_ANSWER, f"{source.name}: {verb}: {error}")
+            return Failed(Reason.BAD_ANSWER, f"{source.name}: final: {error}")
         left = max(0.1, ends - self._clock.monotonic_seconds())
         committed = await self._observe(target, deadline_seconds=min(left, READ_SECONDS))
         if isinstance(committed, Unknown):
