@@ -406,6 +406,18 @@ def test_a_copy_under_way_is_not_asked_for_twice() -> None:
     assert reason(carry_on(under_way(EpisodeKind.REJOIN, StepName.RESYNC, look=look))) is Reason.RESYNCING
 
 
+def test_a_copy_that_was_begun_and_does_not_show_is_begun_again_a_little_later() -> None:
+    idle = node("a", is_running=True, replica=Replica())
+    look = under_way(EpisodeKind.REJOIN, StepName.RESYNC, look=seen(nodes={"a": idle, "b": standby(replica=Replica())}))
+    begun = outcome(Done(), step=StepName.RESYNC)
+
+    just_now = carry_on(replace(look, last=replace(begun, age_seconds=1.0)))
+    later = carry_on(replace(look, last=replace(begun, age_seconds=6.0)))
+
+    assert reason(just_now) is Reason.RESYNCING
+    assert isinstance(later, Perform)
+
+
 PEERS: dict[str, Any] = {
     "promised away": standby(guard=standby_guard(promised=NEXT)),
     "another epoch": standby(guard=standby_guard(in_force=NEXT)),
