@@ -218,7 +218,7 @@ def test_a_node_that_cannot_be_read_keeps_what_is_known_of_it() -> None:
     found = report(look)
 
     assert found.quarantine == (kept,)
-    assert found.recorded[0] == known
+    assert found.recorded[0] == known.model_copy(update={"address": "10.77.0.11"})
     assert (found.nodes[0].reachable, found.nodes[0].reason) == (False, "TimedOut")
 
 
@@ -229,7 +229,7 @@ def test_a_node_that_was_never_read_is_recorded_with_nothing() -> None:
 def test_the_highest_epoch_of_a_node_is_kept_when_it_knows_less() -> None:
     look = seen(status=status(recorded=(Recorded(node="a", epoch=9, machine_id="machine-a"),)))
 
-    assert report(look).recorded[0] == Recorded(node="a", epoch=9, machine_id="machine-a")
+    assert report(look).recorded[0] == Recorded(node="a", epoch=9, machine_id="machine-a", address="10.77.0.11")
 
 
 async def test_an_idle_pair_writes_nothing() -> None:
@@ -282,3 +282,19 @@ def told(pair: Pair) -> dict[str, Any]:
         "generation": pair.store.generation,
         "two writers": pair.world.moments_with_two_writers,
     }
+
+
+@pytest.mark.parametrize(
+    ("pointed", "address"), [("10.77.0.11", "10.77.0.11"), ("10.77.0.98", "10.77.0.98"), ("192.0.2.9", "10.77.0.98")]
+)
+def test_the_address_at_which_names_found_a_node_is_kept_over_an_edit(pointed: str, address: str) -> None:
+    frozen = tuple(item.model_copy(update={"address": "10.77.0.98"}) for item in move().frozen if item.name == "a")
+    look = seen(
+        traffic=(TrafficSeen("names", (pointed,), 5),),
+        status=status(
+            recorded=(Recorded(node="a", epoch=1, address="10.77.0.98"),),
+            episode=move(EpisodeKind.REPAIR, step=StepName.LOCALISE, frozen=frozen),
+        ),
+    )
+
+    assert report(look).recorded[0].address == address

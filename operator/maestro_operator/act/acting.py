@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.ports import Drivers, Order
 from maestro_operator.model.errors import MaestroError
+from maestro_operator.model.pair import Service
+from maestro_operator.model.seen import NodeSeen
 
 if TYPE_CHECKING:
     from maestro_operator.model.decision import Perform
@@ -40,6 +42,12 @@ class Acting:
         return self._frozen(self.episode.target)
 
     @property
+    def left_addresses(self) -> tuple[str, ...]:
+        """Return where names may point that are to be moved: at the other side, or at what was this pair's before."""
+        former = (item.address for item in self.action.status.recorded if item.address is not None)
+        return tuple(dict.fromkeys((self.source.address, *former)))
+
+    @property
     def in_force(self) -> EpochMark:
         """Return the epoch in force as the intent's status has it."""
         mark = self.action.status.epoch.in_force
@@ -49,11 +57,23 @@ class Acting:
         return mark
 
     def _frozen(self, name: str) -> FrozenNode:
-        node = self.episode.frozen_node(name)
+        """Return a node as it was frozen; the way to the very same machine may be mended meanwhile.
+
+        A new host key or Secret in the spec reaches it, where this look read the machine-id that the episode froze.
+        """
+        node, reading = self.episode.frozen_node(name), self.seen.nodes.get(name)
         if node is None:
             message = f"episode {self.episode.id} froze no node {name}"
             raise MaestroError(message)
-        return node
+        is_the_same = isinstance(reading, NodeSeen) and reading.machine_id == node.machine_id
+        return node.model_copy(update={"ssh": self.seen.spec.node(name).ssh}) if is_the_same else node
+
+    def to_stop(self, name: str) -> tuple[Service, ...]:
+        """Return every service that may run on a node: those of the spec, and units that the node shows besides."""
+        reading, services = self.seen.nodes.get(name), self.seen.spec.services
+        known = {service.unit for service in services}
+        shown = [unit.name for unit in reading.units] if isinstance(reading, NodeSeen) else []
+        return (*services, *(Service(name=unit, unit=unit) for unit in shown if unit not in known))
 
     async def order(
         self,

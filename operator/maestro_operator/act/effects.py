@@ -96,7 +96,7 @@ async def _create(acting: Acting, node: FrozenNode) -> Outcome:
 
 
 async def _quiesce(acting: Acting) -> Outcome:
-    nodes, services = acting.drivers.nodes, acting.seen.spec.services
+    nodes, services = acting.drivers.nodes, acting.to_stop(acting.source.name)
     return await _in_order(
         lambda: acting.order(acting.source, "quiesce", epoch=acting.in_force.number),
         lambda: nodes.stop(acting.source, services, deadline_seconds=acting.deadline_seconds),
@@ -219,7 +219,7 @@ async def _move_traffic(acting: Acting) -> Outcome:
         lambda entry=entry: acting.drivers.traffic.move(
             entry,
             address=acting.target.address,
-            away_from=(acting.source.address,),
+            away_from=acting.left_addresses,
             deadline_seconds=acting.deadline_seconds,
         )
         for entry in acting.seen.spec.traffic
@@ -284,7 +284,7 @@ async def _reverse(acting: Acting) -> Outcome:
 
 async def _stop(acting: Acting) -> Outcome:
     """Take the right away and stop; a node without a guard's state has no right that could be taken away."""
-    nodes, services = acting.drivers.nodes, acting.seen.spec.services
+    nodes, services = acting.drivers.nodes, acting.to_stop(acting.target.name)
     reading = acting.seen.nodes.get(acting.target.name)
     is_bare = isinstance(reading, NodeSeen) and reading.guard.state is not GuardState.VALID
     if not (is_bare and acting.episode.kind is EpisodeKind.SEPARATE):

@@ -34,9 +34,9 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
         return Hold(Reason.SYSTEMD_TOO_OLD, f"{node.name} has systemd {node.systemd_version}")
     if not facts.cannot_write(node):
         return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} already runs something")
-    mark = seen.status.epoch.in_force
-    if mark is not None and facts.in_force_number(node.guard) < mark.number:
-        return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {mark.number} in force")
+    wanted = facts.least_epoch(seen, node.name)
+    if facts.in_force_number(node.guard) < wanted:
+        return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")
     has_data = node.replica.live_present if episode.kind is EpisodeKind.ACTIVATE else node.replica.is_whole
     if not has_data:
         return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no whole copy of the data")

@@ -71,6 +71,13 @@ def is_yielded(promise: EpochMark) -> bool:
     return promise.episode.startswith("yield-")
 
 
+def least_epoch(seen: Seen, name: str) -> int:
+    """Return the epoch below which a node is not what status knew of it: rolled back, or not yet resynced."""
+    mark = seen.status.epoch.in_force
+    recorded = (item.epoch for item in seen.status.recorded if item.node == name)
+    return max(mark.number if mark else 0, *recorded, 0)
+
+
 def is_behind(seen: Seen, name: str) -> bool:
     """Tell whether a node of this pair was read to have heard of no epoch as high as the one in force."""
     mark, node = seen.status.epoch.in_force, readable(seen, name)
@@ -103,7 +110,7 @@ def owner_serves(seen: Seen) -> bool:
     mark, active = seen.status.epoch.in_force, readable(seen, seen.status.active_node or "")
     if active is None or mark is None:
         return False
-    return active.guard.may_run and holds_epoch(active, mark) and active.runs_everything
+    return active.guard.may_run and holds_epoch(active, mark) and seen.runs_everything(active)
 
 
 def answer(seen: Seen, episode: str, *says: Say) -> Answer | None:
@@ -141,16 +148,21 @@ def public_names(seen: Seen) -> tuple[str, ...]:
     return tuple(dict.fromkeys(pinned))
 
 
+def address_of(seen: Seen, name: str) -> str:
+    """Return where traffic for a node goes: as the episode under way froze it, else as the spec says."""
+    frozen = seen.status.episode.frozen_node(name) if seen.status.episode else None
+    return frozen.address if frozen else seen.spec.node(name).address
+
+
 def is_localised(seen: Seen, name: str) -> bool:
     """Tell whether the node resolves every pinned public name to itself."""
-    node = readable(seen, name)
-    address = seen.spec.node(name).address
+    node, address = readable(seen, name), address_of(seen, name)
     return node is not None and all(node.pins.get(item) == address for item in public_names(seen))
 
 
 def points_at(seen: Seen, name: str) -> bool:
     """Tell whether all traffic was read and points at the node alone."""
-    address = seen.spec.node(name).address
+    address = address_of(seen, name)
     return all(getattr(item, "addresses", None) == (address,) for item in seen.traffic)
 
 

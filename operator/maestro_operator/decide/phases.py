@@ -204,7 +204,7 @@ def _moved(seen: Seen, episode: Episode) -> bool:
 
 
 def _started(seen: Seen, episode: Episode) -> bool:
-    runs = _target(seen, episode, lambda node: node.guard.may_run and node.runs_everything)
+    runs = _target(seen, episode, lambda node: node.guard.may_run and seen.runs_everything(node))
     return runs and facts.last_done(seen, episode, StepName.START_SERVICES)
 
 

@@ -66,6 +66,9 @@ def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoPro
     twin = facts.readable(seen, episode.target)
     if twin is not None and twin.machine_id == node.machine_id:
         return NoProof(Reason.NODES_INDISTINCT, "both nodes show the same machine-id")
+    frozen = episode.frozen_node(node.name)
+    if frozen is not None and frozen.machine_id not in (None, node.machine_id):
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} is another machine than the episode began with")
     mark = guard.in_force
     if mark is None or (mark.number, mark.owner) != (episode.epoch, episode.target):
         return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} does not have epoch {episode.epoch} in force")

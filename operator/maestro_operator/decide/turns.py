@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 TRIES_BEFORE_ROLLBACK = 3
 ROLLS_BACK = (StepName.QUIESCE, StepName.RAISE, StepName.FINAL_SYNC, StepName.DEMOTE)
-GIVEN_UP_WHEN_UNREADABLE = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
-KEEPS_THE_OWNER = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
+KEEPS_THE_OWNER = (
+    *(EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE),
+    *(EpisodeKind.REFIT, EpisodeKind.RELEASE),
+)
+GIVEN_UP_WHEN_UNREADABLE = KEEPS_THE_OWNER
+NEEDS_BOTH = (EpisodeKind.REFIT, EpisodeKind.RELEASE)
 AFTER_THE_INTENT = (
     StepName.PROMOTE,
     StepName.LOCALISE,
@@ -64,7 +68,8 @@ def _overtaken(seen: Seen, episode: Episode) -> Decision | None:
 
 def _not_begun(seen: Seen, episode: Episode) -> Decision | None:
     """Rest before the first effect where people paused or deleted the pair meanwhile."""
-    is_wanted = seen.spec.management is Management.ENFORCE and not seen.is_deleting
+    wanted = Management.RELEASE if episode.kind is EpisodeKind.RELEASE else Management.ENFORCE
+    is_wanted = seen.spec.management is wanted and not seen.is_deleting
     if is_wanted or not all(PHASES[record.name].is_look for record in episode.steps):
         return None
     text = f"{episode.id} ends before its first effect: the pair is paused or being deleted"
@@ -165,7 +170,9 @@ def _target_is_gone(seen: Seen, episode: Episode) -> Record | None:
 def _is_pointless(seen: Seen, episode: Episode) -> bool:
     """Tell whether a node is gone without which the episode cannot go on; the owner comes first."""
     is_for_a_standby = episode.kind is EpisodeKind.REJOIN
-    return isinstance(seen.node(episode.target), Unknown) or (is_for_a_standby and not facts.owner_serves(seen))
+    is_half = episode.kind in NEEDS_BOTH and isinstance(seen.node(episode.source), Unknown)
+    is_blind = is_half or isinstance(seen.node(episode.target), Unknown)
+    return is_blind or (is_for_a_standby and not facts.owner_serves(seen))
 
 
 def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
@@ -251,7 +258,7 @@ def _still_ordered(seen: Seen, ended: Record) -> Record:
 def _abandon(seen: Seen, episode: Episode) -> Decision | None:
     """Leave a failover whose old side is healthy again, while nothing proves it out."""
     source = facts.readable(seen, episode.source)
-    healthy = source is not None and source.guard.may_run and source.runs_everything
+    healthy = source is not None and source.guard.may_run and seen.runs_everything(source)
     is_taken_back = episode.order is not None and seen.spec.active_node == episode.source
     if is_taken_back and episode.record(StepName.RAISE) is None:
         text = f"{episode.id} ends before anything was promised: the order was taken back"

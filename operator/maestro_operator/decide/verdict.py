@@ -45,7 +45,7 @@ def conclude(seen: Seen, name: str) -> Concluded:
     if node is not None and name != seen.status.active_node:
         return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} answers")
     if node is not None:
-        if node.runs_everything:
+        if seen.runs_everything(node):
             return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} runs its services")
         return Concluded(Verdict.SICK, Reason.SERVICE_DOWN, f"{name} lives and does not run everything")
     return _unreadable(seen, name)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from maestro_operator.model.outcome import Outcome
     from maestro_operator.model.pair import PairKey, PairSpec
@@ -144,10 +144,10 @@ class NodeSeen:
         """Tell whether any unit is not stopped."""
         return not all(unit.is_stopped for unit in self.units)
 
-    @property
-    def runs_everything(self) -> bool:
-        """Tell whether every unit is active."""
-        return bool(self.units) and all(unit.active == "active" for unit in self.units)
+    def runs(self, units: Iterable[str]) -> bool:
+        """Tell whether each of these units is active; the node may know of more, which may only not be left running."""
+        active = {unit.name for unit in self.units if unit.active == "active"}
+        return bool(active) and active.issuperset(units)
 
 
 class Vote(StrEnum):
@@ -258,6 +258,10 @@ class Seen:
 
     barred: Barred | None = None
     """Why nothing may be done for this pair at all."""
+
+    def runs_everything(self, node: NodeSeen) -> bool:
+        """Tell whether every service of the spec is active on a node."""
+        return node.runs(service.unit for service in self.spec.services)
 
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""

@@ -235,6 +235,8 @@ class Recorded(ResourceValue):
     node: str
     epoch: int
     machine_id: str | None = None
+    address: str | None = None
+    """The last of its addresses that names pointed at: after an edit of the spec they still may."""
 
 
 class AutomaticMove(ResourceValue):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from maestro_operator.model.claims import claims_held
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
+from maestro_operator.model.seen import GuardState, NodeSeen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
     Condition,
     NodeStatus,
@@ -95,7 +95,7 @@ def available(known: Known) -> Answer:
         return _false(Reason.WAIT_FOR_USER, "no node is active")
     if isinstance(node, Unknown):
         return _unknown(node.reason, node.message)
-    if node.guard.may_run and node.runs_everything:
+    if node.guard.may_run and known.seen.runs_everything(node):
         return _true(f"{node.name} runs every service", Reason.ANSWERS)
     return _false(Reason.SERVICE_DOWN, f"{node.name} does not run every service")
 
@@ -362,17 +362,20 @@ def _node(known: Known, name: str) -> NodeStatus:
 
 
 def _recorded(known: Known, name: str) -> Recorded:
-    """Remember the highest epoch a node was ever read to hold, and which machine it was."""
-    before = next((item for item in known.status.recorded if item.node == name), None)
+    """Remember the highest epoch a node was ever read to hold, which machine it was, and where names found it."""
+    before = next((item for item in known.status.recorded if item.node == name), None) or Recorded(node=name, epoch=0)
+    frozen = known.status.episode.frozen_node(name) if known.status.episode else None
+    own = {known.seen.spec.node(name).address, *([frozen.address] if frozen else [])}
+    pointed = {item.addresses[0] for item in known.seen.traffic if isinstance(item, TrafficSeen) and item.addresses}
+    address = min(own & pointed, default=before.address)
     node = known.seen.nodes[name]
     if isinstance(node, Unknown):
-        return before or Recorded(node=name, epoch=0)
+        return before.model_copy(update={"address": address})
     if known.seen.barred is not None:
         # Not ours, or not surely the one that is meant: nothing of it is kept.
         return before or Recorded(node=name, epoch=0)
     in_force = node.guard.in_force.number if node.guard.in_force else 0
-    highest = max(in_force, before.epoch if before else 0)
-    return Recorded(node=name, epoch=highest, machine_id=node.machine_id)
+    return Recorded(node=name, epoch=max(in_force, before.epoch), machine_id=node.machine_id, address=address)
 
 
 def _replication(known: Known) -> ReplicationStatus:

@@ -115,12 +115,13 @@ class MemoryNodes(_Over):
 
     async def stop(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
         """Stop the services."""
-        del services, deadline_seconds
+        del deadline_seconds
         silent = self._silent(node)
         if silent:
             return silent
-        self._node(node).running.clear()
-        return Done()
+        self._node(node).running -= {service.unit for service in services}
+        left = self._node(node).running
+        return Failed(Reason.COMMAND_FAILED, f"{node.name} still runs {', '.join(left)}") if left else Done()
 
     async def pin(self, node: FrozenNode, names: Mapping[str, str], *, deadline_seconds: float) -> Outcome:
         """Pin names on the node."""
