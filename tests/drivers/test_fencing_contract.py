@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -144,7 +145,7 @@ async def test_off_again_gives_the_same_evidence_anew(world: FencingWorld) -> No
 
 async def test_a_device_that_denies_says_on_and_that_is_kept(world: FencingWorld) -> None:
     world.set_device("a", "denying")
-    evidence = evidence_of(await off(world, "a", deadline_seconds=10))
+    evidence = evidence_of(await off(world, "a", deadline_seconds=16))
     assert {reading.state for reading in evidence.readings} == {"on"}
     assert world.is_on("a")
 
@@ -207,6 +208,29 @@ async def test_a_machine_may_be_named_by_its_serial_number_too(fences: BedFences
     by_serial = frozen("a", redfish(account, "a", identity=account.serial.lower()))
     (seen,) = await fences.fencing.check(by_serial)
     assert isinstance(seen, DeviceSeen)
+
+
+@pytest.mark.root
+async def test_a_board_that_was_replaced_is_a_stranger_and_is_not_cut(fences: BedFences, inside_bed: Bed) -> None:
+    inside_bed.bmcs["a"].set_mode("stranger")
+    outcome = await off(fences, "a", deadline_seconds=20)
+    assert isinstance(outcome, Refused)
+    assert "5eed0000" in outcome.message
+    assert inside_bed.nodes["a"].is_on()
+
+
+@pytest.mark.root
+async def test_of_two_members_the_named_one_is_cut_and_the_other_one_is_refused(
+    fences: BedFences, inside_bed: Bed
+) -> None:
+    """One service for both nodes: left to itself, the agent would cut its last member, the survivor."""
+    inside_bed.bmcs["a"].set_mode("twins")
+    account = inside_bed.bmcs["a"].account
+    other = replace(account, systems_uri="/redfish/v1/Systems/System.Embedded.2")
+    outcome = await fences.fencing.off(frozen("a", redfish(other, "a")), rung=RUNG, deadline_seconds=20)
+    assert isinstance(outcome, Refused)
+    evidence_of(await off(fences, "a"))
+    assert (inside_bed.nodes["a"].is_on(), inside_bed.nodes["b"].is_on()) == (False, True)
 
 
 @pytest.mark.root

@@ -9,10 +9,11 @@ Direction = Literal["both", "in", "out"]
 """Seen from the node: `in` is what it would receive, `out` what it would send."""
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
-Mode = Literal["honest", "lying", "denying", "hanging", "slow", "null", "offline"]
+Mode = Literal["honest", "lying", "denying", "hanging", "slow", "null", "offline", "stranger", "twins"]
 """What a BMC does. `lying` pretends: it starts from the truth, then follows orders in words only. `denying` refuses
 orders with 403. `hanging` never answers. `slow` cuts after a delay, and says PoweringOff until then. `null` obeys but
-knows no power state. `offline` refuses connections."""
+knows no power state. `offline` refuses connections. `stranger` is another machine's: it shows a UUID and a serial
+number of its own, and would obey. `twins` has the other node as its second and last member."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 

@@ -54,6 +54,8 @@ class Holder:
             naming.result()
         self.machines = {machine.name: machine for machine in machines}
         self._bmcs = {name: self._make_bmc(name, certificate.result()) for name in self.machines}
+        first, second = self._bmcs.values()
+        first.twin, second.twin = second, first
 
     def start(self, *, powered: bool) -> None:
         """Switches everything on and answer callers from now on."""

@@ -28,7 +28,11 @@ REQUEST_SECONDS = 60.0
 RESET_TYPES = ("On", "ForceOn", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "PowerCycle")
 ROOT_PATH = "/redfish/v1"
 SYSTEM_PATH = f"{ROOT_PATH}/Systems/System.Embedded.1"
+TWIN_PATH = f"{ROOT_PATH}/Systems/System.Embedded.2"
 RESET_PATH = f"{SYSTEM_PATH}/Actions/ComputerSystem.Reset"
+TWIN_RESET_PATH = f"{TWIN_PATH}/Actions/ComputerSystem.Reset"
+STRANGER_UUID = "5eed0000-0000-4000-8000-000000000bad"
+STRANGER_SERIAL = "BED-STRANGER"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Bmc:
         self.account = account
         self.audit = audit
         self.mode: Mode = "honest"
+        self.twin: Bmc | None = None
+        """Whose machine is the second member in mode `twins`."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate.certificate, certificate.key)
         self._pretended = "Off"
@@ -91,27 +97,39 @@ class Bmc:
             case "GET", "/redfish/v1":
                 return Answer(200, _service_root())
             case "GET", "/redfish/v1/Systems":
-                return Answer(200, {"Members": [{"@odata.id": SYSTEM_PATH}], "Members@odata.count": 1})
+                paths = [SYSTEM_PATH, TWIN_PATH] if self._visible_twin() else [SYSTEM_PATH]
+                return Answer(
+                    200, {"Members": [{"@odata.id": item} for item in paths], "Members@odata.count": len(paths)}
+                )
             case "GET", wanted if wanted == SYSTEM_PATH:
-                return Answer(200, self._system())
+                return Answer(200, self.system())
             case "POST", wanted if wanted == RESET_PATH:
-                return self._reset(body.get("ResetType"))
+                return self.reset(body.get("ResetType"))
+            case "GET", wanted if wanted == TWIN_PATH and (twin := self._visible_twin()) is not None:
+                return Answer(200, twin.system(TWIN_PATH, TWIN_RESET_PATH))
+            case "POST", wanted if wanted == TWIN_RESET_PATH and (twin := self._visible_twin()) is not None:
+                return twin.reset(body.get("ResetType"))
             case _:
                 return Answer(404, _error("no such resource"))
 
-    def _system(self) -> dict[str, object]:
+    def _visible_twin(self) -> "Bmc | None":
+        return self.twin if self.mode == "twins" else None
+
+    def system(self, path: str = SYSTEM_PATH, reset_path: str = RESET_PATH) -> dict[str, object]:
+        """Returns the System, at the path under which it is asked for."""
+        is_stranger = self.mode == "stranger"
         return {
-            "@odata.id": SYSTEM_PATH,
+            "@odata.id": path,
             "@odata.type": "#ComputerSystem.v1_20_0.ComputerSystem",
             "Id": "System.Embedded.1",
             "Name": f"node-{self.machine.name}",
-            "UUID": self.account.uuid,
-            "SerialNumber": self.account.serial,
+            "UUID": STRANGER_UUID if is_stranger else self.account.uuid,
+            "SerialNumber": STRANGER_SERIAL if is_stranger else self.account.serial,
             "PowerState": self._told_power(),
             "Status": {"State": "Enabled", "Health": "OK"},
             "Actions": {
                 "#ComputerSystem.Reset": {
-                    "target": RESET_PATH,
+                    "target": reset_path,
                     "ResetType@Redfish.AllowableValues": list(RESET_TYPES),
                 }
             },
@@ -126,7 +144,8 @@ class Bmc:
             return "PoweringOff"
         return self.true_power()
 
-    def _reset(self, wanted: object) -> Answer:
+    def reset(self, wanted: object) -> Answer:
+        """Does a power action in the way of the current mode."""
         if wanted not in RESET_TYPES:
             return Answer(400, _error("unsupported ResetType"))
         if self.mode == "denying":
