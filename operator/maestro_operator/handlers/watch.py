@@ -116,11 +116,15 @@ async def _watch_once(take: Callable[[Took], None], *, namespace: str | None) ->
 
 
 async def _kopf(take: Callable[[Took], None], *, namespace: str | None, stop: threading.Event) -> None:
-    await kopf.operator(
-        registry=registry_for(take),
-        settings=watch_settings(),
-        standalone=True,
-        clusterwide=namespace is None,
-        namespaces=[namespace] if namespace is not None else [],
-        stop_flag=stop,
-    )
+    try:
+        await kopf.operator(
+            registry=registry_for(take),
+            settings=watch_settings(),
+            standalone=True,
+            clusterwide=namespace is None,
+            namespaces=[namespace] if namespace is not None else [],
+            stop_flag=stop,
+        )
+    finally:
+        # A thread of this loop waits for the flag, and the loop for that thread before it closes.
+        stop.set()
