@@ -9,24 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from maestro_operator.decide.phases import PHASES
-from maestro_operator.model.steps import STEPS, EpisodeKind, StepName
-from support.kills import laws
+from maestro_operator.model.steps import EpisodeKind
+from support.kills import enumeration, laws, listed
 from support.kills.boundaries import END, WRITE, Boundary
-from support.kills.stories import STORIES, Story, ToldPair, is_at_rest
-from support.worlds import Pair
+from support.kills.enumeration import finish
+from support.kills.stories import STORIES, ToldPair
 
-NEVER_INTENDED = {
-    # Done by the time they are reached: the old side has its guard, and nothing was started there.
-    (EpisodeKind.REJOIN, StepName.EQUIP),
-    (EpisodeKind.REJOIN, StepName.STOP),
-}
-INTENDED = {
-    (kind, step)
-    for kind in EpisodeKind
-    for step in STEPS[kind]
-    if not PHASES[step].is_look and (kind, step) not in NEVER_INTENDED
-}
+INTENDED = {(kind, step) for kind, steps in listed.STEPS.items() for step in steps}
 PARTS = 12
 """The boundaries of a story are dealt out to so many tests, each within its 2 seconds."""
 _TOLD: dict[str, list[tuple[Boundary, ToldPair]]] = {}
@@ -35,24 +24,8 @@ _TOLD: dict[str, list[tuple[Boundary, ToldPair]]] = {}
 async def deaths(name: str) -> Sequence[tuple[Boundary, ToldPair]]:
     """Every boundary of a story, with the world in which the operator died there."""
     if name not in _TOLD:
-        story, found = STORIES[name], []
-        pair = await story.told()
-
-        async def fork(boundary: Boundary) -> None:
-            if boundary.kind == story.kind:
-                found.append((boundary, pair.forked()))
-
-        pair.reached = fork
-        await finish(pair, story)
-        _TOLD[name] = found
+        _TOLD[name] = await enumeration.deaths(name)
     return _TOLD[name]
-
-
-async def finish(pair: ToldPair, story: Story) -> None:
-    def done(it: Pair) -> bool:
-        return it.world.writers() == [story.owner] and is_at_rest(it)
-
-    await pair.run_until(done, max_turns=400)
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -110,9 +110,12 @@ class BoundedStore:
         """Replaces the status, between two boundaries."""
         return await self._course.around_write(status, lambda: self._store.write_status(resource, status))
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Returns whatever else the store has, as it is."""
-        return getattr(self._store, name)
+    async def hold(self, resource: Resource, *, held: bool) -> Resource:
+        """Holds the deletion, between two boundaries."""
+        held_or_let_go: Resource = await self._course.around_effect(
+            "hold" if held else "let go", lambda: self._store.hold(resource, held=held)
+        )
+        return held_or_let_go
 
 
 class _BoundedPort:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from support.worlds import ADDRESSES, INTERVAL_SECONDS, NAME, UNITS, MemoryLeade
 from support.worlds import pair_spec as plain_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from maestro_operator.model.surroundings import Resource
     from support.kills.boundaries import Reached
@@ -136,12 +137,14 @@ async def once(name: str, make: Callable[[], Awaitable[ToldPair]]) -> ToldPair:
     return _MADE[name].forked()
 
 
+DETECTION: Mapping[str, Any] = {"startup_grace_seconds": 5, "down_for_seconds": 6, "period_seconds": 4}
+"""Soon enough for a test, and seldom enough that fifty pairs leave the machine some time."""
+
+
 def pair_spec() -> PairSpec:
     """Returns the spec of a pair that fails over by itself, soon."""
     spec = plain_spec()
-    return spec.model_copy(
-        update={"detection": spec.detection.model_copy(update={"startup_grace_seconds": 5, "down_for_seconds": 6})}
-    )
+    return spec.model_copy(update={"detection": spec.detection.model_copy(update=DETECTION)})
 
 
 async def fresh() -> ToldPair:

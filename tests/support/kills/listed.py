@@ -1,0 +1,125 @@
+"""What the matrix must contain, written down by hand: the judge's own list, which a test holds to the operator's.
+
+Run as a program it prints the id of every claim that the report must have, one a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STORIES: Mapping[str, str] = {
+    "adopt": "Adopt",
+    "activate": "Activate",
+    "switchover": "Switchover",
+    "failover-automatic": "Failover",
+    "failover-ordered": "Failover",
+    "rejoin": "Rejoin",
+    "renew-rollback": "Renew",
+    "renew-abandon": "Renew",
+    "restart": "Restart",
+    "repair": "Repair",
+    "separate": "Separate",
+    "take-back": "TakeBack",
+}
+"""Each story of the memory half, and the kind of its episode."""
+
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "Adopt": ("Equip", "Raise", "StoreEpoch", "Adopt"),
+    "Activate": (
+        "Equip", "Raise", "Demote", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify",
+    ),
+    "Switchover": (
+        "Quiesce", "Raise", "FinalSync", "Demote", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify",
+        "Reverse",
+    ),
+    "Failover": ("Raise", "Fence", "Sever", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
+    "Rejoin": ("StoreEpoch", "Quarantine", "Localise", "Grant", "Resync"),
+    "Renew": ("StoreEpoch", "SwapPermit", "StartServices", "Verify"),
+    "Restart": ("StoreEpoch", "Localise", "MoveTraffic", "StartServices", "Verify"),
+    "Repair": ("Localise", "MoveTraffic"),
+    "Separate": ("Stop", "StoreEpoch"),
+    "TakeBack": ("Raise", "StoreEpoch", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
+}  # fmt: skip
+"""The steps of each kind that do something, and around whose intent and effects the operator must have died."""
+
+LAWS = (
+    "one-writer",
+    "one-owner-an-epoch",
+    "name-only-at-the-promoted",
+    "nothing-thrown-away",
+    "intent-first",
+    "loss-was-declared",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BedCell:
+    """One death on real parts."""
+
+    name: str
+    boundary: str
+    """The pattern that the boundary's name must match."""
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the episode in which the operator dies."""
+        return self.boundary.split(".", 1)[0]
+
+    @property
+    def step(self) -> str:
+        """Return the step at which it dies."""
+        return self.boundary.split(".", 2)[1]
+
+
+PLANNED = (
+    BedCell("quiesce-before", "Switchover.Quiesce.order-quiesce-*.1.before"),
+    BedCell("quiesce-after", "Switchover.Quiesce.stop-*.1.after"),
+    BedCell("final-sync-before", "Switchover.FinalSync.final_sync-*.1.before"),
+    BedCell("final-sync-after", "Switchover.FinalSync.final_sync-*.1.after"),
+    BedCell("promote-before", "Switchover.Promote.order-promote-*.1.before"),
+    BedCell("promote-after", "Switchover.Promote.promote-*.1.after"),
+    BedCell("move-traffic-before", "Switchover.MoveTraffic.move-*.1.before"),
+    BedCell("move-traffic-after", "Switchover.MoveTraffic.move-*.1.after"),
+    BedCell("start-services-before", "Switchover.StartServices.order-permit-*.1.before"),
+    BedCell("start-services-after", "Switchover.StartServices.start-*.1.after"),
+)
+"""Each is one planned switch."""
+
+UNPLANNED = (
+    (
+        BedCell("fence-before", "Failover.Fence.off-*.1.before"),
+        BedCell("rejoin-before", "Rejoin.Quarantine.quarantine-*.1.before"),
+    ),
+    (
+        BedCell("fence-after", "Failover.Fence.off-*.1.after"),
+        BedCell("rejoin-after", "Rejoin.Quarantine.quarantine-*.1.after"),
+    ),
+    (
+        BedCell("sever-before", "Failover.Sever.order-sever-*.1.before"),
+        BedCell("resync-before", "Rejoin.Resync.sync-*.1.before"),
+    ),
+    (
+        BedCell("sever-after", "Failover.Sever.order-sever-*.1.after"),
+        BedCell("resync-after", "Rejoin.Resync.sync-*.1.after"),
+    ),
+)
+"""Each is one power cut and the return of the node: two deaths."""
+
+BED_LAWS = ("one-writer", "lost-nothing-planned", "loss-was-declared", "files-and-rows-agree", "fence-was-true")
+
+
+def memory_claims() -> tuple[str, ...]:
+    """Return the claims of the memory half."""
+    return (*(f"memory-{story}" for story in STORIES), "memory-every-step", *(f"memory-{law}" for law in LAWS))
+
+
+def bed_claims() -> tuple[str, ...]:
+    """Return the claims of the half on real parts."""
+    cells = (*PLANNED, *(cell for both in UNPLANNED for cell in both))
+    laws = (f"bed-{session}-{law}" for session in ("planned", "unplanned") for law in BED_LAWS)
+    return (*(f"bed-{cell.name}" for cell in cells), *laws)
+
+
+if __name__ == "__main__":
+    print("\n".join((*memory_claims(), *bed_claims())))
