@@ -50,6 +50,9 @@ class Loop(Protocol):
     def wake(self) -> None:
         """Take the next turn now and read the resource anew."""
 
+    def was_listed(self, resource_version: str) -> None:
+        """Read the resource anew where it is remembered in another state than it was listed in."""
+
     async def run(self) -> None:
         """Take turns until the resource is gone or the task is cancelled."""
 
@@ -146,6 +149,7 @@ class Fleet:
                 self.gone(uid)
         for noticed in found.values():
             self.notice(noticed)
+            self._members[noticed.key.uid].loop.was_listed(noticed.resource_version)
         return True
 
     def overdue(self) -> list[str]:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, assert_never
 from pydantic import ValidationError
 
 from maestro_operator.act.effects import perform
-from maestro_operator.act.leading import WhileLeading
+from maestro_operator.act.leading import LEAST_SURE_SECONDS, while_leading
+from maestro_operator.act.telling import log_outcome
 from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
-from maestro_operator.model.errors import MaestroError, StatusConflict
-from maestro_operator.model.outcome import Done, Failed, Outcome
+from maestro_operator.model.errors import ApiTrouble, MaestroError, StatusConflict
 from maestro_operator.model.pair import PairSpec
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen, Unknown
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
+    from maestro_operator.model.pair import PairKey
     from maestro_operator.model.surroundings import Admits, CountsCommands, Leader, Publisher, Resource, Store
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ log = logging.getLogger(__name__)
 HOLD_SECONDS = 1.0
 EPISODE_HOLD_SECONDS = 0.2
 SURPRISE_SECONDS = 2.0
-LEAST_SURE_SECONDS = 2.0
-"""A step begins only while the leadership surely lasts this much longer."""
+NEVER_READ = "a pair that was never read"
 
 
 @dataclass(slots=True)
@@ -57,6 +57,8 @@ class _Memory:
     last: LastOutcome | None = None
     last_at_seconds: float = 0.0
     writes: int = 0
+    trouble: str = ""
+    """What was said last of an API server that cannot be used."""
     untouched: frozenset[str] = frozenset()
     """Nodes that the step just performed left alone, and whose reading no proof or permit rests on next."""
 
@@ -89,6 +91,7 @@ class PairLoop:
         self._uid = ""
         self._close = close
         self._spec: PairSpec | None = None
+        self._key: PairKey | None = None
         self._memory = _Memory()
         self._observer: tuple[PairSpec, Observer] | None = None
         self._wake = asyncio.Event()
@@ -106,6 +109,15 @@ class PairLoop:
         """Take the next turn now and read the resource anew."""
         self._memory.resource = None
         self._wake.set()
+
+    def was_listed(self, resource_version: str) -> None:
+        """Read the resource anew where it is remembered in another state than it was listed in.
+
+        A store that was put back to an older state tells nobody.
+        """
+        resource = self._memory.resource
+        if resource is not None and resource.resource_version != resource_version:
+            self.wake()
 
     async def run(self) -> None:
         """Take turns until the resource is gone or the task is cancelled."""
@@ -151,16 +163,28 @@ class PairLoop:
             log.info("somebody else wrote; looking again: %s", conflict)
             self._memory.resource = None
             return EPISODE_HOLD_SECONDS
+        except ApiTrouble as trouble:
+            return self._wait_for_the_api(str(trouble))
         except Exception:
-            resource, self._memory.resource = self._memory.resource, None
-            who = resource.key if resource else "a pair that could not be read"
-            log.exception("%s: a turn ended in a surprise; the next one looks anew", who)
-            if resource is not None:
-                self._publisher.count_turn(resource.key, seconds=self.in_turn_for_seconds, failed=True)
-            return SURPRISE_SECONDS
+            log.exception("%s: a turn ended in a surprise; the next one looks anew", self._key or NEVER_READ)
+            return self._failed()
         finally:
             self.turns += 1
             self._turn_began_seconds = None
+
+    def _wait_for_the_api(self, why: str) -> float:
+        """Say once that nothing can be begun, and look anew when the API server can be used again."""
+        if self._memory.trouble != why:
+            text = "%s: the API server cannot be used: %s; nothing is begun, what runs runs on"
+            log.warning(text, self._key or NEVER_READ, why)
+        self._memory.trouble = why
+        return self._failed()
+
+    def _failed(self) -> float:
+        self._memory.resource = None
+        if self._key is not None:
+            self._publisher.count_turn(self._key, seconds=self.in_turn_for_seconds, failed=True)
+        return SURPRISE_SECONDS
 
     async def turn(self) -> float | None:
         """Take one turn; return how long to rest, or None where the resource is gone."""
@@ -169,7 +193,7 @@ class PairLoop:
         if resource is None:
             return None
         resource = await self._held(resource)
-        self._memory.resource = resource
+        self._memory.resource, self._memory.trouble, self._key = resource, "", resource.key
         status = PairStatus.model_validate(resource.status)
         try:
             spec = PairSpec.model_validate(resource.spec)
@@ -319,7 +343,9 @@ class PairLoop:
         commands, writes = self._commands_run(seen), self._memory.writes
         began = self._clock.monotonic_seconds()
         await self._report(seen, decided, resource=resource, status=action.status)
-        outcome = await self._while_leading(seen, action)
+        outcome = await while_leading(
+            lambda: perform(self._drivers, seen, action), leader=self._leader, what=action.step
+        )
         ended = self._clock.monotonic_seconds()
         record = action.episode.record(action.step)
         self._memory.last = LastOutcome(
@@ -334,58 +360,17 @@ class PairLoop:
         )
         self._memory.last_at_seconds = ended
         self._memory.untouched = left_alone(action.episode, action.step)
-        _log_outcome(action, outcome, ended - began)
+        log_outcome(action, outcome, ended - began)
         return 0.0
 
     def _commands_run(self, seen: Seen) -> int:
         return sum(self._commands.commands_run(name) for name in seen.spec.names)
-
-    async def _while_leading(self, seen: Seen, action: Perform) -> Outcome:
-        """Perform a step and cut it off at the moment the leadership ends.
-
-        The write of the intent may have taken long, so the leadership is looked at once more here,
-        right before the effect, and again whenever the effect goes on.
-        """
-        if self._leader.sure_for_seconds < LEAST_SURE_SECONDS:
-            return Failed(Reason.NOT_LEADER, f"{action.step} was not begun: the leadership might not outlast it")
-        leading = WhileLeading(perform(self._drivers, seen, action), leads=lambda: self._leader.sure_for_seconds > 0)
-        effect = asyncio.ensure_future(leading)
-        lost = asyncio.ensure_future(self._leader.lost())
-        try:
-            await asyncio.wait({effect, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if effect.done() and not effect.cancelled():
-                return effect.result()
-            return Failed(Reason.NOT_LEADER, f"{action.step} was cut off: the leadership ended")
-        finally:
-            lost.cancel()
-            if not leading.is_ending:
-                effect.cancel()
-            await asyncio.gather(effect, lost, return_exceptions=True)
 
 
 def left_alone(episode: Episode, step: StepName) -> frozenset[str]:
     """Return the names of the nodes that a step did nothing to and that need no new look."""
     sides = {"source": episode.source, "target": episode.target}
     return frozenset(sides[side] for side in LEAVES_ALONE.get(step, ()))
-
-
-def _log_outcome(action: Perform, outcome: Outcome, seconds: float) -> None:
-    good = isinstance(outcome, Done)
-    log.log(
-        logging.INFO if good else logging.WARNING,
-        "%s of %s: %s in %.3f s%s",
-        action.step,
-        action.episode.id,
-        type(outcome).__name__,
-        seconds,
-        "" if isinstance(outcome, Done) else f": {outcome.message}",
-        extra={
-            "episode": action.episode.id,
-            "step": action.step.value,
-            "outcome": type(outcome).__name__,
-            "seconds": round(seconds, 3),
-        },
-    )
 
 
 def _one_line(error: Exception) -> str:

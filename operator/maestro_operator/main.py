@@ -26,7 +26,7 @@ from maestro_operator.kube.events import EventRecorder
 from maestro_operator.kube.lease import LeaseLeader, LeaseTimes
 from maestro_operator.kube.resource import PairStore, list_pairs
 from maestro_operator.kube.secrets import SecretReader
-from maestro_operator.metrics import LEADER, PAIRS, PairMetrics
+from maestro_operator.metrics import API_SILENT, LEADER, PAIRS, PairMetrics
 from maestro_operator.model.errors import BadInput
 from maestro_operator.publisher import Announcer
 from maestro_operator.settings import Settings
@@ -131,6 +131,7 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real,
     fleet = Fleet(make=made, forget=announcer.forget, clock=clock, claims=claims)
     metrics.own[LEADER] = lambda: float(leader.has_lease)
     metrics.own[PAIRS] = lambda: float(fleet.pairs())
+    metrics.own[API_SILENT] = lambda: leader.silent_for_seconds
     health = HealthServer(
         answers(fleet, clock=clock, metrics=metrics), address=settings.listen_address, port=settings.listen_port
     )

@@ -53,7 +53,10 @@ TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or fail
 TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
 LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
 PAIRS = Family("maestro_operator_pairs", "How many pairs this operator runs a loop for.")
-OWN = (LEADER, PAIRS)
+API_SILENT = Family(
+    "maestro_operator_api_silent_seconds", "How long ago the API server last answered this operator for its Lease."
+)
+OWN = (LEADER, PAIRS, API_SILENT)
 
 Value = tuple[Family, tuple[str, ...], float]
 

@@ -50,6 +50,9 @@ class CountingLoop:
     def wake(self) -> None:
         self.wakes.append(time.monotonic())
 
+    def was_listed(self, resource_version: str) -> None:
+        del resource_version
+
     async def run(self) -> None:
         try:
             await asyncio.Event().wait()

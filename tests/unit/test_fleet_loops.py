@@ -42,6 +42,9 @@ class SomeLoop:
     def wake(self) -> None:
         self.wakes += 1
 
+    def was_listed(self, resource_version: str) -> None:
+        del resource_version
+
     async def run(self) -> None:
         try:
             await self.end.wait()

@@ -38,6 +38,9 @@ class HangingLoop:
     def wake(self) -> None:
         pass
 
+    def was_listed(self, resource_version: str) -> None:
+        del resource_version
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 

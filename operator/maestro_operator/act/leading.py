@@ -11,10 +11,40 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from maestro_operator.model.outcome import Failed, Outcome
+from maestro_operator.model.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
+    from maestro_operator.model.surroundings import Leader
+
+LEAST_SURE_SECONDS = 2.0
+"""A step begins only while the leadership surely lasts this much longer."""
+
 T = TypeVar("T")
+
+
+async def while_leading(effect: Callable[[], Coroutine[Any, Any, Outcome]], *, leader: Leader, what: str) -> Outcome:
+    """Let an effect go on while its operator leads, and cut it off at the moment the leadership ends.
+
+    The write of the intent may have taken long, so the leadership is looked at once more here,
+    right before the effect, and again whenever the effect goes on.
+    """
+    if leader.sure_for_seconds < LEAST_SURE_SECONDS:
+        return Failed(Reason.NOT_LEADER, f"{what} was not begun: the leadership might not outlast it")
+    leading = WhileLeading(effect(), leads=lambda: leader.sure_for_seconds > 0)
+    under_way, lost = asyncio.ensure_future(leading), asyncio.ensure_future(leader.lost())
+    try:
+        await asyncio.wait({under_way, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if under_way.done() and not under_way.cancelled():
+            return under_way.result()
+        return Failed(Reason.NOT_LEADER, f"{what} was cut off: the leadership ended")
+    finally:
+        lost.cancel()
+        if not leading.is_ending:
+            under_way.cancel()
+        await asyncio.gather(under_way, lost, return_exceptions=True)
 
 
 class WhileLeading(Generic[T]):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException
 
-from maestro_operator.model.errors import MaestroError
+from maestro_operator.model.errors import ApiTrouble, MaestroError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from maestro_operator.clock import Clock
@@ -21,6 +24,8 @@ CALL_SECONDS = 5.0
 """No call to the API server is waited for longer than this."""
 NOT_FOUND = 404
 CONFLICT = 409
+TOO_MANY, SERVER_FAULTS = 429, 500
+"""What the API server answers when it cannot now."""
 
 
 class CannotConnect(MaestroError):
@@ -54,6 +59,26 @@ def _be_there(kubeconfig: Path | None) -> None:
         raise CannotConnect(f"there is no kubeconfig at {kubeconfig}")
 
 
+@contextlib.contextmanager
+def trouble_told() -> Iterator[None]:
+    """Turn what a server or a network in trouble does to a call into one kind of error.
+
+    Raises:
+        ApiTrouble: there was no answer, or one that says that there cannot be one now.
+
+    """
+    try:
+        yield
+    except ApiException as error:
+        if error.status == TOO_MANY or (error.status or 0) >= SERVER_FAULTS:
+            raise ApiTrouble(f"{error.status} {error.reason}") from error
+        raise
+    except TimeoutError as error:
+        raise ApiTrouble("no answer in time") from error
+    except (OSError, aiohttp.ClientError) as error:
+        raise ApiTrouble(str(error) or type(error).__name__) from error
+
+
 def identity() -> str:
     """Return a name for this process that no other one has, for the Lease."""
     return f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"
@@ -77,4 +102,5 @@ __all__ = [
     "connect",
     "identity",
     "moment",
+    "trouble_told",
 ]

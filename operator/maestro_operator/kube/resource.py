@@ -7,13 +7,13 @@ refuses it, and the uid is compared here because the API server does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from kubernetes.aio import client
 from pydantic import ValidationError
 
-from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException
+from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException, trouble_told
 from maestro_operator.model.claims import Claimant, claims_of
 from maestro_operator.model.errors import StatusConflict
 from maestro_operator.model.pair import PairKey, PairSpec
@@ -40,6 +40,8 @@ class Noticed:
     wake_word: str
     claimant: Claimant | None = None
     """What it wants and holds, beside the other pairs."""
+    resource_version: str = field(default="", compare=False)
+    """The state it was noticed in; that alone is nothing to notice."""
 
 
 def resource_of(body: Mapping[str, Any]) -> Resource:
@@ -66,6 +68,7 @@ def noticed_of(body: Mapping[str, Any]) -> Noticed:
         is_deleting="deletionTimestamp" in meta,
         wake_word=str((meta.get("annotations") or {}).get(WAKE_ANNOTATION, "")),
         claimant=_claimant_of(body),
+        resource_version=meta["resourceVersion"],
     )
 
 
@@ -105,16 +108,22 @@ class PairStore:
         self._key = key
 
     async def read(self) -> Resource | None:
-        """Read the resource, or None where it is gone or another one stands in its place."""
+        """Read the resource, or None where it is gone or another one stands in its place.
+
+        Raises:
+            ApiTrouble: the API server cannot say, here as below.
+
+        """
         try:
-            body = await self._custom.get_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                self._key.namespace,
-                PLURAL,
-                self._key.name,
-                _request_timeout=CALL_SECONDS,
-            )
+            with trouble_told():
+                body = await self._custom.get_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    self._key.namespace,
+                    PLURAL,
+                    self._key.name,
+                    _request_timeout=CALL_SECONDS,
+                )
         except ApiException as error:
             if error.status == NOT_FOUND:
                 return None
@@ -142,16 +151,17 @@ class PairStore:
             "status": status,
         }
         try:
-            written = await self._custom.replace_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
-                self._key.namespace,
-                PLURAL,
-                self._key.name,
-                body,
-                field_validation="Strict",
-                _request_timeout=CALL_SECONDS,
-            )
+            with trouble_told():
+                written = await self._custom.replace_namespaced_custom_object_status(
+                    GROUP,
+                    VERSION,
+                    self._key.namespace,
+                    PLURAL,
+                    self._key.name,
+                    body,
+                    field_validation="Strict",
+                    _request_timeout=CALL_SECONDS,
+                )
         except ApiException as error:
             if error.status in (CONFLICT, NOT_FOUND):
                 raise StatusConflict(str(error.reason)) from error
@@ -170,16 +180,17 @@ class PairStore:
         # A merge patch is refused where the version is stale; a re-created object has another one.
         patch = {"metadata": {"resourceVersion": resource.resource_version, "finalizers": finalizers}}
         try:
-            written = await self._custom.patch_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                self._key.namespace,
-                PLURAL,
-                self._key.name,
-                patch,
-                _content_type="application/merge-patch+json",
-                _request_timeout=CALL_SECONDS,
-            )
+            with trouble_told():
+                written = await self._custom.patch_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    self._key.namespace,
+                    PLURAL,
+                    self._key.name,
+                    patch,
+                    _content_type="application/merge-patch+json",
+                    _request_timeout=CALL_SECONDS,
+                )
         except ApiException as error:
             if error.status in (CONFLICT, NOT_FOUND):
                 raise StatusConflict(str(error.reason)) from error

@@ -2,6 +2,7 @@
 
 MaestroError
 ├── StatusConflict      the resource changed between the look and the write
+├── ApiTrouble          the API server does not answer, or only that it cannot now
 ├── LeadershipLost      the Lease is another's, or could not be renewed in time
 └── BadInput            a value that the schema admits and the model cannot carry out
 """
@@ -15,6 +16,10 @@ class MaestroError(Exception):
 
 class StatusConflict(MaestroError):
     """The resource changed between the look and the write; look again."""
+
+
+class ApiTrouble(MaestroError):
+    """The API server does not answer, or only that it cannot now; nothing can be begun until it does."""
 
 
 class LeadershipLost(MaestroError):

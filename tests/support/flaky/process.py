@@ -103,6 +103,10 @@ class Follower:
         self.term = max(self.term, int(str(written.status.get("term") or 0)))
         return written
 
+    async def hold(self, resource: Resource, *, held: bool) -> Resource:
+        """Holds the resource back from its deletion, or lets it go."""
+        return await self.store.hold(resource, held=held)
+
 
 @dataclass(frozen=True)
 class Port:

@@ -23,6 +23,7 @@ HOUR = 3600.0
 LAST_EFFECT = 12
 """A planned switch has about this many effects; the trouble begins after one of them."""
 ENDS_A_LEADERSHIP = (How.DROP, How.LOSE, How.HANG, How.LATE, How.HALF, How.STATUS)
+READ_BACK = ((How.LOSE, "writes"), (How.HALF, "writes"))
 SCOPES: dict[str, Callable[[Asked], bool]] = {"everything": everything, "leases": leases, "writes": writes}
 
 
@@ -52,7 +53,10 @@ class Story:
     @property
     def ends_the_leadership(self) -> bool:
         """Whether the leader cannot renew its Lease meanwhile."""
-        return self.kind in ("frozen", "killed", "late-order") or (self.kind == "api" and self.how in ENDS_A_LEADERSHIP)
+        if self.kind != "api":
+            return self.kind in ("frozen", "killed", "late-order")
+        # Who reads its Lease reads back what it wrote, and goes on; what comes late may come in time.
+        return self.how in ENDS_A_LEADERSHIP and (self.how, self.scope) not in READ_BACK
 
 
 def drawn(seed: int) -> Story:
@@ -67,7 +71,7 @@ def drawn(seed: int) -> Story:
         scope=chance.choice(tuple(SCOPES)),
         status=chance.choice((429, 500, 503, 504)),
         # A late one arrives when its sender leads no more; a slow one is answered, each just in time.
-        delay_seconds=15.0 if how is How.LATE else 1.0,
+        delay_seconds=TROUBLE_SECONDS if how is How.LATE else 1.0,
         jump_seconds=chance.choice((-HOUR, HOUR)),
         at_spare=chance.random() < 0.5,
     )
