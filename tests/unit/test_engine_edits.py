@@ -12,7 +12,7 @@ from maestro_operator.model.pair import FencingDevice, Management, PairSpec, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.status import FrozenNode, PairStatus
 from maestro_operator.model.steps import StepName
-from support.beginnings import is_at, mid_switchover, ordered, owner_dead, serving
+from support.beginnings import is_at, mid_switchover, ordered, owner_dead, rebooted_alone, serving
 from support.kills.stories import STORIES
 from support.worlds import Pair, pair_spec
 
@@ -304,15 +304,22 @@ def failing(pair: Pair, verb: str, *, node: str) -> Callable[[], None]:
     return lambda: setattr(pair.drivers.nodes, verb, real)
 
 
-async def test_a_database_that_will_not_stop_sends_the_order_back_and_the_owner_serves_on() -> None:
+async def test_a_database_that_will_not_stop_sends_the_order_back_until_a_person_has_it_fenced() -> None:
     pair = await serving()
     failing(pair, "stop", node="a")
     pair.order("b")
 
-    await pair.run_until(lambda it: it.status.order_not_done is not None and it.status.episode is None)
-
+    await pair.hold(Reason.ORDER_NOT_DONE)
+    left = pair.status.order_not_done
+    assert left is not None
     assert pair.world.moments_with_two_writers == []
     assert served_by(pair, "a")
+
+    pair.say(Say.FAIL_OVER, left)
+
+    await pair.run_until(lambda it: served_by(it, "b"))
+    assert not pair.world.nodes["a"].is_on
+    assert pair.world.moments_with_two_writers == []
 
 
 async def test_a_person_may_give_up_an_old_side_whose_database_will_not_stop() -> None:
@@ -341,3 +348,43 @@ async def test_a_service_that_will_not_start_on_the_new_owner_holds_and_starts_o
 
     await pair.run_until(lambda it: served_by(it, "b"))
     assert pair.world.lost_records() == 0
+
+
+async def test_services_that_will_not_start_on_the_new_owner_are_ordered_back_without_loss() -> None:
+    pair = await mid_switchover(StepName.MOVE_TRAFFIC)
+    failing(pair, "start", node="b")
+    await pair.hold(Reason.COMMAND_FAILED)
+
+    pair.order("a")
+
+    await pair.run_until(lambda it: served_by(it, "a"))
+    assert pair.world.lost_records() == 0
+    assert pair.world.moments_with_two_writers == []
+
+
+async def test_services_that_will_not_start_after_a_reboot_are_ordered_to_the_standby() -> None:
+    pair = await rebooted_alone()
+    failing(pair, "start", node="a")
+    await pair.hold(Reason.COMMAND_FAILED)
+    pair.world.heal()
+    pair.let_pass(20.0)
+
+    pair.order("b")
+
+    await pair.run_until(lambda it: served_by(it, "b"))
+    assert pair.world.lost_records() == 0
+    assert pair.world.moments_with_two_writers == []
+
+
+async def test_services_that_will_not_start_are_tried_on_while_the_ordered_node_is_not_able() -> None:
+    pair = await rebooted_alone()
+    mend = failing(pair, "start", node="a")
+    await pair.hold(Reason.COMMAND_FAILED)
+    pair.world.nodes["b"].copies = ()
+
+    pair.order("b")
+    for _ in range(30):
+        await pair.turn()
+    mend()
+
+    await pair.run_until(lambda it: it.world.writers() == ["a"])

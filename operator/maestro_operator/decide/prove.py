@@ -182,7 +182,7 @@ def may_permit(seen: Seen, episode: Episode) -> Proof | NoProof:
             return NoProof(Reason.SIGN_OF_LIFE, f"{node} answers and is not stopped")
         return episode.proof or _from_reading(seen, episode, reading)
     word = _from_a_person(seen, episode, node)
-    standing = episode.proof or (word if isinstance(word, Proof) else None)
-    if standing is None:
-        return NoProof(Reason.CONFIRMATION_UNPROVEN, f"{node} cannot be read and no proof stands for it")
-    return _sign_of_life(seen, node) or standing
+    if episode.proof is None and isinstance(word, NoProof):
+        text = f"{node} cannot be read and no proof stands for it; {word.message} (episode {episode.id})"
+        return NoProof(Reason.CONFIRMATION_UNPROVEN, text)
+    return _sign_of_life(seen, node) or episode.proof or word

@@ -143,13 +143,14 @@ def hand_back(seen: Seen) -> Decision | None:
 
 
 def retry(seen: Seen) -> Decision | None:
-    """Repeat a switch that was rolled back or abandoned, when a person says so."""
+    """Repeat a switch that was rolled back or abandoned, or fence the side that will not stop, as a person says."""
     left = seen.status.order_not_done
     wanted = seen.spec.active_node
-    word = facts.answer(seen, left, Say.RETRY) if left else None
+    word = facts.answer(seen, left, Say.RETRY, Say.FAIL_OVER) if left else None
     if word is None or wanted == seen.status.active_node:
         return None
-    begun = _begin_move(seen, _kind_of_move(seen), trigger="Retry", order=wanted)
+    kind = EpisodeKind.FAILOVER if word.say is Say.FAIL_OVER else _kind_of_move(seen)
+    begun = _begin_move(seen, kind, trigger=word.say.value, order=wanted)
     taken = journal.take_answer(begun.status, word)
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
 
@@ -254,7 +255,8 @@ def order_not_done(seen: Seen) -> Decision | None:
     left = seen.status.order_not_done
     if left is None or seen.spec.active_node == seen.status.active_node:
         return None
-    text = f"{left} was not carried out; answer {{episode: {left}, say: Retry}} or restore activeNode"
+    words = f"answer {{episode: {left}, say: Retry}}, or FailOver to have {seen.status.active_node} fenced"
+    text = f"{left} was not carried out; {words}, or restore activeNode"
     return Hold(Reason.ORDER_NOT_DONE, text)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from maestro_operator.decide import facts, journal
+from maestro_operator.decide.brakes import standby_able
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
 from maestro_operator.decide.verdict import Verdict, conclude
@@ -156,10 +157,38 @@ def _target_is_gone(seen: Seen, episode: Episode) -> Record | None:
     gone = conclude(seen, episode.target).verdict is Verdict.DOWN
     if not gone or facts.readable(seen, episode.source) is None:
         return None
-    moved = episode.model_copy(update={"step": StepName.REVERSE})
     text = f"{episode.target} is down after its promotion; {episode.source} becomes its standby"
+    return _to_reverse(seen, episode, because=Reason.OUTAGE_CONCLUDED, message=text)
+
+
+def _will_not_start(seen: Seen, episode: Episode) -> Record | None:
+    """Leave services that will not start where people have ordered the other node, and that one is able.
+
+    Nothing is lost: the order is a switchover from where they will not start, with its final copy.
+    """
+    record, wanted = episode.record(episode.step), seen.spec.active_node
+    is_ordered = wanted not in (episode.target, seen.status.observed_active_node)
+    fails = seen.last is not None and seen.last.step is episode.step and not isinstance(seen.last.outcome, Done)
+    if episode.step is not StepName.START_SERVICES or not is_ordered or not fails or record is None:
+        return None
+    if record.attempts < TRIES_BEFORE_ROLLBACK:
+        return None
+    text = f"the services do not start on {episode.target}, and {wanted} is ordered"
+    if episode.kind is EpisodeKind.SWITCHOVER:
+        is_there = facts.readable(seen, episode.source) is not None
+        return _to_reverse(seen, episode, because=Reason.ORDERED, message=text) if is_there else None
+    if standby_able(seen, episode.target) is not None:
+        return None
+    ended = journal.finish(seen, episode, result="Abandoned", because=Reason.ORDERED, message=text)
+    return _still_ordered(seen, ended)
+
+
+def _to_reverse(seen: Seen, episode: Episode, *, because: Reason, message: str) -> Record:
+    """Give up what is left of bringing the target up, and make the old side the standby, with a whole copy."""
+    closed = journal.finish_step(seen, episode, episode.step, state="Failed")
+    moved = closed.model_copy(update={"step": StepName.REVERSE})
     status = seen.status.model_copy(update={"episode": moved})
-    return Record(status=status, because=Reason.OUTAGE_CONCLUDED, message=text)
+    return Record(status=status, because=because, message=message)
 
 
 def _is_pointless(seen: Seen, episode: Episode) -> bool:
@@ -257,7 +286,8 @@ def _abandon(seen: Seen, episode: Episode) -> Decision | None:
         text = f"{episode.id} ends before anything was promised: the order was taken back"
         return journal.finish(seen, episode, result="Abandoned", because=Reason.ROLLED_BACK, message=text)
     is_begun = episode.order is not None and not is_taken_back and episode.record(StepName.FENCE) is not None
-    if not healthy or is_begun:
+    is_given_up = episode.trigger == Say.FAIL_OVER.value and not is_taken_back
+    if not healthy or is_begun or is_given_up:
         return None
     text = f"{episode.source} is healthy again and was not fenced"
     if episode.record(StepName.RAISE) is None:
@@ -279,4 +309,5 @@ TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _back,
     _take_back,
     _target_is_gone,
+    _will_not_start,
 )
