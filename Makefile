@@ -82,6 +82,14 @@ chaos: venv ## A seeded nemesis on real parts, judged: SEED=1 MINUTES=20; BREAK=
 kill-matrix: venv ## The operator killed at every boundary of every episode; ONLY=memory or bed, BREAK=name plants a fault
 	@$(PY) -m support.kills
 
+.PHONY: fence-matrix
+fence-matrix: venv ## Every rung with every fault, on real agents and controllers: CELLS=a,b; BREAK=believe-the-order plants a fault
+	@$(PY) -m support.fencematrix --cells "$(CELLS)" --break "$(BREAK)"
+
+.PHONY: bad-manifests
+bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
+	@$(PY) -m support.badmanifests
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor

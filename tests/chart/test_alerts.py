@@ -110,6 +110,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
     assert names == {
         "MaestroPairDown",
         "MaestroPairNotProtected",
+        "MaestroPairFencingNotReady",
         "MaestroPairHeld",
         "MaestroPairOverridden",
         "MaestroPairWithoutBackup",

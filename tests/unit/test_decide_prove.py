@@ -12,7 +12,7 @@ from maestro_operator.model.pair import Answer, FencingDevice, FencingRung, Say
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Guard, LastOutcome, NodeSeen, Seen, Vote
-from maestro_operator.model.status import Episode, EpochMark, TakenAnswer
+from maestro_operator.model.status import Episode, EpochMark, TakenAnswer, Word
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.looks import (
     GONE,
@@ -42,6 +42,7 @@ def read_from_a(found: NodeSeen, **changes: object) -> Seen:
 
 DEMOTED = node("a", guard=demoted_guard())
 HUMAN = Answer(episode=NEXT.episode, say=Say.CONFIRM_FENCED, of="a", by="ops", why="pulled the plug")
+WORD = Word(episode=NEXT.episode, of="a", by="ops", why="pulled the plug", written_by="kubectl at 00:16", seen_at=NOW)
 RECORDED = Proof(
     node="a", method=Method.FENCED, evidence=("off twice",), epoch=2, episode=NEXT.episode, term=1, proved_at=NOW
 )
@@ -94,10 +95,14 @@ def test_on_before_off_does_not_spoil_the_last_two_answers() -> None:
 
 
 def test_a_person_is_a_proof_where_the_ladder_ends_with_one() -> None:
-    found = prove(outage(spec=pair_spec(answers=(HUMAN,))), move())
+    found = prove(outage(spec=pair_spec(answers=(HUMAN,)), fresh_words=(WORD,)), move())
 
     assert isinstance(found, Proof)
-    assert (found.method, found.evidence) == (Method.HUMAN, ("ops says that a is off: pulled the plug",))
+    assert found.method is Method.HUMAN
+    assert found.evidence == (
+        "ops says that a is off: pulled the plug",
+        f"seen {NOW}, written by kubectl at 00:16",
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ def test_whoever_sees_the_node_ends_every_proof(value: Vote, point: str) -> None
     votes = (vote(value, point=point),)
     spec = pair_spec(answers=(HUMAN,))
 
-    devices = prove(outage(votes=votes, last=fenced(*OFF_TWICE), spec=spec), move())
+    devices = prove(outage(votes=votes, last=fenced(*OFF_TWICE), spec=spec, fresh_words=(WORD,)), move())
     recorded = prove(outage(votes=votes), move(proof=RECORDED))
     permit = may_permit(outage(votes=votes), move(proof=RECORDED))
 
@@ -282,10 +287,22 @@ def without_human(episode: Episode) -> Episode:
 def test_a_persons_word_about_something_else_is_no_proof(answer: Answer, episode: Episode, *, taken: bool) -> None:
     said = (TakenAnswer(episode=answer.episode, say=answer.say.value, of=answer.of),) if taken else ()
 
-    why = prove(outage(spec=pair_spec(answers=(answer,)), status=status(taken_answers=said)), episode)
+    look = outage(spec=pair_spec(answers=(answer,)), status=status(taken_answers=said), fresh_words=(WORD,))
+
+    why = prove(look, episode)
 
     assert isinstance(why, NoProof)
     assert why.reason is Reason.FENCE_UNPROVEN
+
+
+@pytest.mark.parametrize("change", [{"by": "another"}, {"why": "another"}, {"of": "b"}, {"episode": "move-1"}])
+def test_a_persons_word_counts_only_once_it_is_recorded_and_while_it_is_fresh(change: dict[str, str]) -> None:
+    spec = pair_spec(answers=(HUMAN,))
+
+    unrecorded = prove(outage(spec=spec), move())
+    another = prove(outage(spec=spec, fresh_words=(WORD.model_copy(update=change),)), move())
+
+    assert [type(why) for why in (unrecorded, another)] == [NoProof, NoProof]
 
 
 # ---------------------------------------------------------------- after the intent of the promotion
@@ -308,7 +325,7 @@ def test_a_node_that_answers_must_be_read_back_stopped() -> None:
 
 def test_without_a_recorded_proof_the_node_itself_or_a_person_speaks() -> None:
     from_node = may_permit(read_from_a(DEMOTED), move())
-    from_person = may_permit(outage(spec=pair_spec(answers=(HUMAN,))), move())
+    from_person = may_permit(outage(spec=pair_spec(answers=(HUMAN,)), fresh_words=(WORD,)), move())
     nobody = may_permit(outage(), move())
 
     assert isinstance(from_node, Proof)

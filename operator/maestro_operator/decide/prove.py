@@ -137,8 +137,17 @@ def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
         return NoProof(Reason.FENCE_UNPROVEN, "the ladder has no human rung")
     if word is None or word.of != node:
         return NoProof(Reason.FENCE_UNPROVEN, f"answer ConfirmFenced of {node} once it is certainly off")
+    fits = (word.episode, word.of, word.by, word.why)
+    fresh = next((it for it in seen.fresh_words if (it.episode, it.of, it.by, it.why) == fits), None)
+    if fresh is None:
+        # A word is in status before it counts; one that lay there for too long says nothing of now.
+        return NoProof(Reason.FENCE_UNPROVEN, f"the word that {node} is off is not recorded or too old: answer anew")
     who, why = word.by or "unnamed", word.why or "no reason given"
-    return _proof(seen, episode, node, method=Method.HUMAN, evidence=(f"{who} says that {node} is off: {why}",))
+    lines = (
+        f"{who} says that {node} is off: {why}",
+        f"seen {fresh.seen_at}, written by {fresh.written_by or 'unknown'}",
+    )
+    return _proof(seen, episode, node, method=Method.HUMAN, evidence=lines)
 
 
 def _from_evidence(seen: Seen, episode: Episode, node: str, *, evidence: FenceEvidence) -> Proof | NoProof:

@@ -56,7 +56,19 @@ def resource_of(body: Mapping[str, Any]) -> Resource:
         spec=body.get("spec") or {},
         status=body.get("status") or {},
         finalizers=tuple(meta.get("finalizers") or ()),
+        answers_by=_answers_by(meta),
     )
+
+
+def _answers_by(meta: Mapping[str, Any]) -> str | None:
+    """Return which client wrote `spec.answers` last and when; nobody can tell the person behind it from here."""
+    written = [
+        item
+        for item in meta.get("managedFields") or ()
+        if "f:answers" in (item.get("fieldsV1") or {}).get("f:spec", {})
+    ]
+    last = max(written, key=lambda item: str(item.get("time", "")), default=None)
+    return None if last is None else f"{last.get('manager', 'unknown')} at {last.get('time', 'unknown')}"[:256]
 
 
 def noticed_of(body: Mapping[str, Any]) -> Noticed:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.outcome import Outcome
     from maestro_operator.model.pair import PairKey, PairSpec
     from maestro_operator.model.reasons import Reason
-    from maestro_operator.model.status import EpochMark, Generation, PairStatus
+    from maestro_operator.model.status import EpochMark, Generation, PairStatus, Word
     from maestro_operator.model.steps import StepName
 
 
@@ -266,3 +266,7 @@ class Seen:
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""
         return self.nodes[name]
+    answers_by: str | None = None
+    """Which client wrote `spec.answers` last and when, as the API server knows it."""
+    fresh_words: tuple[Word, ...] = ()
+    """The recorded words that are not too old to count."""

@@ -232,6 +232,19 @@ class TakenAnswer(ResourceValue):
 class Recorded(ResourceValue):
     """The highest epoch status ever saw a node hold; a node below it was rolled back."""
 
+class Word(ResourceValue):
+    """A person's word that a node is off, as it was first seen: it counts from then on, for a limited time."""
+
+    episode: str
+    of: str
+    by: str | None = None
+    """Who, in the answer's own words: whoever may write the resource may write any name here."""
+    why: str | None = None
+    written_by: str | None = None
+    """Which client wrote `spec.answers` last and when, by the API server's own record of the field."""
+    seen_at: str
+
+
     node: str
     epoch: int
     machine_id: str | None = None
@@ -262,6 +275,7 @@ class PairStatus(ResourceValue):
     recorded: tuple[Recorded, ...] = ()
     automatic_move: AutomaticMove | None = None
     claims: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
     """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()

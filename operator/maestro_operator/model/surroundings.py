@@ -34,6 +34,8 @@ class Resource:
     status: Mapping[str, object]
     finalizers: tuple[str, ...] = ()
     """Who wants to be asked before the resource is gone."""
+    answers_by: str | None = None
+    """Which client wrote `spec.answers` last and when, as the API server recorded it."""
 
     @property
     def is_held(self) -> bool:

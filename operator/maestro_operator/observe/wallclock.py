@@ -1,4 +1,4 @@
-"""The three questions that only the wall clock can answer, because the journal outlives a process.
+"""The four questions that only the wall clock can answer, because the journal outlives a process.
 
 All err to the late side: a margin is added for clocks that differ between two operators.
 """
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
-    from maestro_operator.model.status import PairStatus
+    from maestro_operator.model.status import PairStatus, Word
 
 CLOCK_MARGIN = timedelta(seconds=5)
+WORD_LASTS = timedelta(minutes=15)
+"""How long a person's word that a node is off counts: as long as nobody will have gone and switched it on."""
 
 
 def deadline_passed(status: PairStatus, now: str) -> bool:
@@ -43,3 +45,14 @@ def maintenance_remaining_seconds(spec: PairSpec, now: str) -> float:
     except (TypeError, ValueError):
         return float("inf")
     return max(0.0, left.total_seconds())
+
+
+def fresh_words(status: PairStatus, now: str) -> tuple[Word, ...]:
+    """Return the recorded words of people that are not too old to count; one from the future is."""
+    moment = datetime.fromisoformat(now)
+
+    def counts(word: Word) -> bool:
+        age = moment - datetime.fromisoformat(word.seen_at)
+        return -CLOCK_MARGIN <= age <= WORD_LASTS
+
+    return tuple(word for word in status.words if counts(word))

@@ -26,6 +26,8 @@ from maestro_operator.model.status import (
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
 from maestro_operator.report.deletion import waits
+from maestro_operator.report.versions import versions_match
+from maestro_operator.report.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,6 +276,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "observed_generation": seen.generation,
             "conditions": conditions,
             "state": state(known),
+            "words": words(seen),
             "plan": plan(known),
             "nodes": tuple(_node(known, name) for name in seen.spec.names),
             "verdicts": " ".join(f"{name}={decided.assessment.verdicts[name]}" for name in seen.spec.names),

@@ -1,0 +1,146 @@
+"""Judges the matrix from raw evidence alone: status writes, the node's power journal, the controllers' audit logs.
+
+Imports nothing of the operator. The law it holds: a survivor was promoted only after the other node's supply had
+really been cut, and where the cell allows no proof it was not promoted at all.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.fencematrix.cells import CELLS, Cell
+from support.report import Claim
+
+PACKAGE = "fence-agents"
+SECOND_LOOK_SECONDS = 2.0
+_READING = re.compile(
+    r"^(?P<device>\S+) (?P<identity>.+): (?P<state>\w+) at (?P<at>[0-9.]+), process (?P<process>\d+)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the evidence of one cell says."""
+
+    concluded: str
+    seconds: float
+    promoted: bool
+    off_before_promotion: bool
+    """The node's supply was off at the first write that carries the promotion."""
+    was_cut: bool
+    other_was_cut: bool
+    agents_left: int
+    processes: tuple[int, ...]
+    """The agents' process ids in the proof."""
+    spread_seconds: float
+    """Between the first and the second reading of the proof, the least over its devices."""
+
+
+def found(folder: Path, cell: Cell) -> Found:
+    """Reads one cell's evidence."""
+    told = _lines(folder / cell.id / "told.jsonl")
+    begin = next(line for line in told if line["event"] == "begin")
+    end = next((line for line in told if line["event"] == "end"), None)
+    until = end["monotonic_ns"] if end else float("inf")
+    promotion = next((line for line in told if line["event"] == "write" and _is_promotion(line)), None)
+    power = [
+        line
+        for line in _lines(folder / "bed" / "evidence" / "power.jsonl")
+        if begin["monotonic_ns"] <= line["monotonic_ns"] <= until and line.get("event") in ("power-cut", "power-on")
+    ]
+    proof = (promotion or {}).get("proof") or {}
+    readings = [match for line in proof.get("evidence", ()) if (match := _READING.match(line))]
+    return Found(
+        concluded=end["concluded"] if end else "NotConcluded",
+        seconds=round((until - begin["monotonic_ns"]) / 1e9, 1) if end else 0.0,
+        promoted=promotion is not None,
+        off_before_promotion=promotion is not None and _is_off(power, "a", promotion["monotonic_ns"]),
+        was_cut=any(line["event"] == "power-cut" and line["node"] == "a" for line in power),
+        other_was_cut=any(line["event"] == "power-cut" and line["node"] == "b" for line in power),
+        agents_left=end["agents"] if end else -1,
+        processes=tuple(int(item["process"]) for item in readings),
+        spread_seconds=_spread(readings),
+    )
+
+
+def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
+    """Returns every claim of the cells that were played."""
+    made: list[Claim] = []
+    for cell in cells:
+        seen = found(folder, cell)
+        evidence = (f"{cell.id}/told.jsonl", "bed/evidence/power.jsonl", "bed/evidence/bmc.jsonl")
+        made.append(Claim(f"{cell.id}.promoted", seen.promoted is cell.proven, seen.promoted, cell.proven, evidence))
+        lawful = not seen.promoted or seen.off_before_promotion
+        made.append(Claim(f"{cell.id}.off-before-promotion", lawful, measured=lawful, bound=True, evidence=evidence))
+        made.append(
+            Claim(
+                f"{cell.id}.survivor-untouched",
+                not seen.other_was_cut,
+                measured=seen.other_was_cut,
+                bound=False,
+                evidence=evidence,
+            )
+        )
+        made.append(Claim(f"{cell.id}.agents-left", seen.agents_left == 0, seen.agents_left, 0, evidence))
+        words = (f"concluded {seen.concluded}", f"processes {', '.join(map(str, seen.processes)) or 'none'}")
+        bounded = seen.seconds > 0
+        made.append(Claim(f"{cell.id}.concluded", bounded, seen.seconds, "> 0", words))
+        if cell.proven:
+            own = len(set(seen.processes)) == len(seen.processes) >= 2 * max(len(rung) for rung in cell.rungs)
+            made.append(Claim(f"{cell.id}.own-processes", own, len(set(seen.processes)), "two a device", words))
+            twice = seen.spread_seconds >= SECOND_LOOK_SECONDS
+            made.append(Claim(f"{cell.id}.read-twice", twice, seen.spread_seconds, f">= {SECOND_LOOK_SECONDS}", words))
+    changed = _changed_files()
+    made.append(Claim("agents-unpatched", not changed, len(changed), 0, (f"dpkg -V {PACKAGE}", *changed)))
+    return made
+
+
+def claim_ids() -> tuple[str, ...]:
+    """Returns the ids of all claims of a full matrix."""
+    names = ("promoted", "off-before-promotion", "survivor-untouched", "agents-left", "concluded")
+    more = ("own-processes", "read-twice")
+    return (
+        *(f"{cell.id}.{name}" for cell in CELLS for name in (*names, *(more if cell.proven else ()))),
+        "agents-unpatched",
+    )
+
+
+def line(cell: Cell, seen: Found) -> str:
+    """Returns one line for whoever watches."""
+    promoted = "promoted" if seen.promoted else "not promoted"
+    return f"{cell.id:24} {seen.concluded:20} {seen.seconds:6.1f} s  {promoted}, cut: {str(seen.was_cut).lower()}"
+
+
+def _is_promotion(line: dict[str, Any]) -> bool:
+    return line.get("step") == "Promote" or line.get("active") == "b"
+
+
+def _is_off(power: Sequence[dict[str, Any]], node: str, at_ns: int) -> bool:
+    """Tells whether the node's supply was cut and not on again at a moment."""
+    before = [item["event"] for item in power if item["node"] == node and item["monotonic_ns"] <= at_ns]
+    return bool(before) and before[-1] == "power-cut"
+
+
+def _spread(readings: Sequence[re.Match[str]]) -> float:
+    """Returns the least time between the two readings of one device, 0 where one was not read twice."""
+    moments: dict[str, list[float]] = {}
+    for item in readings:
+        moments.setdefault(item["identity"], []).append(float(item["at"]))
+    if not moments or any(len(item) < len(("first", "second")) for item in moments.values()):
+        return 0.0
+    return round(min(item[-1] - item[-2] for item in moments.values()), 3)
+
+
+def _changed_files() -> tuple[str, ...]:
+    """Returns what differs from the distribution's package; configuration and documentation do not count."""
+    checked = subprocess.run(("dpkg", "-V", PACKAGE), capture_output=True, text=True, timeout=120, check=False)
+    lines = [item for item in checked.stdout.splitlines() if item.strip()]
+    return tuple(item for item in lines if "/usr/share/doc/" not in item and "/usr/share/man/" not in item)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(item) for item in path.read_text().splitlines() if item.strip()]
