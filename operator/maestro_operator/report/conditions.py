@@ -26,7 +26,6 @@ from maestro_operator.model.status import (
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
 from maestro_operator.report.deletion import waits
-from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
 
 if TYPE_CHECKING:
