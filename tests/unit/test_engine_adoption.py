@@ -12,7 +12,7 @@ from maestro_operator.model.pair import Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import is_at, mid_switchover, old_side_back, ordered, owner_dead, serving
-from support.worlds import Pair
+from support.worlds import Killed, Pair
 
 pytestmark = pytest.mark.unit
 
@@ -231,6 +231,28 @@ async def test_answers_that_stand_in_the_spec_at_a_discovery_are_never_taken_aft
 
     assert ("HandBack", failover.id) in [(item.say, item.episode) for item in pair.status.taken_answers]
     assert served_by(pair, "a")
+
+
+async def test_a_node_that_was_promoted_without_its_data_does_not_lead_over_the_one_that_has_them() -> None:
+    pair = await mid_switchover(StepName.DEMOTE)
+    new = pair.world.nodes["b"]
+
+    def kill(_verb: str) -> None:
+        if new.guard.owns(new.guard.inforce_epoch) and new.promoted is None:
+            raise Killed
+
+    pair.after_effect = kill
+    await pair.run_until(lambda it: it.kills == 1)
+    pair.after_effect = lambda _verb: None
+    await unknown(pair)
+    pair.change(active_node="a")
+    pair.world.nodes["a"].booted_at_seconds -= 600.0
+
+    await pair.settle()
+
+    assert served_by(pair, "a")
+    assert pair.world.lost_records() == 0
+    assert pair.world.moments_with_two_writers == []
 
 
 # ---------------------------------------------------------------- root did it

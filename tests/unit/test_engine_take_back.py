@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from maestro_operator.drivers.memory.guard_twin import Permit
-from maestro_operator.model.pair import Say
+from maestro_operator.model.pair import Automatic, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import is_at, mid_switchover, ordered, owner_dead
@@ -175,3 +177,28 @@ async def test_an_old_side_that_came_back_serves_again_where_the_survivor_died_a
     pair.world.power_on("b")
     await pair.settle()
     assert pair.world.moments_with_two_writers == []
+
+
+async def test_a_target_that_died_before_it_had_its_data_is_never_started_on_what_it_has() -> None:
+    pair = await mid_switchover(StepName.DEMOTE)
+    pair.change(failover=pair.store.spec.failover.model_copy(update={"automatic": Automatic.DISABLED}))
+    pair.world.nodes["b"].records = 1
+
+    def dies(status: Mapping[str, Any]) -> None:
+        if (status.get("episode") or {}).get("step") == StepName.PROMOTE:
+            pair.world.power_cut("b")
+
+    pair.store.after_write = dies
+    await pair.run_until(lambda it: it.status.episode is None)
+    pair.store.after_write = lambda _status: None
+    pair.world.power_on("b")
+    await pair.hold(Reason.NODE_ROLLED_BACK)
+
+    pair.order("a")
+    await pair.hold(Reason.DEMOTION_UNPROVEN)
+    assert pair.world.writers() == []
+    assert pair.status.episode is not None
+    pair.say(Say.FAIL_OVER, pair.status.episode.id)
+
+    await pair.run_until(lambda it: served_by(it, "a"))
+    assert pair.world.lost_records() == 0

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode
 
 
-RENEWED_THE_LONG_WAY = ("NotPermittedThisBoot", "LowerEpoch", "NotOwner")
-"""What the guard refuses to an owner that the peer, which has the new epoch in force, has already given way to."""
+RENEWED_THE_LONG_WAY = ("NotPermittedThisBoot", "LowerEpoch")
+"""What the guard refuses to an owner that rebooted, or was promised more meanwhile."""
+LEFT_AND_PERMITTED = ("NotOwner",)
+"""What it refuses to one that gave way; only where it was permitted last are its data the newest."""
 
 
 async def perform(drivers: Drivers, seen: Seen, action: Perform) -> Outcome:
@@ -324,11 +326,19 @@ async def _resync(acting: Acting) -> Outcome:
     return await acting.drivers.replication.sync(acting.source, acting.target, deadline_seconds=acting.deadline_seconds)
 
 
+def _was_permitted_last(acting: Acting) -> bool:
+    mine, other = (acting.seen.nodes.get(node.name) for node in (acting.target, acting.source))
+    if not isinstance(mine, NodeSeen) or not isinstance(other, NodeSeen):
+        return False
+    return mine.guard.max_permit_epoch > other.guard.max_permit_epoch
+
+
 async def _swap_permit(acting: Acting) -> Outcome:
     """Swap epoch and permit in one guard write; an owner that rebooted or was left meanwhile takes the long way."""
     target, epoch = acting.target, acting.episode.epoch
     renewed = await acting.order(target, "renew", epoch=epoch)
-    if not isinstance(renewed, Refused) or renewed.remote_reason not in RENEWED_THE_LONG_WAY:
+    again = RENEWED_THE_LONG_WAY + LEFT_AND_PERMITTED * _was_permitted_last(acting)
+    if not isinstance(renewed, Refused) or renewed.remote_reason not in again:
         return renewed
     return await _in_order(
         lambda: acting.order(target, "revoke"),

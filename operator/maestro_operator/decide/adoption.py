@@ -136,7 +136,7 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
             text = f"the guard's state is lost on {' and '.join(lost)}; it may have owned an epoch"
             return Hold(Reason.WAIT_FOR_USER, text)
         return _begin(seen, EpisodeKind.ACTIVATE, declared)
-    leader = running[0] if running else owner
+    leader = running[0] if running else (owner := _last_good_owner(first, second))
     if leader == owner or owner is None:
         if leader == declared:
             return _begin(seen, EpisodeKind.ADOPT, declared)
@@ -150,6 +150,22 @@ def _last_owner(*nodes: NodeSeen) -> str | None:
     """Return the owner of the highest epoch in force, or None where none ever was."""
     marks = [node.guard.in_force for node in nodes if node.guard.in_force is not None]
     return max(marks, key=lambda mark: mark.number).owner if marks else None
+
+
+def _last_good_owner(first: NodeSeen, second: NodeSeen) -> str | None:
+    """Return who leads where neither runs: the last owner, unless it never came to have its data.
+
+    One that was never permitted in its epoch, and whose data is not what that epoch's episode brought up, is no good
+    one: the data of the other one, which was permitted last, is the newest.
+    """
+    name = _last_owner(first, second)
+    owner, other = (first, second) if name == first.name else (second, first)
+    mark = owner.guard.in_force
+    if name is None or mark is None or mark.owner != owner.name:
+        return name
+    has_data = owner.guard.max_permit_epoch >= mark.number or owner.replica.promoted_episode == mark.episode
+    was_last = other.guard.max_permit_epoch > owner.guard.max_permit_epoch and other.replica.live_present
+    return other.name if was_last and not has_data else name
 
 
 def split_brain(seen: Seen) -> Decision | None:

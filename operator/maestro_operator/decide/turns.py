@@ -205,7 +205,7 @@ def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
         down = conclude(seen, episode.source).verdict is Verdict.DOWN
         return _to_failover(seen, episode) if down else None
     in_force = source.guard.in_force
-    left = in_force is not None and in_force.owner != episode.source
+    left = in_force is not None and (in_force.number, in_force.owner) == (episode.epoch, episode.target)
     if left:
         return _take_back(seen, episode)
     if episode.order is not None and seen.spec.active_node == episode.source:
@@ -213,9 +213,10 @@ def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
     record, last = episode.record(episode.step), seen.last
     failed = last is not None and last.step is episode.step and not isinstance(last.outcome, Done)
     if failed and record and episode.step in ROLLS_BACK and record.attempts >= TRIES_BEFORE_ROLLBACK:
-        if not facts.is_ours(seen, source.guard):
-            text = f"the guard of {episode.source} is {source.guard.state}: answer FailOver of {episode.id} to fence it"
-            return Hold(Reason.DEMOTION_UNPROVEN, text)
+        if not _can_go_on(seen, source):
+            state = source.guard.state
+            text = f"the guard of {episode.source} is {state} and does not hold the epoch in force"
+            return Hold(Reason.DEMOTION_UNPROVEN, f"{text}: answer FailOver of {episode.id} to fence it")
         return roll_back(seen, episode, f"{episode.step} failed {record.attempts} times")
     return None
 
@@ -224,10 +225,16 @@ def roll_back(seen: Seen, episode: Episode, why: str) -> Record:
     """Give the owner its service back: by a Renew where it was stopped, else by ending here."""
     text = f"{episode.id} goes back: {why}"
     source = facts.readable(seen, episode.source)
-    is_able = source is not None and facts.is_ours(seen, source.guard)
+    is_able = source is not None and _can_go_on(seen, source)
     if episode.record(StepName.QUIESCE) is None or not is_able:
         return journal.finish(seen, episode, result="Abandoned", because=Reason.ROLLED_BACK, message=text)
     return _renewed(seen, episode, owner=episode.source, result="RolledBack", because=Reason.ROLLED_BACK, message=text)
+
+
+def _can_go_on(seen: Seen, owner: NodeSeen) -> bool:
+    """Tell whether the owner's own guard holds the epoch in force: one that never heard of it has not its data."""
+    mark = seen.status.epoch.in_force
+    return facts.is_ours(seen, owner.guard) and mark is not None and facts.holds_epoch(owner, mark)
 
 
 def _renewed(
