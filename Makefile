@@ -90,6 +90,10 @@ fence-matrix: venv ## Every rung with every fault, on real agents and controller
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests
 
+.PHONY: verify-faults
+verify-faults: venv ## Each check against each fault on real parts (BREAK=check blinds one, FAULT=name plants one)
+	@$(PY) -m support.verify_faults
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor
