@@ -258,6 +258,10 @@ class Seen:
 
     barred: Barred | None = None
     """Why nothing may be done for this pair at all."""
+    answers_by: str | None = None
+    """Which client wrote `spec.answers` last and when, as the API server knows it."""
+    fresh_words: tuple[Word, ...] = ()
+    """The recorded words that are not too old to count."""
 
     def runs_everything(self, node: NodeSeen) -> bool:
         """Tell whether every service of the spec is active on a node."""
@@ -266,7 +270,3 @@ class Seen:
     def node(self, name: str) -> NodeSeen | Unknown:
         """Return what was seen of the named node."""
         return self.nodes[name]
-    answers_by: str | None = None
-    """Which client wrote `spec.answers` last and when, as the API server knows it."""
-    fresh_words: tuple[Word, ...] = ()
-    """The recorded words that are not too old to count."""

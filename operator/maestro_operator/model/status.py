@@ -229,9 +229,6 @@ class TakenAnswer(ResourceValue):
     of: str | None = None
 
 
-class Recorded(ResourceValue):
-    """The highest epoch status ever saw a node hold; a node below it was rolled back."""
-
 class Word(ResourceValue):
     """A person's word that a node is off, as it was first seen: it counts from then on, for a limited time."""
 
@@ -244,6 +241,9 @@ class Word(ResourceValue):
     """Which client wrote `spec.answers` last and when, by the API server's own record of the field."""
     seen_at: str
 
+
+class Recorded(ResourceValue):
+    """The highest epoch status ever saw a node hold; a node below it was rolled back."""
 
     node: str
     epoch: int
@@ -272,10 +272,10 @@ class PairStatus(ResourceValue):
     episode: Episode | None = None
     order_not_done: str | None = None
     taken_answers: tuple[TakenAnswer, ...] = ()
+    words: tuple[Word, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     automatic_move: AutomaticMove | None = None
     claims: tuple[str, ...] = ()
-    words: tuple[Word, ...] = ()
     """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()

@@ -275,7 +275,6 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "observed_generation": seen.generation,
             "conditions": conditions,
             "state": state(known),
-            "words": words(seen),
             "plan": plan(known),
             "nodes": tuple(_node(known, name) for name in seen.spec.names),
             "verdicts": " ".join(f"{name}={decided.assessment.verdicts[name]}" for name in seen.spec.names),
@@ -283,6 +282,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "claims": status.claims if seen.barred else claims_held(seen.spec, (item.machine_id for item in recorded)),
             "replication": _replication(known),
             "quarantine": _quarantine(known),
+            "words": words(seen),
         }
     )
 
