@@ -189,7 +189,7 @@ def _no_word(_verb: str) -> None:
 
 EFFECTS = frozenset(
     {
-        "equip", "introduce", "order", "start", "stop", "pin", "final_sync", "promote", "reverse", "quarantine",
+        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "reverse", "quarantine",
         "sync", "off", "move", "verify",
     }
 )  # fmt: skip

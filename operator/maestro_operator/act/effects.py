@@ -350,6 +350,15 @@ async def _swap_permit(acting: Acting) -> Outcome:
 
 async def _nothing(_acting: Acting) -> Outcome:
     return Done()
+async def _release(acting: Acting) -> Outcome:
+    """Take everything off the standby, then off the owner: cut off between the two, the owner's guard still holds."""
+    nodes, uid = acting.drivers.nodes, acting.action.status.pair_uid or acting.seen.key.uid
+    return await _in_order(
+        lambda: nodes.release(acting.source, pair_uid=uid, is_owner=False, deadline_seconds=acting.deadline_seconds),
+        lambda: nodes.release(acting.target, pair_uid=uid, is_owner=True, deadline_seconds=acting.deadline_seconds),
+    )
+
+
 
 
 S = StepName
@@ -381,3 +390,4 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.CONFIRM: _nothing,
     },
 )
+        S.RELEASE: _release,

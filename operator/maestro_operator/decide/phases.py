@@ -20,7 +20,7 @@ from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import NodeSeen, Unknown
+from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
 from maestro_operator.model.status import EpochMark
 from maestro_operator.model.steps import KEEPS_DATA, EpisodeKind, StepName
 
@@ -79,7 +79,14 @@ def _source(seen: Seen, episode: Episode, ask: Callable[[NodeSeen], bool]) -> bo
 
 
 def _is_equipped(seen: Seen, guard: Guard) -> bool:
-    return facts.is_ours(seen, guard) and guard.peer_ready
+    return facts.is_ours(seen, guard) and guard.peer_ready and guard.is_current
+
+
+def _released(seen: Seen, episode: Episode) -> bool:
+    """No program of the guard is left on either side."""
+    gone = GuardState.ABSENT
+    ended = _target(seen, episode, lambda node: node.guard.state is gone)
+    return ended and _source(seen, episode, lambda node: node.guard.state is gone)
 
 
 def _equipped(seen: Seen, episode: Episode) -> bool:
@@ -355,5 +362,6 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.RESYNC: Phase(_resynced, _resync_ready),
         S.SWAP_PERMIT: Phase(_swapped, _needs(target=True)),
         S.CONFIRM: Phase(_false, _confirm_ready, is_look=True),
+        S.RELEASE: Phase(_released, _needs(source=True, target=True)),
     },
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
+from maestro_operator.decide.upkeep import newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
 from maestro_operator.model.pair import Management, Say
@@ -271,6 +272,8 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     take_term,
     barred,
     carry_on,
+    release,
+    newer_guard,
     split_brain,
     adopt,
     acknowledged,
@@ -278,6 +281,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     outage,
     strange_promise,
     restart,
+    refit,
     repair,
     rejoin,
     hand_back,

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 TRIES_BEFORE_ROLLBACK = 3
 ROLLS_BACK = (StepName.QUIESCE, StepName.RAISE, StepName.FINAL_SYNC, StepName.DEMOTE)
-GIVEN_UP_WHEN_UNREADABLE = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
-KEEPS_THE_OWNER = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE)
+KEEPS_THE_OWNER = (
+    *(EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE),
+    *(EpisodeKind.REFIT, EpisodeKind.RELEASE),
+)
+GIVEN_UP_WHEN_UNREADABLE = KEEPS_THE_OWNER
+NEEDS_BOTH = (EpisodeKind.REFIT, EpisodeKind.RELEASE)
 AFTER_THE_INTENT = (
     StepName.PROMOTE,
     StepName.LOCALISE,
@@ -65,7 +69,8 @@ def _overtaken(seen: Seen, episode: Episode) -> Decision | None:
 
 def _not_begun(seen: Seen, episode: Episode) -> Decision | None:
     """Rest before the first effect where people paused or deleted the pair meanwhile."""
-    is_wanted = seen.spec.management is Management.ENFORCE and not seen.is_deleting
+    wanted = Management.RELEASE if episode.kind is EpisodeKind.RELEASE else Management.ENFORCE
+    is_wanted = seen.spec.management is wanted and not seen.is_deleting
     if is_wanted or not all(PHASES[record.name].is_look for record in episode.steps):
         return None
     text = f"{episode.id} ends before its first effect: the pair is paused or being deleted"
@@ -194,7 +199,9 @@ def _to_reverse(seen: Seen, episode: Episode, *, because: Reason, message: str) 
 def _is_pointless(seen: Seen, episode: Episode) -> bool:
     """Tell whether a node is gone without which the episode cannot go on; the owner comes first."""
     is_for_a_standby = episode.kind is EpisodeKind.REJOIN
-    return isinstance(seen.node(episode.target), Unknown) or (is_for_a_standby and not facts.owner_serves(seen))
+    is_half = episode.kind in NEEDS_BOTH and isinstance(seen.node(episode.source), Unknown)
+    is_blind = is_half or isinstance(seen.node(episode.target), Unknown)
+    return is_blind or (is_for_a_standby and not facts.owner_serves(seen))
 
 
 def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:

@@ -80,6 +80,13 @@ class NodePort(Protocol):
 
     async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
         """Give one order to the guard. `Refused` carries the guard's word."""
+    async def release(self, node: FrozenNode, *, pair_uid: str, is_owner: bool, deadline_seconds: float) -> Outcome:
+        """Take off everything that `equip`, `introduce` and `pin` put on; no service is stopped or started.
+
+        The owner's services are enabled again as they were found; a standby's stay disabled, and one that runs
+        something is refused. Data stays. Facts: `enabled` units, and `left`, the folder of the copies.
+        """
+
 
     async def start(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
         """Start the services in order, each ready before the next; needs a permit on the node."""

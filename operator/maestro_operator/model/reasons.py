@@ -91,6 +91,9 @@ class Reason(StrEnum):
     ORDER_NOT_DONE = "OrderNotDone", "The last order was not carried out; answer Retry."
     STRANGE_JOURNAL = "StrangeJournal", "status.episode is none that an operator writes; take it out by hand."
     OVERTAKEN = "Overtaken", "A node knows a later epoch than status: the last good owner is discovered."
+    GUARD_NEWER = "GuardNewer", "A newer guard wrote the state on a node: upgrade the operator to its version."
+    RELEASED = "Released", "Nothing of the operator is left on the nodes; delete the resource."
+    NOT_AS_INSTALLED = "NotAsInstalled", "A node has another version or configuration than this operator installs."
     NODE_ROLLED_BACK = "NodeRolledBack", "The node knows less than it did: restored from a snapshot."
 
     # Brakes on the automatic failover.

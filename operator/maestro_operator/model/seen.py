@@ -49,6 +49,8 @@ class GuardState(StrEnum):
     """A directory without valid state: what was promised here is not known."""
     ABSENT = "absent"
     """The guard's program is not installed."""
+    NEWER = "newer"
+    """The state was written by a newer guard than this operator knows; it is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Guard:
     version: str = ""
     peer_ready: bool = False
     """The forced command to the peer is configured on this node (key, pinned host key)."""
+    bundle: str = ""
+    """The fingerprint of what was installed on the node."""
+    is_current: bool = True
+    """What was installed is what this operator and this spec install."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class NodeSeen:
     disk_free_bytes: int | None = None
     replica: Replica = field(default_factory=Replica)
     systemd_version: int | None = None
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Version by the name that the spec gives it; a name is missing where the node did not say."""
 
     @property
     def is_stopped(self) -> bool:

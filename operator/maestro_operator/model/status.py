@@ -33,6 +33,7 @@ class State(StrEnum):
     PAUSED = "Paused"
     SPLIT_BRAIN = "SplitBrain"
     LOST = "Lost"
+    RELEASED = "Released"
 
 
 class EpochMark(ResourceValue):

@@ -28,6 +28,8 @@ class EpisodeKind(StrEnum):
     REPAIR = "Repair"
     SEPARATE = "Separate"
     TAKE_BACK = "TakeBack"
+    REFIT = "Refit"
+    RELEASE = "Release"
 
 
 class StepName(StrEnum):
@@ -57,6 +59,7 @@ class StepName(StrEnum):
     RESYNC = "Resync"
     SWAP_PERMIT = "SwapPermit"
     CONFIRM = "Confirm"
+    RELEASE = "Release"
 
 
 S = StepName
@@ -100,6 +103,10 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         EpisodeKind.SEPARATE: (S.STOP, S.STORE_EPOCH),
         # The old owner takes back what the new one was promoted for and never permitted: its data is the newest.
         EpisodeKind.TAKE_BACK: (S.RAISE, S.STORE_EPOCH, S.PROMOTE, *_BRING_UP),
+        # What is installed on a node is not what this operator and this spec install: another version, another address.
+        EpisodeKind.REFIT: (S.EQUIP,),
+        # A person wants everything off the nodes; what runs there runs on.
+        EpisodeKind.RELEASE: (S.RELEASE,),
     },
 )
 
@@ -132,6 +139,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.RESYNC: 30,
         S.SWAP_PERMIT: 30,
         S.CONFIRM: 30,
+        S.RELEASE: 120,
     },
 )
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""

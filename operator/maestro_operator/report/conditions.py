@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from maestro_operator.model.claims import claims_held
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState, NodeSeen, TrafficSeen, Unknown
+from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
     Condition,
     NodeStatus,
@@ -26,6 +26,7 @@ from maestro_operator.model.status import (
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
 from maestro_operator.report.deletion import waits
+from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ WAITS_FOR_PEOPLE = (
     Reason.FOREIGN_PAIR,
     Reason.ORDER_NOT_DONE,
 )
+SAID_BY_STATE = {Reason.PAUSED: State.PAUSED, Reason.RELEASED: State.RELEASED}
 BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.ADOPT: State.ADOPTING,
     EpisodeKind.ACTIVATE: State.ACTIVATING,
@@ -67,6 +69,8 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.RENEW: State.SWITCHING_OVER,
     EpisodeKind.RESTART: State.ACTIVATING,
     EpisodeKind.REPAIR: State.ACTIVE,
+    EpisodeKind.REFIT: State.ACTIVE,
+    EpisodeKind.RELEASE: State.ACTIVE,
     EpisodeKind.SEPARATE: State.SPLIT_BRAIN,
     EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
 }
@@ -132,7 +136,12 @@ def peer_ready(known: Known) -> Answer:
     if known.status.active_node is None:
         return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
     hold = known.decided.assessment.peer_not_ready
-    return _false(hold.reason, hold.message) if hold else _true("the standby could take over")
+    if hold:
+        return _false(hold.reason, hold.message)
+    truth, reason, message = versions_match(known.seen)
+    # A warning and no brake: what the versions mean is the application's to say.
+    able = "the standby could take over"
+    return _true(f"{able}; {message}", reason) if truth == "False" else _true(able)
 
 
 def data_in_sync(known: Known) -> Answer:
@@ -202,21 +211,6 @@ def automatic_failover_allowed(known: Known) -> Answer:
     return _false(held[0].reason, held[0].message) if held else _true("no brake holds")
 
 
-def versions_match(known: Known) -> Answer:
-    """Both nodes run the same version of the guard."""
-    versions = {
-        node.name: node.guard.version
-        for node in known.seen.nodes.values()
-        if isinstance(node, NodeSeen) and node.guard.state is not GuardState.ABSENT
-    }
-    if len(versions) < len(known.seen.nodes):
-        return _unknown(Reason.NOT_YET_KNOWN, "not every guard could be read")
-    if len(set(versions.values())) == 1:
-        return _true("both guards are of one version")
-    text = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-    return _false(Reason.VERSIONS_DIFFER, text)
-
-
 def active_node_overridden(known: Known) -> Answer:
     """The operator moved away from the declared node by itself (abnormal when True)."""
     status, wanted = known.status, known.seen.spec.active_node
@@ -258,7 +252,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "TrafficOnActive": traffic_on_active,
     "BackupFresh": backup_fresh,
     "AutomaticFailoverAllowed": automatic_failover_allowed,
-    "VersionsMatch": versions_match,
+    "VersionsMatch": lambda known: versions_match(known.seen),
     "ActiveNodeOverridden": active_node_overridden,
     "ObserverIsolated": observer_isolated,
     "SplitBrainDetected": split_brain_detected,
@@ -306,8 +300,8 @@ def state(known: Known) -> State:
     if split_brain_detected(known)[0] == "True":
         return State.SPLIT_BRAIN
     if isinstance(decision, Hold):
-        if decision.reason is Reason.PAUSED:
-            return State.PAUSED
+        if decision.reason in SAID_BY_STATE:
+            return SAID_BY_STATE[decision.reason]
         if decision.reason in WAITS_FOR_PEOPLE:
             return State.WAIT_FOR_USER
     if status.episode is not None:

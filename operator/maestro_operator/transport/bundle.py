@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ LIBRARY = "usr/local/lib/maestro-guard"
 CONFIGURATION = "etc/maestro-guard"
 UNITS = "etc/systemd/system"
 GUARD = f"/{LIBRARY}/maestro-guard"
+BUNDLE = f"{LIBRARY}/bundle"
+"""The fingerprint of everything that was installed; it is written last."""
 REPLICA = f"/{LIBRARY}/maestro-replica"
 _UNIT_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
 _PACKAGE = "maestro_operator.transport"
@@ -44,7 +47,7 @@ def scripted(name: str, *words: str) -> tuple[str, ...]:
 @cache
 def program_files() -> tuple[NodeFile, ...]:
     """Return the guard's programs and units, the same for every pair."""
-    found = [NodeFile(f"{LIBRARY}/gate", remote_script("gate").encode(), 0o755)]
+    found = [NodeFile(f"{LIBRARY}/{name}", remote_script(name).encode(), 0o755) for name in ("gate", "release")]
     for item in sorted(files(_PACKAGE).joinpath("node").iterdir(), key=lambda item: item.name):
         if not item.is_file() or item.name.endswith((".py", ".md", ".pyc")):
             continue
@@ -57,6 +60,11 @@ def program_files() -> tuple[NodeFile, ...]:
             mode = 0o755 if content.startswith(b"#!") else 0o644
             found.append(NodeFile(f"{LIBRARY}/{item.name}", content, mode))
     return tuple(found)
+
+
+def fingerprint(nodefiles: Sequence[NodeFile]) -> str:
+    """Return one word for the files: equal files, equal word."""
+    return hashlib.sha256(archive(nodefiles)).hexdigest()
 
 
 def archive(nodefiles: Sequence[NodeFile]) -> bytes:

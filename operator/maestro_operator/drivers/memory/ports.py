@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.filing import settle_files
+from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
@@ -72,7 +73,7 @@ class MemoryNodes(_Over):
         silent = self._silent(node)
         if silent:
             return silent
-        self._node(node).is_equipped = True
+        self._node(node).is_equipped, self._node(node).is_outdated = True, False
         return Done({"public_key": f"ssh-ed25519 {node.name}"})
 
     async def introduce(
@@ -86,6 +87,21 @@ class MemoryNodes(_Over):
         self._world.nodes[peer.name].has_peer_key = True
         self._node(node).has_peer_key = True
         return Done()
+
+    async def release(self, node: FrozenNode, *, pair_uid: str, is_owner: bool, deadline_seconds: float) -> Outcome:
+        """Take the guard off; what runs runs on."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if there.guard.pair not in ("", pair_uid):
+            return Refused(Reason.FOREIGN_PAIR, f"{node.name} belongs to pair {there.guard.pair}", "ForeignPair")
+        if there.running and not is_owner:
+            return Refused(Reason.STEP_REFUSED, f"{node.name} runs services", "StillRunning")
+        there.guard, there.is_equipped, there.has_peer_key, there.is_outdated = NEVER, False, False, False
+        there.pins = {}
+        return Done({"left": "/srv/.maestro-replica"})
 
     async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
         """Let the twin answer, and do on the node what the real guard does beside its state."""

@@ -43,7 +43,8 @@ def _guard(node: MemoryNode) -> Guard:
         return Guard(GuardState.ABSENT)
     state = node.guard
     if state.standing is not Standing.VALID:
-        return Guard(GuardState(state.standing.value), version=VERSION, peer_ready=node.has_peer_key)
+        known = GuardState(state.standing.value)
+        return Guard(known, version=VERSION, peer_ready=node.has_peer_key, is_current=not node.is_outdated)
     permit, highest, grant = state.permit, state.maxpermit, state.grant
     return Guard(
         state=GuardState.VALID,
@@ -63,6 +64,7 @@ def _guard(node: MemoryNode) -> Guard:
         may_run=state.may_run(node.boot_id),
         version=VERSION,
         peer_ready=node.has_peer_key,
+        is_current=not node.is_outdated,
     )
 
 

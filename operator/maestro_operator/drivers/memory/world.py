@@ -69,6 +69,8 @@ class MemoryNode:
     # What the disk keeps.
     guard: GuardState = NEVER
     is_equipped: bool = False
+    is_outdated: bool = False
+    """Another version or configuration is installed than the operator would install."""
     has_peer_key: bool = False
     records: int | None = None
     """How many records the live data holds; None where there is no live data."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.nodes.watched import watched
 from maestro_operator.model.errors import BadInput
-from maestro_operator.transport.bundle import CONFIGURATION, UNITS, NodeFile, program_files
+from maestro_operator.transport.bundle import BUNDLE, CONFIGURATION, UNITS, NodeFile, fingerprint, program_files
 
 if TYPE_CHECKING:
     from maestro_operator.drivers.ports import Equipment
@@ -51,7 +51,7 @@ def configuration(equipment: Equipment) -> str:
 
 
 def node_files(equipment: Equipment) -> tuple[NodeFile, ...]:
-    """Return every file of a node: programs, units, configuration, the replication's interval.
+    """Return every file of a node: programs, units, configuration, the replication's interval, the word for all.
 
     Raises:
         BadInput: the spec cannot be written into the guard's configuration.
@@ -59,8 +59,19 @@ def node_files(equipment: Equipment) -> tuple[NodeFile, ...]:
     """
     interval = watched(equipment.spec).interval_seconds
     timer = f"[Timer]\nOnBootSec=\nOnUnitInactiveSec=\nOnBootSec=15s\nOnUnitInactiveSec={interval}s\n"
-    return (
+    found = (
         *program_files(),
         NodeFile(f"{CONFIGURATION}/config", configuration(equipment).encode(), 0o600),
         NodeFile(f"{UNITS}/maestro-replica.timer.d/50-interval.conf", timer.encode()),
     )
+    return (*found, NodeFile(BUNDLE, f"{fingerprint(found)}\n".encode()))
+
+
+def wanted_bundle(equipment: Equipment) -> str:
+    """Return the fingerprint that a node shows on which all of this is installed.
+
+    Raises:
+        BadInput: the spec cannot be written into the guard's configuration.
+
+    """
+    return node_files(equipment)[-1].content.decode().strip()

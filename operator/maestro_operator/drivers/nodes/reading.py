@@ -13,6 +13,8 @@ from maestro_operator.transport.answers import BadAnswerError, Lines, whole_numb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+STATE_FORMAT = 1
+"""The newest form of the guard's state that this operator knows."""
 _ACTIVE_STATES = (
     "active",
     "reloading",
@@ -51,6 +53,7 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
         disk_free_bytes=lines.whole("disk_free_bytes"),
         replica=replica_of(lines, prefix="replica."),
         systemd_version=version,
+        versions=dict(lines.starting("version.")),
     )
 
 
@@ -101,10 +104,12 @@ def _guard(lines: Lines, *, known_peer: str) -> Guard:
         state = GuardState(word)
     except ValueError:
         raise BadAnswerError(f"state={word[:40]!r}") from None
+    if (lines.whole("format") or 1) > STATE_FORMAT:
+        state = GuardState.NEWER
     version = lines.maybe("version") or ""
     is_introduced = lines.yes("own_key") and lines.maybe("peer_known_hosts") == known_peer
     if state is not GuardState.VALID:
-        return Guard(state=state, version=version, peer_ready=is_introduced)
+        return Guard(state=state, version=version, peer_ready=is_introduced, bundle=lines.maybe("bundle") or "")
     permit_epoch, permit_boot = _permit(lines, "permit")
     max_epoch, max_boot = _permit(lines, "maxpermit")
     return Guard(
@@ -125,6 +130,7 @@ def _guard(lines: Lines, *, known_peer: str) -> Guard:
         may_run=lines.yes("may_run"),
         version=version,
         peer_ready=is_introduced,
+        bundle=lines.maybe("bundle") or "",
     )
 
 

@@ -7,17 +7,19 @@ and an answer that cannot be understood is Unknown or Failed, never a guess.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import asyncssh
 
 from maestro_operator.drivers.localise.files import settle_files
 from maestro_operator.drivers.localise.hosts import pin_names
-from maestro_operator.drivers.nodes.configuration import node_files
+from maestro_operator.drivers.nodes.configuration import node_files, wanted_bundle
 from maestro_operator.drivers.nodes.orders import order_words
 from maestro_operator.drivers.nodes.reading import node_seen
 from maestro_operator.drivers.nodes.votes import peer_vote_of
 from maestro_operator.drivers.nodes.watched import Watched, watched
+from maestro_operator.drivers.ports import Equipment
 from maestro_operator.drivers.services.systemd import read_back_stopped, start_services, stop_units
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.outcome import Outcome, Refused
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
-    from maestro_operator.drivers.ports import Equipment, Order
+    from maestro_operator.drivers.ports import Order
     from maestro_operator.model.pair import Localise, PairSpec, Probe, Service, Ssh
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Completed, Sessions
@@ -39,8 +41,22 @@ if TYPE_CHECKING:
 READ_SECONDS = 8.0
 VOTE_SECONDS = 15.0
 """A silent peer costs the asked node three seconds, a peer that hangs eight."""
+VERSIONS_SECONDS = 300.0
 SSH_PORT = 22
 _PUBLIC_KEY = re.compile(r"(ssh-ed25519 [A-Za-z0-9+/]+={0,2})( [^\r\n]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a node said of its versions, and when: they change seldom and cost a process each."""
+
+    asked: tuple[str, ...]
+    found: Mapping[str, str]
+    at_seconds: float
+
+    def serves(self, view: Watched, now_seconds: float) -> bool:
+        """Tell whether it is young enough, and about what the spec lists now."""
+        return self.asked == view.versions and now_seconds - self.at_seconds < VERSIONS_SECONDS
 
 
 class SshNodes:
@@ -51,6 +67,7 @@ class SshNodes:
         self._sessions = sessions
         self._spec = spec
         self._clock = clock
+        self._versions: dict[str, Versions] = {}
 
     async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
         """Read everything about a node from the node itself, in one round trip."""
@@ -58,15 +75,35 @@ class SshNodes:
             view, known_peer = watched(self._spec()), self._known_peer(node)
         except BadInput as error:
             return Unknown(Reason.INVALID_SPEC, str(error))
-        answer = await self._sessions.run(node, observe_words(view), deadline_seconds=READ_SECONDS)
+        known = self._versions.get(node.name)
+        is_due = known is None or not known.serves(view, self._clock.monotonic_seconds())
+        words = observe_words(view, with_versions=is_due)
+        answer = await self._sessions.run(node, words, deadline_seconds=READ_SECONDS)
         if isinstance(answer, Unknown):
             return answer
         if answer.exit_status != 0:
             return Unknown(Reason.COMMAND_FAILED, f"{node.name}: reading: {shortened(answer)}")
         try:
-            return node_seen(node.name, answer.stdout, units=view.units, known_peer=known_peer)
+            seen = self._judged(node_seen(node.name, answer.stdout, units=view.units, known_peer=known_peer))
         except BadAnswerError as error:
             return Unknown(Reason.BAD_ANSWER, f"{node.name}: {error}")
+
+        if is_due or known is None:
+            self._versions[node.name] = Versions(view.versions, seen.versions, self._clock.monotonic_seconds())
+            return seen
+        return replace(seen, versions=known.found)
+
+    def _judged(self, seen: NodeSeen) -> NodeSeen:
+        """Return the reading with what was installed held against what would be installed now."""
+        guard, spec = seen.guard, self._spec()
+        if guard.pair_uid is None or seen.name not in spec.names:
+            return seen
+        try:
+            wanted = wanted_bundle(Equipment(guard.pair_uid, spec, seen.name))
+        except BadInput:
+            # The spec cannot be installed at all; that is said elsewhere.
+            return seen
+        return replace(seen, guard=replace(guard, is_current=guard.bundle == wanted))
 
     async def equip(self, node: FrozenNode, equipment: Equipment, *, deadline_seconds: float) -> Outcome:
         """Install the guard, its configuration, gates and timers; nothing running is stopped.
@@ -94,6 +131,12 @@ class SshNodes:
             return Refused(Reason.BAD_ANSWER, f"{peer.name} has no ed25519 key, or its hostKey is no public key")
         answer = await self._sessions.run(node, scripted("introduce", known, key[1]), deadline_seconds=deadline_seconds)
         return _scripted_outcome(answer, what=f"{node.name}: introducing {peer.name}")
+
+    async def release(self, node: FrozenNode, *, pair_uid: str, is_owner: bool, deadline_seconds: float) -> Outcome:
+        """Take off everything that was put on; no service is stopped or started."""
+        words = scripted("release", pair_uid, "owner" if is_owner else "standby")
+        answer = await self._sessions.run(node, words, deadline_seconds=deadline_seconds)
+        return _scripted_outcome(answer, what=f"{node.name}: taking the guard off")
 
     async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
         """Give one order to the guard. `Refused` carries the guard's word."""
@@ -141,10 +184,10 @@ class SshNodes:
         return known_hosts_line(peer.ssh) or ""
 
 
-def observe_words(view: Watched) -> tuple[str, ...]:
+def observe_words(view: Watched, *, with_versions: bool = False) -> tuple[str, ...]:
     """Return the command that reads a node, with or without a guard on it."""
-    ports = " ".join(str(port) for port in view.ports)
-    return scripted("observe", view.live, ports, " ".join(view.names), *view.units)
+    ports, versions = " ".join(str(port) for port in view.ports), " ".join(view.versions) if with_versions else ""
+    return scripted("observe", view.live, ports, " ".join(view.names), versions, *view.units)
 
 
 def known_hosts_line(ssh: Ssh) -> str | None:

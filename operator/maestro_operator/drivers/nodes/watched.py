@@ -21,6 +21,8 @@ class Watched:
     """Ports whose listeners count as a running service: those of the services' own readiness."""
     names: tuple[str, ...]
     interval_seconds: int
+    versions: tuple[str, ...] = ()
+    """Where each version stands, as the reading script takes it."""
 
 
 def watched(spec: PairSpec) -> Watched:
@@ -47,4 +49,8 @@ def watched(spec: PairSpec) -> Watched:
         ports=tuple(sorted(ports)),
         names=tuple(dict.fromkeys(names)),
         interval_seconds=rsync.interval_seconds,
+        versions=tuple(
+            f"{item.name}:package:{item.package}" if item.package else f"{item.name}:file:{item.file}"
+            for item in spec.versions
+        ),
     )

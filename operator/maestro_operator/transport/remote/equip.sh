@@ -26,6 +26,11 @@ trap 'rm -rf "$stage"' EXIT
 trap 'exit 1' TERM INT HUP
 tar -x --no-same-owner -C "$stage" -f - || unstored "the archive did not arrive whole"
 
+# A guard of a later form of state must not be taken off its own state.
+case $(sh "$stage/usr/local/lib/maestro-guard/maestro-guard" ${root:+--root "$root"} show) in
+    *state=newer*) missing StateNewer "the guard's state on this node was written by a newer guard: upgrade the operator" ;;
+esac
+
 changed=
 put() { # path below the root
     to=$root/$1
@@ -35,7 +40,9 @@ put() { # path below the root
     changed="$changed $1"
 }
 find "$stage" -type f -printf '%P\n' | sort >"$stage.list" || unstored "no room in /run"
-while read -r path; do put "$path"; done <"$stage.list"
+while read -r path; do
+    case $path in */bundle) ;; *) put "$path" ;; esac
+done <"$stage.list"
 rm -f "$stage.list"
 chmod 0700 "$folder"
 
@@ -48,4 +55,6 @@ case $changed in
     *usr/local/lib/* | *etc/*) systemctl --no-block restart maestro-guard.service maestro-replica.timer ;;
     *) systemctl --no-block start maestro-guard.service maestro-replica.timer ;;
 esac || failed Start "could not start the guard's units"
+# Last, since it says that all of the above is done.
+if [ -e "$stage/usr/local/lib/maestro-guard/bundle" ]; then put usr/local/lib/maestro-guard/bundle; fi
 printf '%s\n' "$key" "$gates" "changed=${changed# }"

@@ -39,7 +39,12 @@ for unit in $services; do
 done
 if [ "$changed" = yes ]; then systemctl daemon-reload || { printf 'failed=daemon-reload\n'; exit 1; }; fi
 for unit in $services; do
-    case $(systemctl show --property=UnitFileState --value -- "$unit") in
+    state=$(systemctl show --property=UnitFileState --value -- "$unit")
+    # What was found first is what a release gives back.
+    if ! grep -qs "^$unit=" "$folder/found"; then
+        printf '%s=%s\n' "$unit" "$state" >>"$folder/found" && sync "$folder/found" || { printf 'unstored=%s\n' "$folder/found"; exit 12; }
+    fi
+    case $state in
         enabled | enabled-runtime | linked | linked-runtime | alias | indirect)
             systemctl --quiet disable -- "$unit" || { printf 'failed=disable %s\n' "$unit"; exit 1; } ;;
     esac

@@ -1,12 +1,13 @@
 # Reads a node in one round trip: by its guard where there is one, else by what any Linux has.
-# Arguments: root, live data path, ports, public names (each one word list), then the units in start order.
+# Arguments: root, live data path, ports, public names, versions (each one word list), then the units in start order.
+# A version is NAME:package:PACKAGE or NAME:file:PATH; what a file says is read as nobody, so it can be no secret.
 # Prints key=value lines; a later line of the same key replaces an earlier one.
 
 set -u
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
-root=$1 live=$2 ports=$3 names=$4
-shift 4
+root=$1 live=$2 ports=$3 names=$4 versions=$5
+shift 5
 guard=$root/usr/local/lib/maestro-guard/maestro-guard
 folder=$root/etc/maestro-guard
 
@@ -59,6 +60,26 @@ show_pins() {
     printf 'pins=%s\n' "${pins# }"
 }
 
+package_version() {
+    if command -v dpkg-query >/dev/null; then
+        timeout 3 dpkg-query -W -f='${db:Status-Status} ${Version}' -- "$1" | sed -n 's/^installed //p'
+    else
+        timeout 3 rpm -q --qf '%{VERSION}-%{RELEASE}\n' -- "$1"
+    fi
+}
+file_version() { timeout 3 setpriv --reuid=65534 --regid=65534 --clear-groups head -c 200 -- "$1"; }
+show_versions() {
+    for word in $versions; do
+        name=${word%%:*} what=${word#*:}
+        found=$({ case $what in
+            package:*) package_version "${what#*:}" ;;
+            file:*) file_version "$root${what#*:}" ;;
+        esac; } 2>/dev/null </dev/null | head -n 1 | head -c 64 | tr -d '\r')
+        case $found in '' | *[!A-Za-z0-9.+~:_\ -]*) continue ;; esac
+        printf 'version.%s=%s\n' "$name" "$found"
+    done
+}
+
 show_free() {
     place=$live
     while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
@@ -67,12 +88,16 @@ show_free() {
     }
 }
 
+show_versions
 systemctl --version | { read -r _ version _ && printf 'systemd_version=%s\n' "$version"; }
 if [ -x "$guard" ]; then
     known='' configured=''
     [ ! -r "$folder/peer_known_hosts" ] || read -r known <"$folder/peer_known_hosts"
     printf 'peer_known_hosts=%s\n' "$known"
     if [ -s "$folder/id_ed25519" ]; then printf 'own_key=yes\n'; fi
+    bundle=''
+    { read -r bundle <"${guard%/*}/bundle"; } 2>/dev/null
+    printf 'bundle=%s\n' "$bundle"
     if [ -e "$folder/gates-pending" ]; then printf 'gates=deferred\n'; fi
     while IFS='=' read -r key value; do
         if [ "$key" = services ]; then configured=$value; fi
