@@ -348,8 +348,6 @@ async def _swap_permit(acting: Acting) -> Outcome:
     )
 
 
-async def _nothing(_acting: Acting) -> Outcome:
-    return Done()
 async def _release(acting: Acting) -> Outcome:
     """Take everything off the standby, then off the owner: cut off between the two, the owner's guard still holds."""
     nodes, uid = acting.drivers.nodes, acting.action.status.pair_uid or acting.seen.key.uid
@@ -359,6 +357,8 @@ async def _release(acting: Acting) -> Outcome:
     )
 
 
+async def _nothing(_acting: Acting) -> Outcome:
+    return Done()
 
 
 S = StepName
@@ -388,6 +388,6 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.RESYNC: _resync,
         S.SWAP_PERMIT: _swap_permit,
         S.CONFIRM: _nothing,
+        S.RELEASE: _release,
     },
 )
-        S.RELEASE: _release,
