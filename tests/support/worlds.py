@@ -189,8 +189,8 @@ def _no_word(_verb: str) -> None:
 
 EFFECTS = frozenset(
     {
-        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "reverse", "quarantine",
-        "sync", "off", "move", "verify",
+        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "reverse",
+        "quarantine", "sync", "off", "move", "verify",
     }
 )  # fmt: skip
 

@@ -270,6 +270,14 @@ class Check(ResourceValue):
     deadline_seconds: int = 30
 
 
+class Version(ResourceValue):
+    """Where the version of one thing stands on a node: a package, or the first line of a file that anybody may read."""
+
+    name: str
+    package: str | None = None
+    file: str | None = None
+
+
 class PairSpec(ResourceValue):
     """`MaestroPair.spec`; people write it, the operator never does."""
 
@@ -284,6 +292,8 @@ class PairSpec(ResourceValue):
     detection: Detection = Field(default_factory=Detection)
     failover: Failover = Field(default_factory=Failover)
     verification: tuple[Check, ...] = ()
+    versions: tuple[Version, ...] = ()
+    """What must be of one version on both nodes, beside the guard."""
 
     def node(self, name: str) -> Node:
         """Return the node of that name.
