@@ -48,6 +48,8 @@ class Failed:
 
     reason: Reason
     message: str
+    facts: Mapping[str, str] = field(default_factory=lambda: _NOTHING, hash=False, compare=False)
+    """What is known all the same: of checks, which passed (`True`) and which did not (`False`)."""
 
 
 Outcome = Done | InProgress | Refused | Failed

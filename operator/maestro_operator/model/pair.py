@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from enum import StrEnum
 
 from pydantic import Field
@@ -86,6 +88,12 @@ class FencingDevice(ResourceValue):
     parameters: dict[str, str] = Field(default_factory=dict)
     secret: SecretReference | None = None
 
+    @property
+    def mark(self) -> str:
+        """Return a short word for exactly this device: what was shown of another one is not shown of it."""
+        told = json.dumps([self.agent, self.identity, sorted(self.parameters.items())])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
 
 class FencingRung(ResourceValue):
     """One rung of the ladder; all its devices must succeed before the rung counts."""
@@ -93,10 +101,10 @@ class FencingRung(ResourceValue):
     name: str
     devices: tuple[FencingDevice, ...] = ()
     deadline_seconds: int = 60
-
-
     retries: int = 0
     """How often the rung is tried again within its deadline before the next one is."""
+
+
 class Node(ResourceValue):
     """One of the two servers."""
 
@@ -129,6 +137,8 @@ class LogScan(ResourceValue):
     path: str
     fail: tuple[str, ...] = ()
     ok: tuple[str, ...] = ()
+    settle_seconds: int = 5
+    """How long after the start a log without `ok` is watched: nothing in it says that the start is over."""
 
 
 class Probe(ResourceValue):
@@ -261,13 +271,135 @@ class Failover(ResourceValue):
     block_seconds: int = 3600
 
 
+class Login(ResourceValue):
+    """A form login; the page behind it must show a pattern."""
+
+    port: int = 80
+    host: str | None = None
+    path: str
+    user_field: str
+    password_field: str
+    secret: SecretReference
+    page: str
+    pattern: str
+
+
+class Tcpgui(ResourceValue):
+    """LISTSERV's command port, asked for its thanks."""
+
+    port: int = 2306
+
+
+class OldAddress(ResourceValue):
+    """TCP ports on which nothing answers any more at the other node's address."""
+
+    ports: tuple[int, ...]
+
+
+class NamesFrom(ResourceValue):
+    """Names that each of some resolvers must give as the active node's address, and no other."""
+
+    names: tuple[str, ...]
+    resolvers: tuple[str, ...]
+
+
+class NodeCommand(ResourceValue):
+    """A program that is run on the node as root, word by word, without a shell; status 0 passes."""
+
+    argv: tuple[str, ...]
+
+
+class AddressAudit(ResourceValue):
+    """Files in which neither node's own address may stand, but where `localise` puts it."""
+
+    files: tuple[str, ...]
+
+
+class Trigger(ResourceValue):
+    """Maestro's delivery trigger, asked for with the token of a Secret."""
+
+    port: int = 80
+    host: str | None = None
+    path: str = "/lui/externalAction.do"
+    secret: SecretReference
+
+
+class Submission(ResourceValue):
+    """One message handed to the node's own mail server."""
+
+    port: int = 25
+    sender: str
+    recipient: str
+
+
+class MailboxSecurity(StrEnum):
+    """How the connection to a mailbox is kept."""
+
+    TLS = "TLS"
+    PLAIN = "Plain"
+
+
+class Mailbox(ResourceValue):
+    """A mailbox that is read by IMAP."""
+
+    host: str
+    port: int = 993
+    security: MailboxSecurity = MailboxSecurity.TLS
+    folder: str = "INBOX"
+    secret: SecretReference
+
+
+class Mailing(ResourceValue):
+    """A test mailing that must arrive in a mailbox."""
+
+    subject: str
+    """What stands in the subject of the message."""
+    trigger: Trigger | None = None
+    smtp: Submission | None = None
+    mailbox: Mailbox
+
+
+class Click(ResourceValue):
+    """A tracked link that must lead on: the one of a received message, or a fixed one."""
+
+    of: str | None = None
+    path: str = "/trk/click"
+    host: str | None = None
+    port: int = 80
+
+
+class Bounce(ResourceValue):
+    """The record of a bounce that a test mailing causes."""
+
+    of: str
+    file: str
+    pattern: str
+
+
 class Check(ResourceValue):
     """One verification after a start: exactly one kind."""
 
     name: str
     http: HttpProbe | None = None
+    tcp: TcpProbe | None = None
     log: LogScan | None = None
+    login: Login | None = None
+    tcpgui: Tcpgui | None = None
+    old_address: OldAddress | None = None
+    names: NamesFrom | None = None
+    command: NodeCommand | None = None
+    address_audit: AddressAudit | None = None
+    mailing: Mailing | None = None
+    click: Click | None = None
+    bounce: Bounce | None = None
     deadline_seconds: int = 30
+
+    @property
+    def of(self) -> str | None:
+        """Return the mailing that this check needs, None where it stands alone."""
+        if self.click is not None:
+            return self.click.of
+        return self.bounce.of if self.bounce is not None else None
 
 
 class Version(ResourceValue):

@@ -27,6 +27,8 @@ class Unknown:
 
     reason: Reason
     message: str
+    about: tuple[str, ...] = ()
+    """Of which part of the pair, where that is not clear from where this stands: a node and a rung of its ladder."""
 
 
 @dataclass(frozen=True, slots=True)

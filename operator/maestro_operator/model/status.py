@@ -138,6 +138,8 @@ class HistoryStep(ResourceValue):
     seconds: float
     remote_commands: int = 0
     api_writes: int = 0
+    message: str | None = None
+    """Why it failed."""
 
 
 class HistoryEntry(ResourceValue):
@@ -230,6 +232,22 @@ class TakenAnswer(ResourceValue):
     of: str | None = None
 
 
+class Drill(ResourceValue):
+    """What was seen of a device that cannot tell which machine it serves: its word and the node's, side by side."""
+
+    node: str
+    rung: str
+    identity: str
+    device: str
+    """The mark of exactly this device; another address or plug is another device."""
+    boot_id: str | None = None
+    """The boot in which the node answered while the device said on."""
+    cut_at: str | None = None
+    """When the device said off and the node was silent."""
+    proven_at: str | None = None
+    """When the device said on again and the node answered from another boot: the device does switch this node."""
+
+
 class Word(ResourceValue):
     """A person's word that a node is off, as it was first seen: it counts from then on, for a limited time."""
 
@@ -274,6 +292,7 @@ class PairStatus(ResourceValue):
     order_not_done: str | None = None
     taken_answers: tuple[TakenAnswer, ...] = ()
     words: tuple[Word, ...] = ()
+    drills: tuple[Drill, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     automatic_move: AutomaticMove | None = None
     claims: tuple[str, ...] = ()
