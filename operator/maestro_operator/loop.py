@@ -249,7 +249,8 @@ class PairLoop:
             self.close_observer()
             look = unlooked(spec, barred)
         else:
-            look = await self._observer_for(spec).look(status.judged_node, untouched=untouched)
+            doubted = spec.other(status.episode.target).name if status.episode else None
+            look = await self._observer_for(spec).look(status.judged_node, doubted=doubted, untouched=untouched)
         if barred is None and self._gate is not None:
             barred = self._gate.after(resource.key, status, nodes=look.nodes, traffic=look.traffic)
         self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
 from maestro_operator.model.decision import Hold
+from maestro_operator.model.pair import HUMAN
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.model.status import Loss
@@ -59,8 +60,23 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     return None
 
 
+def _unfenceable(seen: Seen, episode: Episode) -> Hold | None:
+    """Return the hold of a ladder on which nothing could give a proof, however long it was climbed."""
+    ladder = facts.ladder(episode, episode.source)
+    refused = {
+        item.about: item.message
+        for item in seen.devices
+        if isinstance(item, Unknown) and item.reason is Reason.INVALID_SPEC
+    }
+    rungs = [(episode.source, rung.name) for rung in ladder if rung.devices]
+    waits = any(rung.name == HUMAN for rung in ladder)
+    if waits or not rungs or not all(rung in refused for rung in rungs):
+        return None
+    return Hold(Reason.INVALID_SPEC, f"{refused[rungs[0]]}; order {episode.source} back, mend it and order again")
+
+
 def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
-    hold = target_able(seen, episode)
+    hold = target_able(seen, episode) or _unfenceable(seen, episode)
     if hold is not None:
         return hold
     age = _copy_age_seconds(seen, episode)

@@ -12,7 +12,7 @@ from maestro_operator.decide import facts
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
 from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude
 from maestro_operator.model.decision import Assessment, Hold
-from maestro_operator.model.pair import Automatic, Management, Platform
+from maestro_operator.model.pair import Automatic, FencingDevice, FencingRung, Management, Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, NodeSeen, Seen, Vote
 from maestro_operator.model.status import Episode
@@ -126,17 +126,19 @@ def standing(seen: Seen) -> tuple[Hold, ...]:
 
 
 def fencing_ready(seen: Seen, name: str) -> bool:
-    """Tell whether every device of at least one rung answers for the node."""
-    ready = {item.rung for item in seen.devices if isinstance(item, DeviceSeen) and item.node == name}
-    for rung in seen.spec.node(name).fencing:
-        answers = [
-            item
-            for item in seen.devices
-            if isinstance(item, DeviceSeen) and (item.node, item.rung) == (name, rung.name)
-        ]
-        if rung.devices and rung.name in ready and len(answers) == len(rung.devices):
-            return True
-    return False
+    """Tell whether every device of at least one rung answers for the node, and is known to serve it."""
+    answers = {
+        (item.rung, item.identity): item for item in seen.devices if isinstance(item, DeviceSeen) and item.node == name
+    }
+
+    def serves(rung: FencingRung, device: FencingDevice) -> bool:
+        item = answers.get((rung.name, device.identity)) or answers.get((rung.name, ""))
+        if item is None:
+            return False
+        return item.tells_identity or facts.is_drilled(seen, node=name, rung=rung.name, device=device)
+
+    ladder = seen.spec.node(name).fencing
+    return any(rung.devices and all(serves(rung, device) for device in rung.devices) for rung in ladder)
 
 
 def peer_ready(seen: Seen) -> Hold | None:

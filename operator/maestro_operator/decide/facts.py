@@ -13,7 +13,7 @@ from maestro_operator.model.pair import Say
 from maestro_operator.model.seen import GuardState, NodeSeen
 
 if TYPE_CHECKING:
-    from maestro_operator.model.pair import Answer, FencingRung
+    from maestro_operator.model.pair import Answer, FencingDevice, FencingRung
     from maestro_operator.model.seen import Guard, Seen
     from maestro_operator.model.status import Episode, EpochMark
     from maestro_operator.model.steps import StepName
@@ -140,6 +140,12 @@ def ladder(episode: Episode, node: str) -> tuple[FencingRung, ...]:
     """Return the rungs for a node as the episode froze them."""
     frozen = episode.frozen_node(node)
     return frozen.fencing if frozen else ()
+
+
+def is_drilled(seen: Seen, *, node: str, rung: str, device: FencingDevice) -> bool:
+    """Tell whether exactly this device was seen to switch exactly this node."""
+    wanted = (node, rung, device.mark)
+    return any((it.node, it.rung, it.device) == wanted and it.proven_at is not None for it in seen.status.drills)
 
 
 def public_names(seen: Seen) -> tuple[str, ...]:

@@ -161,6 +161,10 @@ def _from_evidence(seen: Seen, episode: Episode, node: str, *, evidence: FenceEv
         last_two = readings[-2:]
         if len(last_two) < len(("first look", "second look")):
             return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was not read twice")
+        told = all(item.tells_identity for item in last_two)
+        if not told and not facts.is_drilled(seen, node=node, rung=rung.name, device=device):
+            text = f"{device.agent} cannot tell which machine it serves, and no fence drill showed it"
+            return NoProof(Reason.FENCE_UNPROVEN, text)
         first, second = last_two
         if {first.state, second.state} != {"off"}:
             return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} says {second.state}: {second.detail}")

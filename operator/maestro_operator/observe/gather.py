@@ -99,10 +99,13 @@ class Observer:
             period_seconds=DEVICE_PERIOD_SECONDS,
         )
 
-    async def look(self, active: str | None, *, untouched: frozenset[str] = frozenset()) -> Look:
+    async def look(
+        self, active: str | None, *, doubted: str | None = None, untouched: frozenset[str] = frozenset()
+    ) -> Look:
         """Look at both nodes and the traffic now, and take the newest votes and device checks.
 
-        An `untouched` node, to which nothing was done since it was read, is not read again within
+        The vantage points vote on the active node, and on a `doubted` one that an episode wants proven dead. An
+        `untouched` node, to which nothing was done since it was read, is not read again within
         `UNTOUCHED_GOOD_FOR_SECONDS`.
         """
         names = self._spec.names
@@ -110,7 +113,8 @@ class Observer:
             asyncio.gather(*(self._look_at(name, untouched=name in untouched) for name in names)),
             asyncio.gather(*(item.look() for item in self._traffic)),
         )
-        votes = self._vote_on(active) if active is not None else ()
+        voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
+        votes = tuple(vote for name in voted for vote in self._vote_on(name))
         devices = tuple(item for name in names for item in self._devices[name].latest())
         return Look(
             nodes=dict(zip(names, nodes, strict=True)),

@@ -26,6 +26,7 @@ from maestro_operator.model.status import (
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
 from maestro_operator.report.deletion import waits
+from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
 
@@ -157,8 +158,7 @@ def fencing_ready(known: Known) -> Answer:
         return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
     if known.decided.assessment.fencing_ready[active]:
         return _true(f"{active} could be fenced")
-    failed = [item for item in known.seen.devices if isinstance(item, Unknown)]
-    text = "; ".join(item.message for item in failed) or f"{active}: no device was read yet"
+    text = "; ".join(why_not_ready(known.seen)) or f"{active}: no device was read yet"
     return _false(Reason.FENCING_NOT_READY, text)
 
 
@@ -277,6 +277,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "replication": _replication(known),
             "quarantine": _quarantine(known),
             "words": words(seen),
+            "drills": drills(seen),
         }
     )
 

@@ -128,17 +128,17 @@ class AgentFencing:
         return tuple(await asyncio.gather(*looks))
 
     async def _check(self, node: str, rung: str, device: FencingDevice, *, doubled: str | None) -> DeviceSeen | Unknown:
-        what = f"{node}, rung {rung}, {device.agent}"
+        what, about = f"{node}, rung {rung}, {device.agent}", (node, rung)
         if doubled is not None:
-            return Unknown(Reason.INVALID_SPEC, doubled)
+            return Unknown(Reason.INVALID_SPEC, doubled, about)
         try:
             reading = await self._reading(await self._ready(device), seconds=LOOK_SECONDS)
         except _DeviceFault as error:
-            return Unknown(error.reason, f"{what}: {error}")
+            return Unknown(error.reason, f"{what}: {error}", about)
         except OSError as error:
-            return Unknown(Reason.DEVICE_FAILED, f"{what}: {error}")
+            return Unknown(Reason.DEVICE_FAILED, f"{what}: {error}", about)
         if reading.state == "unknown" or reading.identity != device.identity:
-            return Unknown(Reason.DEVICE_FAILED, f"{what}: {reading.detail}")
+            return Unknown(Reason.DEVICE_FAILED, f"{what}: {reading.detail}", about)
         return DeviceSeen(
             node=node,
             rung=rung,
