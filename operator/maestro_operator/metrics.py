@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from maestro_operator.model.decision import Decided, Hold
+from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.seen import NodeSeen
+from maestro_operator.model.steps import StepName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +50,10 @@ DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
 )
-GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, LAG, DOWNTIME, LOSS)
+CHECK = Family(
+    "maestro_pair_verification_passed", "1 for a check that passed when it was last made, 0 if it failed.", ("check",)
+)
+GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, LAG, DOWNTIME, LOSS, CHECK)
 TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or failed.", ("result",))
 TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
 LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
@@ -72,6 +77,7 @@ class PairMetrics(Collector):
         self._turn_seconds = Histogram(TURN_SECONDS.name, TURN_SECONDS.help, registry=self.registry)
         self._shown: dict[str, tuple[PairKey, tuple[Value, ...]]] = {}
         self._turns: dict[str, tuple[PairKey, Mapping[str, int]]] = {}
+        self._checks: dict[str, Mapping[str, str]] = {}
         self.registry.register(self)
 
     @override
@@ -109,7 +115,16 @@ class PairMetrics(Collector):
             values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
             values.append((EPOCH, (), float(status.epoch.in_force.number)))
-        self._shown[seen.key.uid] = (seen.key, (*values, *_lag(seen, status), *_episodes(status)))
+        self._shown[seen.key.uid] = (seen.key, (*values, *_lag(seen, status), *_episodes(status), *self._made(seen)))
+
+    def _made(self, seen: Seen) -> list[Value]:
+        """Return the checks as they were last made; another step's outcome says nothing of them."""
+        last = seen.last
+        if last is not None and last.step is StepName.VERIFY and isinstance(last.outcome, Done | Failed):
+            self._checks[seen.key.uid] = last.outcome.facts
+        names = {check.name for check in seen.spec.verification}
+        made = self._checks.get(seen.key.uid, {})
+        return [(CHECK, (name,), float(passed == "True")) for name, passed in made.items() if name in names]
 
     def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:
         """Count one turn."""
@@ -122,6 +137,7 @@ class PairMetrics(Collector):
         """Remove every series of a pair that is gone; one of the same name that came after it keeps its own."""
         self._shown.pop(key.uid, None)
         self._turns.pop(key.uid, None)
+        self._checks.pop(key.uid, None)
 
 
 def _lag(seen: Seen, status: PairStatus) -> list[Value]:

@@ -65,7 +65,14 @@ class RealParts:
             ),
             traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
             probes=NetworkProbes(),
-            verification=NodeVerification(sessions, clock=self.clock),
+            verification=NodeVerification(
+                sessions,
+                clock=self.clock,
+                spec=lambda: loop.spec,
+                secrets=self.secrets,
+                namespace=key.namespace,
+                policy=policy,
+            ),
         )
         loop = PairLoop(
             store=store,

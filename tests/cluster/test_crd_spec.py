@@ -446,7 +446,7 @@ CASES = (
         "exactly one kind",
         bad=but(localise__0__hostsPin=...),
         good=base(),
-        remedy="write hostsPin",
+        remedy="write one of hostsPin, properties",
         field="spec.localise[0]",
     ),
     case(
@@ -477,7 +477,7 @@ CASES = (
         "exactly one kind",
         bad=but(verification=[CHECK]),
         good=but(verification=[{"name": "one", "http": {}}]),
-        remedy="write either http or log",
+        remedy="write one of http, tcp, log",
         field="spec.verification[0]",
     ),
     case(
@@ -552,8 +552,17 @@ def is_about(rule: Rule, path: str, words: str) -> bool:
     return rule.path == path and words in rule.message
 
 
+ELSEWHERE = (
+    "spec.localise[].properties",
+    "spec.localise[].siteConfiguration",
+    "spec.verification",
+    "spec.verification[].mailing",
+)
+"""Tried in test_crd_verification.py."""
+
+
 def stood_on() -> set[Rule]:
-    return {rule for rule in rules() if rule.path.startswith("spec")}
+    return {rule for rule in rules() if rule.path.startswith("spec") and rule.path not in ELSEWHERE}
 
 
 def test_every_rule_on_spec_has_a_case_and_every_case_a_rule() -> None:

@@ -16,7 +16,7 @@ from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, VerificationPort
 from maestro_operator.drivers.verification.checks import NodeVerification
 from maestro_operator.drivers.verification.logs import SHOWN_CHARACTERS, TAIL_BYTES
-from maestro_operator.model.pair import Check, HttpProbe, LogScan, SecretReference, Ssh
+from maestro_operator.model.pair import Check, HttpProbe, LogScan, PairSpec, SecretReference, Ssh
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Sessions
 from support.loopback_ssh import LoopbackSsh, loopback_ssh
@@ -24,6 +24,11 @@ from support.loopback_ssh import LoopbackSsh, loopback_ssh
 pytestmark = pytest.mark.timeout(30)
 
 OK = Check(name="log", log=LogScan(path="/x", fail=("SEVERE",), ok=("READY",)), deadline_seconds=1)
+
+
+def no_spec() -> PairSpec:
+    """Stand for the spec, which most checks do not ask for."""
+    raise AssertionError
 
 
 class VerifiedWorld(Protocol):
@@ -55,7 +60,9 @@ class ShellVerified(VerifiedWorld):
     def __init__(self, server: LoopbackSsh, folder: Path) -> None:
         self.clock = SystemClock()
         self.sessions = Sessions(secrets=server.secrets, namespace="pairs", clock=self.clock)
-        self.verification = NodeVerification(self.sessions, clock=self.clock)
+        self.verification = NodeVerification(
+            self.sessions, clock=self.clock, spec=no_spec, secrets=server.secrets, namespace="pairs"
+        )
         self.node = node(server.port, server.host_key)
         self.folder = folder
         self.began = self.now()
@@ -71,7 +78,11 @@ class ShellVerified(VerifiedWorld):
     def scan(
         self, *, path: str = "lui.log", fail: tuple[str, ...] = ("SEVERE",), ok: tuple[str, ...] = ("READY",)
     ) -> Check:
-        return Check(name="log", log=LogScan(path=str(self.folder / path), fail=fail, ok=ok), deadline_seconds=1)
+        return Check(
+            name="log",
+            log=LogScan(path=str(self.folder / path), fail=fail, ok=ok, settle_seconds=0),
+            deadline_seconds=1,
+        )
 
     def write(self, text: str, *, to: str = "lui.log") -> None:
         with (self.folder / to).open("a") as file:

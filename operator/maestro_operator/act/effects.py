@@ -192,8 +192,13 @@ async def adopt(acting: Acting, _proof: Proof) -> Outcome:
     epoch = acting.episode.epoch
     if isinstance(node, NodeSeen) and node.guard.may_run:
         return await acting.order(acting.target, "renew", epoch=epoch)
-    ordered = await acting.order(acting.target, "promote", epoch=epoch)
     runs = isinstance(node, NodeSeen) and node.runs_something
+    if isinstance(node, NodeSeen) and node.guard.final_epoch is not None and not runs:
+        # Found in the middle of a switchover that nobody knows of: what it may still send was of that one.
+        revoked = await acting.order(acting.target, "revoke")
+        if not isinstance(revoked, Done):
+            return revoked
+    ordered = await acting.order(acting.target, "promote", epoch=epoch)
     if isinstance(ordered, Done) and runs:
         return await acting.order(acting.target, "permit", epoch=epoch)
     return ordered
@@ -261,9 +266,11 @@ async def _verify(acting: Acting) -> Outcome:
         since=since,
         deadline_seconds=acting.deadline_seconds,
     )
-    failed = [item for item in results if not item.passed]
+    # What only waited for another one comes last: the first is what a person has to mend.
+    failed = sorted((item for item in results if not item.passed), key=lambda item: item.waits_for is not None)
+    passed = MappingProxyType({item.name: str(item.passed) for item in results})
     if failed:
-        return Failed(Reason.VERIFICATION_FAILED, "; ".join(f"{item.name}: {item.message}" for item in failed))
+        return Failed(Reason.VERIFICATION_FAILED, "; ".join(f"{item.name}: {item.message}" for item in failed), passed)
     return Done(MappingProxyType({item.name: item.message for item in results}))
 
 

@@ -62,6 +62,18 @@ def _named(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
     for entry in spec.traffic:
         if entry.dns is not None:
             yield f"spec.traffic[{entry.name}].dns.tsigSecret", entry.dns.tsig_secret.name, _tsig
+    yield from _of_checks(spec)
+
+
+def _of_checks(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
+    for check in spec.verification:
+        field, mailing = f"spec.verification[{check.name}]", check.mailing
+        if check.login is not None:
+            yield f"{field}.login.secret", check.login.secret.name, _has("username", "password")
+        if mailing is not None:
+            yield f"{field}.mailing.mailbox.secret", mailing.mailbox.secret.name, _has("username", "password")
+        if mailing is not None and mailing.trigger is not None:
+            yield f"{field}.mailing.trigger.secret", mailing.trigger.secret.name, _has("token")
 
 
 def _ssh(content: Content) -> tuple[Reason, str] | None:
@@ -81,6 +93,14 @@ def _tsig(content: Content) -> tuple[Reason, str] | None:
     except ValueError as error:
         return Reason.SECRET_MISSING, f"{error}: write name, secret (base64) and perhaps algorithm"
     return None
+
+
+def _has(*keys: str) -> Judge:
+    def judge(content: Content) -> tuple[Reason, str] | None:
+        missing = [key for key in keys if not content.get(key)]
+        return (Reason.SECRET_MISSING, f"it has no {missing[0]}: put it there") if missing else None
+
+    return judge
 
 
 def _of_device(device: FencingDevice) -> Judge:

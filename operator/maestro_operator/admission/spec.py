@@ -71,6 +71,11 @@ def _addresses(spec: PairSpec) -> Iterator[Fault]:
     for entry in spec.traffic:
         for server in entry.dns.servers if entry.dns else ():
             yield f"spec.traffic[{entry.name}].dns.servers", server
+    for check in spec.verification:
+        field = f"spec.verification[{check.name}]"
+        yield from ((f"{field}.names.resolvers", server) for server in (check.names.resolvers if check.names else ()))
+        if check.mailing is not None:
+            yield f"{field}.mailing.mailbox.host", check.mailing.mailbox.host
 
 
 def _indistinct_nodes(spec: PairSpec) -> Iterator[Fault]:
@@ -115,6 +120,9 @@ def _all_patterns(spec: PairSpec) -> Iterator[Fault]:
     for check in spec.verification:
         if check.http is not None and check.http.pattern is not None:
             yield f"spec.verification[{check.name}].http.pattern", check.http.pattern
+        for word, named in (("login", check.login), ("bounce", check.bounce)):
+            if named is not None:
+                yield f"spec.verification[{check.name}].{word}.pattern", named.pattern
         for word, patterns in (("fail", check.log.fail), ("ok", check.log.ok)) if check.log is not None else ():
             yield from ((f"spec.verification[{check.name}].log.{word}", pattern) for pattern in patterns)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import PairStatus
 
 HISTORY_KEPT = 10
+MESSAGE_KEPT = 1024
 KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE)
 """Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
@@ -191,6 +192,7 @@ def finish(
                 seconds=item.seconds or 0.0,
                 remote_commands=item.remote_commands,
                 api_writes=item.api_writes,
+                message=item.message[:MESSAGE_KEPT] if item.state == "Failed" and item.message else None,
             )
             for item in episode.steps
         ),

@@ -58,6 +58,8 @@ class CheckResult:
     name: str
     passed: bool
     message: str
+    waits_for: str | None = None
+    """The check that failed first, for one that was not tried because of it."""
 
 
 class NodePort(Protocol):
@@ -78,8 +80,6 @@ class NodePort(Protocol):
     ) -> Outcome:
         """Let the peer's guard ask this node's, by one forced command and pinned keys."""
 
-    async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
-        """Give one order to the guard. `Refused` carries the guard's word."""
     async def release(self, node: FrozenNode, *, pair_uid: str, is_owner: bool, deadline_seconds: float) -> Outcome:
         """Take off everything that `equip`, `introduce` and `pin` put on; no service is stopped or started.
 
@@ -87,6 +87,8 @@ class NodePort(Protocol):
         something is refused. Data stays. Facts: `enabled` units, and `left`, the folder of the copies.
         """
 
+    async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
+        """Give one order to the guard. `Refused` carries the guard's word."""
 
     async def start(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
         """Start the services in order, each ready before the next; needs a permit on the node."""

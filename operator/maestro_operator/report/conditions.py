@@ -179,7 +179,7 @@ def verified(known: Known) -> Answer:
         step = next((item for item in entry.steps if item.name is StepName.VERIFY), None)
         if step is not None:
             if step.state == "Failed":
-                return _false(Reason.VERIFICATION_FAILED, f"a check failed after {entry.id}")
+                return _false(Reason.VERIFICATION_FAILED, f"{step.message or 'a check failed'} (after {entry.id})")
             return _true(f"every check passed after {entry.id}")
     return _unknown(Reason.NOT_YET_KNOWN, "nothing was verified yet")
 
@@ -370,7 +370,7 @@ def _recorded(known: Known, name: str) -> Recorded:
         return before.model_copy(update={"address": address})
     if known.seen.barred is not None:
         # Not ours, or not surely the one that is meant: nothing of it is kept.
-        return before or Recorded(node=name, epoch=0)
+        return before
     in_force = node.guard.in_force.number if node.guard.in_force else 0
     return Recorded(node=name, epoch=max(in_force, before.epoch), machine_id=node.machine_id, address=address)
 

@@ -24,6 +24,8 @@ PACKAGES = (
     "bind9",
     "bind9-utils",
     "btrfs-progs",
+    "dovecot-imapd",
+    "exim4-daemon-light",
     "fence-agents",
     "iproute2",
     "ipmitool",
@@ -36,6 +38,11 @@ PACKAGES = (
     "systemd-container",
     "util-linux",
 )
+SERVERS = {
+    "bind9": "named.service",
+    "dovecot-imapd": "dovecot.service",
+    "exim4-daemon-light": "exim4.service",
+}
 NEEDED_DISK_BYTES = 4 * 1024**3
 NEEDED_MEMORY_BYTES = 1536 * 1024**2
 NEEDED_PYTHON = (3, 11)
@@ -104,9 +111,10 @@ def install_missing() -> tuple[str, ...]:
     with _services_held():
         for command in (("apt-get", "update"), install):
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment, timeout=INSTALL_SECONDS)
-    if "bind9" in packages and Path("/run/systemd/system").is_dir():
-        # The bed runs a server of its own; the machine's must not begin to serve because of us.
-        subprocess.run(("systemctl", "disable", "named.service"), check=False, timeout=TRIAL_SECONDS)
+    units = tuple(unit for package, unit in SERVERS.items() if package in packages)
+    if units and Path("/run/systemd/system").is_dir():
+        # The bed runs servers of its own; the machine's must not begin to serve because of us.
+        subprocess.run(("systemctl", "disable", *units), check=False, timeout=TRIAL_SECONDS)
     return packages
 
 

@@ -13,6 +13,7 @@ from support.standin.installation import (
     configuration,
     initialise,
     install,
+    set_mail,
 )
 
-__all__ = ["GUARD", "LIVE", "PUBLIC_NAME", "SERVICES", "Node", "configuration", "initialise", "install"]
+__all__ = ["GUARD", "LIVE", "PUBLIC_NAME", "SERVICES", "Node", "configuration", "initialise", "install", "set_mail"]

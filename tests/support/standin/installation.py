@@ -3,6 +3,8 @@
 Units are installed disabled and nothing is started: who may start them is what the tests are about.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ SERVICES = ("maestro-db.service", "maestro.service")
 """The units in start order; the reverse order stops them."""
 PROGRAMS = "/usr/local/lib/maestro-standin"
 CONFIGURATION = "/etc/maestro-standin/maestro.conf"
+MAIL = "/etc/maestro-standin/mail.json"
 GUARD = "/usr/local/lib/maestro-guard/maestro-guard"
 SCRIPT_SECONDS = 60.0
 HERE = Path(__file__).parent
@@ -43,19 +46,27 @@ class NotInstalledError(Exception):
     """A script of the installation failed on the node; the message is what it complained of."""
 
 
-def install(node: Node, *, name: str, public_name: str = PUBLIC_NAME) -> None:
-    """Put programs, units and configuration on a node that calls itself `name`."""
+def install(node: Node, *, name: str, public_name: str = PUBLIC_NAME, mail: Mapping[str, str] | None = None) -> None:
+    """Put programs, units and configuration on a node that calls itself `name`; with `mail`, mailings too."""
     # The packages around the application stay empty there: a node gets nothing of the tests.
     for package in ("support", "support/standin"):
         node.push(f"{PROGRAMS}/{package}/__init__.py", b"", mode=0o644)
     for source in sorted((HERE / "app").glob("*.py")):
         node.push(f"{PROGRAMS}/support/standin/app/{source.name}", source.read_bytes(), mode=0o644)
     node.push(f"{PROGRAMS}/initialise.sh", (HERE / "units" / "initialise.sh").read_bytes(), mode=0o755)
-    node.push(CONFIGURATION, configuration(name=name, public_name=public_name).encode(), mode=0o644)
+    text = configuration(name=name, public_name=public_name) + (f"mail={MAIL}\n" if mail is not None else "")
+    node.push(CONFIGURATION, text.encode(), mode=0o644)
+    if mail is not None:
+        set_mail(node, mail)
     for unit in SERVICES:
         node.push(f"/etc/systemd/system/{unit}", (HERE / "units" / unit).read_bytes(), mode=0o644)
     # Compiled once here, so that the first start is as fast as every other.
     _run(node, f"python3 -m compileall -q {PROGRAMS}/support && systemctl daemon-reload")
+
+
+def set_mail(node: Node, mail: Mapping[str, str]) -> None:
+    """Set what the mailings, the login and LISTSERV need; it is read at each use."""
+    node.push(MAIL, json.dumps(dict(mail)).encode(), mode=0o600)
 
 
 def initialise(node: Node) -> None:

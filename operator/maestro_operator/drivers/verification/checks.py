@@ -1,122 +1,173 @@
-"""Checks after a start: HTTP from outside, and the log on the node from the moment of the start.
+"""Checks after a start: every one at once, each until it passes, cannot pass any more or is out of time.
 
-The law of this file: a check that could not be made has failed. What is kept of a log is one line,
-cut short; nothing else of it leaves the operator.
+The law of this file: a check that could not be made has failed. One that waits for another's result, and
+the other failed, says so and is no finding of its own. What a message shows is evidence cut short; no
+password, token or body of a page is in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maestro_operator.drivers.ports import CheckResult
-from maestro_operator.drivers.probes.network import probe
-from maestro_operator.drivers.verification.logs import (
-    MARGIN_SECONDS,
-    NO_LOG,
-    READ_LOG,
-    TAIL_BYTES,
-    Verdict,
-    judge_log,
-    lines_since,
-    parsed,
-    shown,
-)
-from maestro_operator.model.pair import Probe
-from maestro_operator.model.seen import Unknown, Vote
+from maestro_operator.drivers.verification import listserv, outside, web
+from maestro_operator.drivers.verification.mailing import Mailings
+from maestro_operator.drivers.verification.onnode import READ_SECONDS, OnNode
+from maestro_operator.drivers.verification.verdict import Verdict, never, not_yet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
-    from maestro_operator.model.pair import Check, HttpProbe, LogScan
+    from maestro_operator.model.addresses import AddressPolicy
+    from maestro_operator.model.pair import Check, Login, OldAddress, PairSpec
     from maestro_operator.model.status import FrozenNode
+    from maestro_operator.transport.connect import ReadSecret
     from maestro_operator.transport.session import Sessions
 
 POLL_SECONDS = 0.2
-READ_SECONDS = 10.0
-HTTP_SECONDS = 3.0
+SLOW_POLL_SECONDS = 1.0
+"""Between looks that log in somewhere, or start a process."""
 SHORTEST_SECONDS = 0.5
 """What the last look before a deadline still gets."""
+COMMAND_SECONDS = 60.0
+LAST_LOOK_SECONDS = 2.0
+"""What is kept of the step's deadline, so that it ends with reasons and not with its time-out."""
 
 
 class NodeVerification:
     """The verification port over the network and the pair's SSH sessions."""
 
-    def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
-        """Keep the way to the nodes."""
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        clock: Clock,
+        spec: Callable[[], PairSpec],
+        secrets: ReadSecret,
+        namespace: str,
+        policy: AddressPolicy | None = None,
+    ) -> None:
+        """Keep the way to the nodes, how to ask for the spec as it is now, and where Secrets are read."""
         self._sessions = sessions
         self._clock = clock
+        self._spec = spec
+        self._secrets = secrets
+        self._namespace = namespace
+        self._policy = policy
 
     async def verify(
         self, node: FrozenNode, checks: Sequence[Check], *, since: str, deadline_seconds: float
     ) -> tuple[CheckResult, ...]:
-        """Run every check in parallel, each until it passes, cannot pass any more or is out of time."""
-        runs = (self._until_passed(node, check, since=since, deadline_seconds=deadline_seconds) for check in checks)
-        return tuple(await asyncio.gather(*runs))
+        """Run every check at once; one that needs a mailing begins when that was sent or received."""
+        ends = self._clock.monotonic_seconds() + deadline_seconds - min(LAST_LOOK_SECONDS, deadline_seconds / 10)
+        on_node = OnNode(self._sessions, node, clock=self._clock)
+        mailings = Mailings(checks, node=node, on_node=on_node, secret=self._secret, policy=self._policy)
+        run = _Run(self, node, on_node, mailings=mailings, since=since, ends=ends, clock=self._clock)
+        return tuple(await asyncio.gather(*(run.until_passed(check) for check in checks)))
 
-    async def _until_passed(
-        self, node: FrozenNode, check: Check, *, since: str, deadline_seconds: float
-    ) -> CheckResult:
-        ends = self._clock.monotonic_seconds() + min(check.deadline_seconds, deadline_seconds)
-        while True:
-            left = max(SHORTEST_SECONDS, ends - self._clock.monotonic_seconds())
-            verdict = await self._once(node, check, since=since, left_seconds=left)
-            if verdict.is_final or self._clock.monotonic_seconds() + POLL_SECONDS >= ends:
-                return CheckResult(check.name, passed=verdict.passed, message=verdict.message)
-            await self._clock.sleep(POLL_SECONDS)
+    @property
+    def spec(self) -> PairSpec:
+        """Return the spec as it is now."""
+        return self._spec()
 
-    async def _once(self, node: FrozenNode, check: Check, *, since: str, left_seconds: float) -> Verdict:
-        if check.http is not None:
-            return await _http(node, check.http, min(HTTP_SECONDS, left_seconds))
-        if check.log is not None:
-            return await self._log(node, check.log, since=since, seconds=min(READ_SECONDS, left_seconds))
-        return Verdict(passed=False, is_final=True, message="the check names no kind")
-
-    async def _log(self, node: FrozenNode, scan: LogScan, *, since: str, seconds: float) -> Verdict:
+    def peer_address(self, node: FrozenNode) -> str | None:
+        """Return the other node's address, None where the spec knows this node no more."""
         try:
-            ago = self._seconds_since(since)
-        except ValueError:
-            return Verdict(passed=False, is_final=True, message=f"{since!r} is no moment in the past")
-        words = ("sh", "-c", READ_LOG, "read-log", str(ago), scan.path, str(MARGIN_SECONDS), str(TAIL_BYTES))
-        answer = await self._sessions.run(node, words, deadline_seconds=seconds)
-        if isinstance(answer, Unknown):
-            return _not_yet(answer.message)
-        if answer.exit_status == NO_LOG:
-            return _not_yet(f"there is no log {scan.path}")
-        if answer.exit_status != 0:
-            return _not_yet(f"the log could not be read: {shown(answer.stderr)}")
+            return self.spec.other(node.name).address
+        except KeyError:
+            return None
+
+    async def login(self, node: FrozenNode, item: Login) -> Verdict:
+        """Log in with the user of a Secret."""
+        content = await self._secret(item.secret.name)
+        if isinstance(content, str):
+            return not_yet(content)
+        if not {"username", "password"} <= set(content):
+            return never(f"Secret {item.secret.name} needs the keys username and password")
+        words = {key: content[key].decode(errors="replace") for key in ("username", "password")}
+        return await web.login(node.address, item, username=words["username"], password=words["password"])
+
+    async def _secret(self, name: str) -> Mapping[str, bytes] | str:
         try:
-            found = parsed(answer.stdout)
-            # On the node's own clock, and no later than the start, however long the answer took.
-            moment = datetime.fromtimestamp(found.now_seconds, found.zone) - timedelta(
-                seconds=self._seconds_since(since)
-            )
-        except (ValueError, OverflowError):
-            return _not_yet("the node's answer about the log cannot be understood")
-        lines = lines_since(found.files, moment)
-        return _not_yet(lines) if isinstance(lines, str) else judge_log(scan, lines)
-
-    def _seconds_since(self, since: str) -> int:
-        """Return how long ago a moment was, rounded up.
-
-        Raises:
-            ValueError: it is none, or lies in the future.
-
-        """
-        past = datetime.fromisoformat(self._clock.now()) - datetime.fromisoformat(since)
-        if past < timedelta(seconds=-1):
-            raise ValueError(since)
-        return max(0, math.ceil(past.total_seconds()))
+            return await self._secrets(self._namespace, name)
+        except LookupError:
+            return f"there is no Secret {name}, or this operator may not read it"
+        except Exception as error:  # noqa: BLE001 - whatever the store raises, it is one fact: it is not known now
+            return f"Secret {name} could not be read ({type(error).__name__})"
 
 
-def _not_yet(message: str) -> Verdict:
-    return Verdict(passed=False, is_final=False, message=message)
+class _Run:
+    """All checks of one start."""
 
+    def __init__(
+        self,
+        port: NodeVerification,
+        node: FrozenNode,
+        on_node: OnNode,
+        *,
+        mailings: Mailings,
+        since: str,
+        ends: float,
+        clock: Clock,
+    ) -> None:
+        self._port = port
+        self._node = node
+        self._on_node = on_node
+        self._mailings = mailings
+        self._since = since
+        self._ends = ends
+        self._clock = clock
 
-async def _http(node: FrozenNode, item: HttpProbe, seconds: float) -> Verdict:
-    vote, _, message = await probe(node.address, Probe(http=item), seconds)
-    passed = vote is Vote.ALIVE
-    return Verdict(passed=passed, is_final=passed, message=message)
+    async def until_passed(self, check: Check) -> CheckResult:
+        """Look again and again; a check that waits for another one has its own time after that."""
+        waits_for = await self._mailings.failed_before(check)
+        if waits_for is not None:
+            return CheckResult(check.name, passed=False, message=f"not tried: {waits_for} failed", waits_for=waits_for)
+        ends = min(self._ends, self._clock.monotonic_seconds() + check.deadline_seconds)
+        period = SLOW_POLL_SECONDS if check.login or check.mailing or check.command else POLL_SECONDS
+        try:
+            while True:
+                left = max(SHORTEST_SECONDS, ends - self._clock.monotonic_seconds())
+                verdict = await self._once_in_time(check, left_seconds=left)
+                if verdict.is_final or self._clock.monotonic_seconds() + period >= ends:
+                    return CheckResult(check.name, passed=verdict.passed, message=verdict.message)
+                await self._clock.sleep(period)
+        finally:
+            self._mailings.ended(check)
+
+    async def _once_in_time(self, check: Check, *, left_seconds: float) -> Verdict:
+        """Look once; a look that is cut off at the deadline is one without an answer."""
+        try:
+            async with asyncio.timeout(left_seconds + SHORTEST_SECONDS):
+                return await self._once(check, left_seconds=left_seconds)
+        except TimeoutError:
+            return not_yet(f"no answer in {left_seconds:.0f} s")
+
+    async def _once(self, check: Check, *, left_seconds: float) -> Verdict:
+        address, on_node = self._node.address, self._on_node
+        seconds = min(READ_SECONDS, left_seconds)
+        looks: Mapping[str, Callable[[Any], Awaitable[Verdict]]] = {
+            "http": lambda item: web.page(address, item),
+            "tcp": lambda item: on_node.tcp(item, seconds=seconds),
+            "log": lambda item: on_node.log(item, since=self._since, seconds=seconds),
+            "login": lambda item: self._port.login(self._node, item),
+            "tcpgui": lambda item: listserv.thanks(address, item.port),
+            "names": lambda item: outside.names(address, item),
+            "command": lambda item: on_node.command(item, seconds=min(COMMAND_SECONDS, left_seconds)),
+            "address_audit": lambda item: on_node.address_audit(item, spec=self._port.spec),
+            "old_address": self._old_address,
+            **dict.fromkeys(("mailing", "click", "bounce"), lambda _: self._mailings.once(check)),
+        }
+        for kind, look in looks.items():
+            item = getattr(check, kind)
+            if item is not None:
+                return await look(item)
+        return never("the check names no kind")
+
+    async def _old_address(self, item: OldAddress) -> Verdict:
+        peer = self._port.peer_address(self._node)
+        if peer is None:
+            return never(f"the spec does not know {self._node.name}")
+        return await outside.old_address(peer, item)

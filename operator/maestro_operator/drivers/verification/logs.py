@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.verification.matching import NotMatched, first_matches
+from maestro_operator.drivers.verification.verdict import Verdict, never, not_yet, well
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,15 +92,6 @@ class LogAnswer:
     files: tuple[LogFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a log is as it should be, whether more lines could change that, and one line of it."""
-
-    passed: bool
-    is_final: bool
-    message: str
-
-
 def parsed(stdout: str) -> LogAnswer:
     """Return what the node printed.
 
@@ -170,19 +164,24 @@ def stamp_of(line: str, moment: datetime) -> datetime | None:
     return None
 
 
-def judge_log(scan: LogScan, lines: Sequence[str]) -> Verdict:
-    """Fail on the first line that a `fail` pattern fits; pass when every `ok` pattern fits a line."""
-    try:
-        bad_forms, good_forms = ([re.compile(item) for item in group] for group in (scan.fail, scan.ok))
-    except re.error as error:
-        return Verdict(passed=False, is_final=True, message=f"a pattern is no regular expression: {error}")
-    bad = next((line for line in lines if any(form.search(line) for form in bad_forms)), None)
+async def judge_log(scan: LogScan, lines: Sequence[str], *, watched_seconds: float) -> Verdict:
+    """Fail on the first line that a `fail` pattern fits; pass when every `ok` pattern fits a line.
+
+    Without `ok` nothing in the log says that the start is over, so it is watched for a while.
+    """
+    found = await first_matches([*scan.fail, *scan.ok], lines)
+    if isinstance(found, NotMatched):
+        return never(found.message)
+    bad = min((at for at in found[: len(scan.fail)] if at is not None), default=None)
     if bad is not None:
-        return Verdict(passed=False, is_final=True, message=f"the log says: {shown(bad)}")
-    missing = next((form for form in good_forms if not any(form.search(line) for line in lines)), None)
+        return never(f"the log says: {shown(lines[bad])}")
+    good = zip(scan.ok, found[len(scan.fail) :], strict=True)
+    missing = next((pattern for pattern, at in good if at is None), None)
     if missing is not None:
-        return Verdict(passed=False, is_final=False, message=f"the log does not show {missing.pattern!r} yet")
-    return Verdict(passed=True, is_final=True, message=f"{len(lines)} lines since the start")
+        return not_yet(f"the log does not show {missing!r} yet")
+    if not scan.ok and watched_seconds < scan.settle_seconds:
+        return not_yet(f"the log was watched for {watched_seconds:.0f} of {scan.settle_seconds} s only")
+    return well(f"{len(lines)} lines since the start")
 
 
 def shown(line: str) -> str:

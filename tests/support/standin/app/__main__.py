@@ -11,10 +11,12 @@ from support.standin.app import identity, recovery, settings
 from support.standin.app.database import Database, DatabaseFailedError
 from support.standin.app.files import RecordFiles, sync_folder
 from support.standin.app.lui_log import LuiLog
+from support.standin.app.mailing import BounceServer, CommandServer, Mailing, serve_in_background
 from support.standin.app.store import Store, WriteJournal
 from support.standin.app.web import VERSION, ApplicationServer
 
 POLL_SECONDS = 0.05
+SMTP_PORT, TCPGUI_PORT = 25, 2306
 
 
 def main(config: Path) -> int:
@@ -54,7 +56,10 @@ def _make_server(
     last = recovery.recover(database=database, files=files, lost_and_found=chosen.lost_and_found, lui_log=lui_log)
     journal = WriteJournal(chosen.journals, me)
     store = Store(files=files, database=database, journal=journal, identity=me, last_sequence=last)
-    server = ApplicationServer(chosen.port, store=store, identity=me, tables_good=tables_good)
+    mailing = Mailing(chosen.mail) if chosen.mail is not None else None
+    if mailing is not None:
+        serve_in_background(BounceServer(SMTP_PORT, mailing), CommandServer(TCPGUI_PORT, mailing))
+    server = ApplicationServer(chosen.port, store=store, identity=me, tables_good=tables_good, mailing=mailing)
     if tables_good:
         lui_log.info(f"start-up complete, {last} record(s) accepted so far")
     return server

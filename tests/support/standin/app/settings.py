@@ -19,6 +19,8 @@ class Settings:
     """The TCP port of the application server."""
     guard: Path
     """The node guard's program; it need not be there."""
+    mail: Path | None = None
+    """A file with what the mailings need; without it there are none, no login and no LISTSERV."""
 
     @property
     def records(self) -> Path:
@@ -65,4 +67,5 @@ def read(path: Path) -> Settings:
         database_port=int(values["database_port"]),
         port=int(values["port"]),
         guard=Path(values["guard"]),
+        mail=Path(values["mail"]) if "mail" in values else None,
     )

@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import secrets
 import socketserver
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from support.standin.app.database import DatabaseFailedError
 from support.standin.app.identity import Identity
+from support.standin.app.mailing import Mailing
 from support.standin.app.store import ConflictError, StoppedError, Store
 
 VERSION = "11.1-3"
@@ -36,8 +38,12 @@ class ApplicationServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, port: int, *, store: Store, identity: Identity, tables_good: bool) -> None:
+    def __init__(
+        self, port: int, *, store: Store, identity: Identity, tables_good: bool, mailing: Mailing | None = None
+    ) -> None:
         """Listen on every address; answer as this identity."""
+        self.mailing = mailing
+        self.sessions: set[str] = set()
         self.store = store
         self.identity = identity
         self.tables_good = tables_good
@@ -66,6 +72,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self._page(TITLES[url.path.rstrip("/")])
             case "/trk/click":
                 self._click(parse_qs(url.query).get("ref", [""])[0])
+            case "/lui/desk":
+                self._desk()
+            case "/lui/externalAction.do":
+                self._trigger(parse_qs(url.query).get("token", [""])[0])
             case "/lui/count":
                 self._answer(self._count)
             case "/lui/health":
@@ -74,11 +84,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.send_error(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        """Answer /lui/record."""
-        if urlsplit(self.path).path == "/lui/record":
-            self._answer(self._record)
-        else:
-            self.send_error(HTTPStatus.NOT_FOUND)
+        """Answer /lui/record and the login form."""
+        match urlsplit(self.path).path:
+            case "/lui/record":
+                self._answer(self._record)
+            case "/lui/login":
+                self._login()
+            case _:
+                self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, template: str, *values: object) -> None:  # type: ignore[explicit-override] # not on 3.11
         """Keep quiet: requests are counted by the records they leave."""
@@ -118,18 +131,59 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, values = HTTPStatus.SERVICE_UNAVAILABLE, {"problem": str(problem)}
         self._send(status, content_type="application/json", body=json.dumps(values).encode() + b"\n")
 
+    def _has_fault(self, name: str) -> bool:
+        return self.server.mailing is not None and self.server.mailing.has_fault(name)
+
     def _page(self, title: str) -> None:
+        title = "It works!" if self._has_fault("vhost") else title
         self._send(HTTPStatus.OK, content_type="text/html", body=PAGE.format(title=title, body=LOGIN).encode())
 
     def _click(self, reference: str) -> None:
-        if reference:
+        if self._has_fault("tracker"):
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+        elif reference:
             self._redirect(f"/lui/?clicked={re.sub('[^A-Za-z0-9]', '', reference)}")
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _redirect(self, location: str) -> None:
+    def _login(self) -> None:
+        """Give a session to the user of the settings; anybody else comes back to the form."""
+        length = int(self.headers.get("Content-Length") or 0)
+        form = parse_qs(self.rfile.read(length).decode()) if 0 < length <= LARGEST_BODY_BYTES else {}
+        given = form.get("user", [""])[0], form.get("password", [""])[0]
+        mailing = self.server.mailing
+        if mailing is None or given != (mailing.user, mailing.password):
+            self._redirect("/lui/?problem=login")
+            return
+        session = secrets.token_hex(16)
+        self.server.sessions.add(session)
+        self._redirect("/lui/desk", cookie=f"JSESSIONID={session}; Path=/lui; HttpOnly")
+
+    def _desk(self) -> None:
+        """Show who is logged in his desk."""
+        _, _, session = self.headers.get("Cookie", "").partition("JSESSIONID=")
+        if session.partition(";")[0] in self.server.sessions:
+            self._send(HTTPStatus.OK, content_type="text/html", body=PAGE.format(title="Mail Jobs", body="").encode())
+        else:
+            self._redirect("/lui/")
+
+    def _trigger(self, token: str) -> None:
+        mailing = self.server.mailing
+        if mailing is None or token != mailing.token:
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return
+        try:
+            mailing.deliver()
+        except OSError as problem:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
+            return
+        self._send(HTTPStatus.OK, content_type="text/html", body=b"accepted\n")
+
+    def _redirect(self, location: str, *, cookie: str = "") -> None:
         self.send_response(HTTPStatus.FOUND)
         self.send_header("Location", location)
+        if cookie:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

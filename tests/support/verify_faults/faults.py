@@ -1,0 +1,75 @@
+"""The faults: each is planted in a real part, and taken away again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from support.bed import layout
+from support.mail.host import LOSES_BOUNCES, LOSES_MAIL
+from support.standin import LIVE
+from support.verify_faults.world import VerifiedWorld, do
+
+BROKEN_TABLE = "SEVERE [LUI] Table './lui/recipients' is marked as crashed and should be repaired"
+TODAYS_LOG = f"{LIVE}/files/lui/logs/LUI-$(date +%Y%m%d).LOG"
+SHUT = "nft add table inet shut && nft 'add chain inet shut input { type filter hook input priority 0; }' && "
+SHUT += "nft add rule inet shut input tcp dport 5432 reject with tcp reset"
+OTHER_RUNS = "systemd-run --quiet --unit=left-over python3 -m http.server 80 --directory /run && "
+OTHER_RUNS += "timeout 20 sh -c 'until curl -sS -o /dev/null http://127.0.0.1/ 2>/dev/null; do sleep 0.1; done'"
+
+Act = Callable[[VerifiedWorld], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault and the check that is there to find it."""
+
+    name: str
+    found_by: str
+    plant: Act
+    mend: Act
+
+
+def _running(fault: str) -> tuple[Act, Act]:
+    return lambda world: world.set_mail(faults=fault), lambda world: world.set_mail()
+
+
+def _run(where: str, plant: str, mend: str) -> tuple[Act, Act]:
+    return lambda world: do(world.bed.nodes[where], plant), lambda world: do(world.bed.nodes[where], mend)
+
+
+def _lossy(fault: str) -> tuple[Act, Act]:
+    return lambda world: world.mail.plant(fault), lambda world: world.mail.mend()
+
+
+FAULTS = (
+    Fault("wrong-vhost", "page", *_running("vhost")),
+    Fault("database-port-shut", "database", *_run("a", SHUT, "nft delete table inet shut")),
+    Fault(
+        "broken-table",
+        "log",
+        *_run(
+            "a",
+            f"""echo "$(date '+%Y-%m-%d %H:%M:%S'),000 {BROKEN_TABLE}" >>{TODAYS_LOG}""",
+            f"sed -i '/marked as crashed/d' {TODAYS_LOG}",
+        ),
+    ),
+    Fault("expired-login", "login", lambda world: world.set_mail(password="changed"), lambda world: world.set_mail()),
+    Fault("dumb-listserv", "listserv", *_running("listserv")),
+    Fault("old-side-answers", "old-address", *_run("b", OTHER_RUNS, "systemctl stop left-over")),
+    Fault(
+        "stale-name-server",
+        "names",
+        lambda world: world.second_says(layout.NODE_ADDRESSES["b"]),
+        lambda world: world.second_says(layout.NODE_ADDRESSES["a"]),
+    ),
+    Fault("lost-folder", "command", *_run("a", f"mv {LIVE}/files/hub {LIVE}/hub", f"mv {LIVE}/hub {LIVE}/files/hub")),
+    Fault(
+        "address-in-file",
+        "audit",
+        lambda world: world.write_ini(layout.NODE_ADDRESSES["b"]),
+        lambda world: world.write_ini("maestro.example.org"),
+    ),
+    Fault("mail-not-arriving", "mailing", *_lossy(LOSES_MAIL)),
+    Fault("expired-token", "mailing", lambda world: world.set_mail(token="used"), lambda world: world.set_mail()),
+    Fault("dead-tracker", "click", *_running("tracker")),
+    Fault("lost-bounce", "bounce", *_lossy(LOSES_BOUNCES)),
+)
