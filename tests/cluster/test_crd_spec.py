@@ -450,6 +450,14 @@ CASES = (
         field="spec.localise[0]",
     ),
     case(
+        "spec.versions[]",
+        "either package or file",
+        bad=but(versions=[{"name": "db", "package": "mariadb-server", "file": "/opt/db/version"}]),
+        good=but(versions=[{"name": "db", "package": "mariadb-server"}, {"name": "lui", "file": "/opt/lui/version"}]),
+        remedy="write either package or file",
+        field="spec.versions[0]",
+    ),
+    case(
         "spec.detection.vantagePoints",
         "different places",
         bad=but(detection__vantagePoints=[{"peer": {}}, {"peer": {}}]),

@@ -299,3 +299,47 @@ def test_without_names_the_hosts_file_is_as_it_was(machine: Machine) -> None:
     machine.sh("pin")
 
     assert hosts.read_text() == f"{HOSTS}\n"
+
+
+def test_what_was_enabled_is_written_down_before_it_is_disabled_and_only_the_first_time(machine: Machine) -> None:
+    machine.unit("app.service", active="inactive", enabled="static")
+
+    machine.equip()
+    machine.equip()
+
+    found = machine.root / "etc/maestro-guard/found"
+    assert found.read_text() == "db.service=enabled\napp.service=static\n"
+
+
+def test_equipping_says_last_what_was_installed(machine: Machine) -> None:
+    machine.equip()
+    word = machine.root / LIBRARY / "bundle"
+    broken = GUARD.replace("keygen)", "keygen) exit 1;").encode()
+    files = {"maestro-guard": broken, "bundle": b"word\n"}
+    content = archive([NodeFile(f"{LIBRARY}/{name}", text, 0o755) for name, text in files.items()])
+
+    ran = machine.sh("equip", *UNITS, stdin=content)
+
+    assert (ran.returncode, b"failed=Keygen" in ran.stdout) == (1, True)
+    assert not word.exists()
+
+
+def test_the_guard_of_a_newer_state_is_not_replaced(machine: Machine) -> None:
+    machine.equip()
+    before = (machine.root / LIBRARY / "maestro-guard").read_bytes()
+    newer = GUARD.replace("keygen)", "show) echo state=newer; exit 11 ;;\n    keygen)").encode()
+
+    ran = machine.sh("equip", *UNITS, stdin=archive((NodeFile(f"{LIBRARY}/maestro-guard", newer, 0o755),)))
+
+    assert (ran.returncode, facts(ran)["refused"]) == (10, "StateNewer")
+    assert (machine.root / LIBRARY / "maestro-guard").read_bytes() == before
+
+
+def test_a_release_that_is_meant_for_another_pair_touches_nothing(machine: Machine) -> None:
+    machine.equip()
+    before = {path: path.stat().st_ino for path in machine.root.rglob("*") if path.is_file()}
+
+    ran = machine.sh("release", "uid-2", "owner")
+
+    assert (ran.returncode, facts(ran)["refused"]) == (10, "ForeignPair")
+    assert {path: path.stat().st_ino for path in machine.root.rglob("*") if path.is_file()} == before
