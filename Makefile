@@ -78,6 +78,10 @@ demo-breaks: venv ## The demo with each fault planted in turn; each must be caug
 chaos: venv ## A seeded nemesis on real parts, judged: SEED=1 MINUTES=20; BREAK=no-guard plants a fault
 	@SEED=$(SEED) MINUTES=$(MINUTES) $(PY) -m support.chaos
 
+.PHONY: api-trouble
+api-trouble: venv ## The API server gone, restored, silent; two operators over SEEDS=12; another cluster; BREAK=name plants a fault
+	@$(PY) -m support.flaky
+
 .PHONY: kill-matrix
 kill-matrix: venv ## The operator killed at every boundary of every episode; ONLY=memory or bed, BREAK=name plants a fault
 	@$(PY) -m support.kills

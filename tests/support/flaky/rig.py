@@ -140,6 +140,7 @@ class Rig:
     nodes: NodesServer | None = None
     """The nodes of another rig, where two clusters share them."""
     background: Background | None = None
+    socket: Path | None = None
     requests: list[Line] = field(default_factory=list)
     notes: list[Line] = field(default_factory=list)
     operators: dict[str, Operator] = field(default_factory=dict)

@@ -80,14 +80,15 @@ def drawn(seed: int) -> Story:
 class Player:
     """Plays stories on one pair of a rig that two operators look after."""
 
-    def __init__(self, rig: Rig, pair: str) -> None:
+    def __init__(self, rig: Rig, pair: str, *, planted: str = "") -> None:
         self._rig = rig
         self._pair = pair
+        self._planted = planted
         self._number = 0
 
     def prepare(self) -> None:
         """Brings two operators and the pair up."""
-        self._rig.start("one")
+        self._rig.start("one", planted=self._planted)
         self._rig.await_leader()
         self._rig.start("two")
         self._rig.create(self._pair)
