@@ -137,7 +137,10 @@ def _spread(readings: Sequence[re.Match[str]]) -> float:
 
 def _changed_files() -> tuple[str, ...]:
     """Returns what differs from the distribution's package; configuration and documentation do not count."""
-    checked = subprocess.run(("dpkg", "-V", PACKAGE), capture_output=True, text=True, timeout=120, check=False)
+    try:
+        checked = subprocess.run(("dpkg", "-V", PACKAGE), capture_output=True, text=True, timeout=120, check=False)
+    except OSError as error:
+        return (f"dpkg cannot be asked: {error}",)
     lines = [item for item in checked.stdout.splitlines() if item.strip()]
     return tuple(item for item in lines if "/usr/share/doc/" not in item and "/usr/share/man/" not in item)
 

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from support.fencematrix.cells import Cell
 
 AGENTS = Path("/usr/sbin")
-RUNG_SECONDS = 20
+RUNG_SECONDS = 40
 LATE_RUNG_SECONDS = 12
+POWER_TIMEOUT = "8"
+"""How many looks an agent takes after its order, about one a second."""
 SLOW_SECONDS = 5.0
 LATE_SECONDS = 18.0
 CELL_SECONDS = 120.0
@@ -144,6 +146,7 @@ def _redfish(cell: Cell, bed: Bed, about: str) -> FencingDevice:
         "username": account.username,
         "systems_uri": path,
         "ssl_insecure": "1",
+        "power_timeout": POWER_TIMEOUT,
     }
     if cell.twist == "parameter":
         parameters["ssl_unsecure"] = "1"
@@ -157,7 +160,7 @@ def _ipmi(cell: Cell, bed: Bed, ipmi: IpmiBmc | None) -> FencingDevice:
     return FencingDevice(
         agent="fence_ipmilan",
         identity=identity,
-        parameters=ipmi.account.parameters(),
+        parameters={**ipmi.account.parameters(), "power_timeout": POWER_TIMEOUT},
         secret=SecretReference(name="ipmi"),
     )
 

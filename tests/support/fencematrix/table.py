@@ -1,8 +1,9 @@
-"""Writes the matrix into docs/reference/fencing.md, between its two marks, from a report alone."""
+"""Writes the matrix and the table of the agents into docs/reference/fencing.md, each between its two marks."""
 
 import json
 from pathlib import Path
 
+from support.fencematrix import agents
 from support.fencematrix.cells import CELLS
 from support.report import BUILD, ROOT
 
@@ -29,4 +30,4 @@ def write(page: Path = PAGE, report: Path = BUILD / "fence-matrix.json") -> None
     text = page.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n{rows(report)}\n{END}{after}")
+    page.write_text(agents.written_into(f"{before}{BEGIN}\n{rows(report)}\n{END}{after}"))

@@ -191,8 +191,11 @@ class AgentFencing:
             return self._read(item, run, identity=machine.names[0], detail=_not_that_one(item, machine.names))
         state = _state(run)
         if state == "off" and not machine.may_be_off:
-            text = f"the agent says off, and PowerState of the System is {machine.power}"
-            return self._read(item, run, machine=machine, detail=text)
+            # It was read before the agent, and may have gone off in between.
+            again = await _machine(item, seconds=max(0.5, ends - self._clock.monotonic_seconds()))
+            if isinstance(again, Unknown) or not again.may_be_off:
+                word = again.message if isinstance(again, Unknown) else f"PowerState of the System is {again.power}"
+                return self._read(item, run, machine=machine, detail=f"the agent says off, and {word}")
         return self._read(item, run, state=state, machine=machine)
 
     def _read(
