@@ -18,6 +18,7 @@ import yaml
 
 from support.bed.clock import TimedOutError, monotonic_seconds, wait_until
 from support.judge.events import wall_nanoseconds
+from support.kills.breaks import FIRST, SECOND
 from support.kills.stories import STORIES
 from support.kills.transplant import Whereabouts, living_acks, living_world, manifest, statuses
 from support.kills.verdict import condition
@@ -39,7 +40,6 @@ LOOKS_AT_REST = 2
 LEASE_SECONDS = "12"
 _STAYED_SECONDS = 10.0
 """A pair that reached no boundary for so long after the end of an episode went past its own."""
-FIRST, SECOND = "first", "second"
 
 
 @dataclass(slots=True)
@@ -189,9 +189,11 @@ class Batch:
 
     def _is_at_rest(self, cell: Cell) -> bool:
         status, story = cell.final.get("status") or {}, STORIES[cell.story]
-        wanted = ["Available", "TrafficOnActive", *(["Protected"] if story.standby else [])]
+        wanted = [*story.shows, *(["Protected"] if story.standby else [])]
+        ended = [(item["kind"], item["result"]) for item in status.get("history", ())]
         return (
             "episode" not in status
+            and (story.kind.value, "Done") in ended
             and status.get("activeNode") == story.owner
             and status.get("term", 0) > cell.pair.status.term
             and all(condition(status, name) == "True" for name in wanted)

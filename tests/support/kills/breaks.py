@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from maestro_operator.act.effects import perform
 from maestro_operator.loop import PairLoop
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from maestro_operator.model.decision import Decided, Perform
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.surroundings import Resource, Store
+
+FIRST, SECOND = "first", "second"
+"""The operators of a story: the one that dies, and the ones that come after."""
 
 
 class Sound:
@@ -67,7 +71,7 @@ class ForgetsJournal(Sound):
 
     @override
     def store(self, store: Store, *, process: str) -> Store:
-        return store if process == "first" else _Forgetful(store)
+        return store if process == FIRST else _Forgetful(store)
 
 
 class _Hasty(PairLoop):
@@ -75,7 +79,7 @@ class _Hasty(PairLoop):
 
     @override
     async def _perform(self, seen: Seen, decided: Decided, *, action: Perform, resource: Resource) -> float:
-        await self._while_leading(seen, action)
+        await perform(self._drivers, seen, action)
         return await super()._perform(seen, decided, action=action, resource=resource)
 
 

@@ -32,16 +32,16 @@ class Diary:
             "names": dict(self._world.names),
         }
         if not self.lines or any(self.lines[-1][key] != state[key] for key in state):
-            self.lines.append({"at": round(self._now(), 6), "cause": cause, **state})
+            self.lines.append({"at": round(self._now(), 8), "cause": cause, **state})
 
     def begin(self) -> None:
         """Forgets the lines so far: what was done to the world until now was done by nobody."""
         self.lines.clear()
         self.note("the beginning")
 
-    def forked(self, world: MemoryWorld) -> Diary:
+    def forked(self, world: MemoryWorld, *, now: Callable[[], float]) -> Diary:
         """Returns the same diary of another world that was the same until now."""
-        other = Diary(world)
+        other = Diary(world, now=now)
         other.lines, other.acks = list(self.lines), list(self.acks)
         return other
 

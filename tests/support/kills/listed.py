@@ -21,6 +21,8 @@ STORIES: Mapping[str, str] = {
     "repair": "Repair",
     "separate": "Separate",
     "take-back": "TakeBack",
+    "refit": "Refit",
+    "release": "Release",
 }
 """Each story of the memory half, and the kind of its episode."""
 
@@ -39,6 +41,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "Restart": ("StoreEpoch", "Localise", "MoveTraffic", "StartServices", "Verify"),
     "Repair": ("Localise", "MoveTraffic"),
     "Separate": ("Stop", "StoreEpoch"),
+    "Refit": ("Equip",),
+    "Release": ("Release",),
     "TakeBack": ("Raise", "StoreEpoch", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
 }  # fmt: skip
 """The steps of each kind that do something, and around whose intent and effects the operator must have died."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from typing_extensions import override
 
 from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
-from maestro_operator.loop import PairLoop
-from maestro_operator.model.pair import Automatic, PairSpec
+from maestro_operator.model.pair import Automatic, Management, PairSpec
+from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.kills.boundaries import Boundary, BoundedStore, Course, bounded
+from support.kills.breaks import FIRST, SECOND, Sound
 from support.kills.diary import Diary
 from support.worlds import ADDRESSES, INTERVAL_SECONDS, NAME, UNITS, MemoryLeader, MemoryStore, Pair, is_settled
 from support.worlds import pair_spec as plain_spec
@@ -22,8 +24,17 @@ from support.worlds import pair_spec as plain_spec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from maestro_operator.loop import PairLoop
     from maestro_operator.model.surroundings import Resource
     from support.kills.boundaries import Reached
+
+
+_ORDER = itertools.count()
+
+
+def moment(clock: MemoryClock) -> float:
+    """Returns the clock's moment, made later than every one that was asked for before it."""
+    return clock.monotonic_seconds() + 1e-7 * next(_ORDER)
 
 
 class LoggedStore(MemoryStore):
@@ -39,7 +50,7 @@ class LoggedStore(MemoryStore):
     async def write_status(self, resource: Resource, status: Mapping[str, object]) -> Resource:
         """Replaces the status, and keeps it."""
         written = await super().write_status(resource, status)
-        self.log.append((self.clock.monotonic_seconds(), self.status))
+        self.log.append((moment(self.clock), self.status))
         return written
 
     def forked(self, clock: MemoryClock) -> LoggedStore:
@@ -63,11 +74,13 @@ class ToldPair(Pair):
         world: MemoryWorld | None = None,
         store: LoggedStore | None = None,
         diary: Diary | None = None,
+        fault: Sound | None = None,
     ) -> None:
-        """Makes two nodes that never ran, or goes on from given ones."""
+        """Makes two nodes that never ran, or goes on from given ones; the fault is planted into every loop."""
+        self.fault, self._process = fault or Sound(), FIRST
         world = world or MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
         self.logged = store or LoggedStore(spec or pair_spec(), world.clock)
-        self.diary = diary or Diary(world)
+        self.diary = diary or Diary(world, now=lambda: moment(world.clock))
         self.reached: Reached = _go_on
         super().__init__(world=world, store=self.logged)
 
@@ -76,17 +89,20 @@ class ToldPair(Pair):
         await self.reached(boundary)
 
     @override
-    def forked(self) -> ToldPair:
+    def forked(self, *, fault: Sound | None = None) -> ToldPair:
         """Returns another pair in the same state, with an operator that was started just now."""
         world = copy.deepcopy(self.world)
-        return ToldPair(world=world, store=self.logged.forked(world.clock), diary=self.diary.forked(world))
+        store = self.logged.forked(world.clock)
+        diary = self.diary.forked(world, now=lambda: moment(world.clock))
+        return ToldPair(world=world, store=store, diary=diary, fault=fault)
 
     @override
     def _new_loop(self) -> tuple[PairLoop, MemoryLeader]:
         course = Course(self._reach)
         leader = MemoryLeader(self.clock, since_seconds=self.clock.monotonic_seconds())
-        loop = PairLoop(
-            store=BoundedStore(self.store, course),
+        process, self._process = self._process, SECOND
+        loop = self.fault.loop(
+            store=BoundedStore(self.fault.store(self.store, process=process), course),
             drivers=bounded(memory_drivers(self.world), course),
             leader=leader,
             clock=self.clock,
@@ -119,6 +135,9 @@ class Story:
     """Whether the other one must be a standby in the end; a dead one cannot."""
     loses: bool = False
     """Whether a failover before or in it may have lost what it declared."""
+
+    shows: tuple[str, ...] = ("Available", "TrafficOnActive")
+    """The conditions that are True in the end, beside Protected where there is a standby."""
 
     async def told(self) -> ToldPair:
         """Returns a new pair at the beginning of the story."""
@@ -277,6 +296,20 @@ async def ordered_back() -> ToldPair:
     return await once("ordered back", make)
 
 
+async def outdated() -> ToldPair:
+    """Returns a pair served by a, on whose b an older guard is installed."""
+    pair = await serving()
+    pair.world.nodes["b"].is_outdated = True
+    return pair
+
+
+async def released() -> ToldPair:
+    """Returns a pair served by a of which a person wants everything off the nodes."""
+    pair = await serving()
+    pair.change(management=Management.RELEASE)
+    return pair
+
+
 def intends(status: Mapping[str, Any], step: StepName) -> bool:
     """Tells whether the journal has this step running."""
     episode = status.get("episode") or {}
@@ -298,10 +331,12 @@ STORIES: Mapping[str, Story] = {
     "repair": Story(K.REPAIR, astray, "a"),
     "separate": Story(K.SEPARATE, both_run, "a"),
     "take-back": Story(K.TAKE_BACK, ordered_back, "a"),
+    "refit": Story(K.REFIT, outdated, "a"),
+    "release": Story(K.RELEASE, released, "a", standby=False, shows=()),
 }
 
 
 def is_at_rest(pair: Pair) -> bool:
     """Tells whether nothing is under way and the last turn wants nothing that could be had."""
     last = pair.recorder.decided[-1].rule if pair.recorder.decided else ""
-    return pair.status.episode is None and (is_settled(pair) or last == "standby_absent")
+    return pair.status.episode is None and (is_settled(pair) or last == "standby_absent" or pair.holds(Reason.RELEASED))
