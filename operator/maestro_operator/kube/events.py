@@ -14,6 +14,7 @@ from kubernetes.aio import client
 
 from maestro_operator.kube.connection import CALL_SECONDS, ApiException, moment
 from maestro_operator.kube.resource import GROUP, KIND, VERSION
+from maestro_operator.model.printable import printable
 
 if TYPE_CHECKING:
     from maestro_operator.clock import Clock
@@ -46,7 +47,7 @@ class EventRecorder:
             type=kind,
             reason=reason,
             action=action,
-            note=note[:NOTE_LENGTH],
+            note=printable(note, longest=NOTE_LENGTH),
             reporting_controller=GROUP,
             reporting_instance=self._reporter[:INSTANCE_LENGTH],
             regarding=client.V1ObjectReference(

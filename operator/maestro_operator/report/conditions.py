@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from maestro_operator.model.claims import claims_held
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
+from maestro_operator.model.printable import printable
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
@@ -289,7 +290,7 @@ def _condition(known: Known, before: Condition | None, name: str, *, answer: Ans
         type=name,
         status=truth,
         reason=reason.value,
-        message=message[:1024],
+        message=printable(message),
         observed_generation=known.seen.generation,
         last_transition_time=known.seen.now if changed or before is None else before.last_transition_time,
     )

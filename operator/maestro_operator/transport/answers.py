@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.printable import printable
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.transport.session import Completed
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 MESSAGE_CHARACTERS = 400
 STATE_WORDS = ("StateLost", "StateMissing")
+WORDS_FOR_PEOPLE = ("message",)
+MOST_DIGITS = 18
+"""A number with more would not fit into the resource."""
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
 NONE_WORDS = ("", "none", "-")
 
 
@@ -39,6 +45,8 @@ class Lines:
             if not equals or not key or " " in key:
                 raise BadAnswerError(f"not key=value: {line[:60]!r}")
             self._pairs.append((key, value))
+            if not value.isprintable() and key not in WORDS_FOR_PEOPLE:
+                raise BadAnswerError(f"{key[:40]!r} has a value that cannot be shown")
         self._last: Mapping[str, str] = dict(self._pairs)
 
     def text(self, key: str) -> str:
@@ -57,6 +65,20 @@ class Lines:
         """Return a value, or None where it is missing or says that there is none."""
         value = self._last.get(key, "")
         return None if value in NONE_WORDS else value
+
+    def word(self, key: str) -> str:
+        """Return one word that must be there: a name or an id, which may stand in the resource and in orders.
+
+        Raises:
+            BadAnswerError: there is none, or something else.
+
+        """
+        return one_word(self.text(key), key=key)
+
+    def maybe_word(self, key: str) -> str | None:
+        """Return one word, or None where it is missing or says that there is none."""
+        value = self.maybe(key)
+        return None if value is None else one_word(value, key=key)
 
     def every(self, key: str) -> tuple[str, ...]:
         """Return all values of a repeated key, in order."""
@@ -104,9 +126,21 @@ def whole_number(value: str, *, key: str) -> int:
         BadAnswerError: it is something else.
 
     """
-    if not (value.isascii() and value.isdigit()):
+    if not (value.isascii() and value.isdigit()) or len(value) > MOST_DIGITS:
         raise BadAnswerError(f"{key}={value[:40]!r} is no number")
     return int(value)
+
+
+def one_word(value: str, *, key: str) -> str:
+    """Return a name or an id.
+
+    Raises:
+        BadAnswerError: it is something else.
+
+    """
+    if not _WORD.fullmatch(value):
+        raise BadAnswerError(f"{key}={value[:40]!r} is no word")
+    return value
 
 
 def lines_or_none(text: str) -> Lines | None:
@@ -127,7 +161,8 @@ def outcome_of(answer: Completed | Unknown, *, what: str, refusals: Mapping[str,
     lines = lines_or_none(answer.stdout)
     if lines is None:
         return Failed(Reason.BAD_ANSWER, f"{what}: {shortened(answer)}")
-    message = f"{what}: {lines.maybe('message') or shortened(answer)}"
+    said = printable(lines.maybe("message") or "", longest=MESSAGE_CHARACTERS)
+    message = f"{what}: {said or shortened(answer)}"
     match answer.exit_status:
         case 0:
             return Done(dict(lines.starting("")))
@@ -147,5 +182,5 @@ def outcome_of(answer: Completed | Unknown, *, what: str, refusals: Mapping[str,
 
 def shortened(answer: Completed) -> str:
     """Return what a command printed, as one short line for a person."""
-    text = " ".join(f"{answer.stderr} {answer.stdout}".split())
-    return (text[:MESSAGE_CHARACTERS] or "it printed nothing") + f" (status {answer.exit_status})"
+    text = printable(f"{answer.stderr} {answer.stdout}", longest=MESSAGE_CHARACTERS)
+    return (text or "it printed nothing") + f" (status {answer.exit_status})"

@@ -8,9 +8,11 @@ import socket
 
 import asyncssh
 
+from maestro_operator.model.printable import printable
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 
+DETAIL_CHARACTERS = 300
 _ERRNO_WORDS = re.compile(r"\[Errno (\d+)\]")
 _REASON_OF_ERRNO = {
     errno.ECONNREFUSED: Reason.CONNECTION_REFUSED,
@@ -31,7 +33,8 @@ EXPECTED = (OSError, asyncssh.Error)
 def unknown_from(error: OSError | asyncssh.Error, *, what: str) -> Unknown:
     """Return the failure as a value; `what` names the node and the attempt, in front of the message."""
     reason = _reason_of_os(error) if isinstance(error, OSError) else _reason_of_ssh(error)
-    detail = str(error).strip() or type(error).__name__
+    # A server's own words may be in it.
+    detail = printable(str(error), longest=DETAIL_CHARACTERS) or type(error).__name__
     return Unknown(reason, f"{what}: {detail}")
 
 

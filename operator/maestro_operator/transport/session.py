@@ -100,6 +100,9 @@ class Sessions:
         A cut connection says nothing about whether the command ran, so only idempotent ones are sent.
         """
         ends = self._clock.monotonic_seconds() + deadline_seconds
+        if any("\0" in word for word in argv):
+            # No argument of a program can hold one; where it would be cut is for the shell there to say.
+            return Unknown(Reason.INVALID_SPEC, f"{node.name}: a value with a NUL character was not sent")
         answer, was_fresh = await self._run_once(node, argv, stdin=stdin, ends=ends)
         is_lost = isinstance(answer, Unknown) and answer.reason is Reason.CONNECTION_LOST
         if is_lost and not was_fresh and self._clock.monotonic_seconds() < ends:

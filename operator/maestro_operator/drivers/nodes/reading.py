@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.localise.hosts import pins_of
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 STATE_FORMAT = 1
 """The newest form of the guard's state that this operator knows."""
+MOST_UNITS = 64
+_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,247}\.[a-z]{1,8}")
 _ACTIVE_STATES = (
     "active",
     "reloading",
@@ -84,6 +87,9 @@ def _units(lines: Lines, units: Sequence[str]) -> tuple[Unit, ...]:
     missing = [unit for unit in units if unit not in found]
     if missing:
         raise BadAnswerError(f"nothing about {', '.join(missing)}")
+    strange = [unit for unit in found if not _UNIT.fullmatch(unit)]
+    if strange or len(found) > MOST_UNITS:
+        raise BadAnswerError(f"{strange[0][:40]!r} is no unit" if strange else f"{len(found)} units")
     # A unit that is in the guard's list and not in the spec's still is a service that may run.
     names = (*units, *(unit for unit in found if unit not in units))
     return tuple(_unit(name, found[name]) for name in names)
@@ -114,8 +120,8 @@ def _guard(lines: Lines, *, known_peer: str) -> Guard:
     max_epoch, max_boot = _permit(lines, "maxpermit")
     return Guard(
         state=state,
-        pair_uid=lines.text("pair"),
-        node=lines.text("node"),
+        pair_uid=lines.word("pair"),
+        node=lines.word("node"),
         term=lines.whole("term") or 0,
         promised=_mark(lines, "promised"),
         in_force=_mark(lines, "inforce"),
@@ -125,7 +131,7 @@ def _guard(lines: Lines, *, known_peer: str) -> Guard:
         max_permit_boot=max_boot,
         final_epoch=_number(lines, "final"),
         grant_epoch=_number(lines, "grant_epoch"),
-        grant_source=lines.maybe("grant_source"),
+        grant_source=lines.maybe_word("grant_source"),
         quarantined_epoch=_number(lines, "quarantined"),
         may_run=lines.yes("may_run"),
         version=version,
@@ -143,7 +149,7 @@ def _mark(lines: Lines, key: str) -> EpochMark | None:
     number = _number(lines, f"{key}_epoch")
     if number is None:
         return None
-    return EpochMark(number=number, owner=lines.text(f"{key}_owner"), episode=lines.text(f"{key}_episode"))
+    return EpochMark(number=number, owner=lines.word(f"{key}_owner"), episode=lines.word(f"{key}_episode"))
 
 
 def _permit(lines: Lines, key: str) -> tuple[int | None, str | None]:

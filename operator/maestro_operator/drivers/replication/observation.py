@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from maestro_operator.model.seen import Replica
 from maestro_operator.model.status import Generation
-from maestro_operator.transport.answers import BadAnswerError, Lines, whole_number
+from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, whole_number
+
+MOST_KEPT = 32
+"""The newest that are shown of what a node keeps aside: the resource has room for so many of each node."""
 
 
 def generation_of(value: str, *, key: str) -> Generation:
@@ -44,8 +47,8 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         sent_age_seconds=lines.seconds(f"{prefix}sent_age_seconds"),
         live_present=lines.maybe(f"{prefix}live") in ("present", "plain"),
         promoted=generation("promoted"),
-        promoted_episode=lines.maybe(f"{prefix}promoted_episode"),
-        quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")),
+        promoted_episode=lines.maybe_word(f"{prefix}promoted_episode"),
+        quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")[-MOST_KEPT:]),
         receivers=lines.whole(f"{prefix}receivers") or 0,
         is_sending=lines.yes(f"{prefix}running"),
     )
@@ -54,5 +57,6 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
 def _kept(value: str) -> tuple[str, int]:
     """Return one `episode:bytes:age`; bytes that were not measured yet count as 0."""
     episode, _, rest = value.partition(":")
+    one_word(episode, key="quarantine")
     size, _, _ = rest.partition(":")
     return episode, 0 if size in ("", "unknown") else whole_number(size, key="quarantine")
