@@ -288,3 +288,30 @@ async def test_a_certificate_of_an_unknown_authority_is_not_believed(fences: Bed
     assert isinstance(outcome, Failed)
     assert "certificate" in outcome.message.lower()
     assert inside_bed.nodes["a"].is_on()
+
+
+BELIEVES_ANYTHING = """#!/bin/sh
+cat >"$0.told"
+grep -q action=metadata "$0.told" && exec cat "$0.xml"
+echo "Status: OFF"
+exit 2
+"""
+
+
+@pytest.mark.root
+async def test_an_agent_that_says_off_of_a_system_that_is_on_is_contradicted(
+    fences: BedFences, inside_bed: Bed, tmp_path: Path
+) -> None:
+    device = redfish(inside_bed.bmcs["a"].account, "a")
+    names = "".join(
+        f'<parameter name="{name}"><content type="string"/></parameter>' for name in (*device.parameters, "password")
+    )
+    actions = '<action name="off"/><action name="status"/>'
+    (tmp_path / "fence_redfish.xml").write_text(f"<resource-agent>{names}{actions}</resource-agent>")
+    (tmp_path / "fence_redfish").write_text(BELIEVES_ANYTHING)
+    (tmp_path / "fence_redfish").chmod(0o755)
+    driver = AgentFencing(namespace="pairs", folder=tmp_path, secrets=fences.secrets, clock=SystemClock())
+    outcome = await driver.off(frozen("a", device), rung=RUNG, deadline_seconds=20)
+    assert isinstance(outcome, Failed), outcome
+    assert "PowerState of the System is On" in outcome.message
+    assert inside_bed.nodes["a"].is_on()

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 AGENTS = Path("/usr/sbin")
 RUNG_SECONDS = 40
-LATE_RUNG_SECONDS = 12
+LATE_RUNG_SECONDS = 16
 POWER_TIMEOUT = "8"
 """How many looks an agent takes after its order, about one a second."""
 SLOW_SECONDS = 5.0
-LATE_SECONDS = 18.0
+LATE_SECONDS = 22.0
 CELL_SECONDS = 120.0
 SETTLE_TURNS = 200
 LOST_AFTER_SECONDS = 2.0
