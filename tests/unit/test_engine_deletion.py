@@ -48,7 +48,7 @@ async def test_a_deletion_is_held_back_again_where_somebody_took_the_finalizer_a
 
     await pair.turn()
 
-    assert pair.store.finalizers == (FINALIZER,)
+    assert list(pair.store.finalizers) == [FINALIZER]
 
 
 async def test_an_operator_without_the_lease_lets_no_deleted_pair_go() -> None:
@@ -65,8 +65,8 @@ async def test_an_operator_without_the_lease_lets_no_deleted_pair_go() -> None:
 async def test_a_pair_that_cannot_be_held_is_looked_after_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     pair = Pair()
 
-    async def forbidden(_resource: Resource, *, held: bool) -> Resource:
-        raise OSError(f"403 Forbidden: held={held}")
+    async def forbidden(resource: Resource, *, held: bool) -> Resource:
+        raise OSError(f"403 Forbidden: {resource.key} held={held}")
 
     pair.store.hold = forbidden  # type: ignore[method-assign]
     await pair.settle()
