@@ -444,3 +444,14 @@ async def test_a_standby_that_was_put_back_to_an_older_disk_is_not_promoted_unti
     pair.world.power_on("a")
     await pair.settle()
     assert served_by(pair, "a")
+
+
+async def test_an_owner_that_is_found_quiesced_is_adopted_and_started() -> None:
+    pair = await mid_switchover(StepName.QUIESCE)
+    await unknown(pair)
+    pair.change(active_node="a")
+
+    await pair.settle()
+
+    assert served_by(pair, "a")
+    assert pair.world.lost_records() == 0

@@ -202,3 +202,30 @@ async def test_a_target_that_died_before_it_had_its_data_is_never_started_on_wha
 
     await pair.run_until(lambda it: served_by(it, "a"))
     assert pair.world.lost_records() == 0
+
+
+async def test_a_target_that_died_between_its_epoch_and_its_data_is_never_started_nor_sent_from() -> None:
+    pair = await mid_switchover(StepName.DEMOTE)
+    pair.change(failover=pair.store.spec.failover.model_copy(update={"automatic": Automatic.DISABLED}))
+    new = pair.world.nodes["b"]
+    new.records = 1
+
+    def dies(_verb: str) -> None:
+        if new.guard.owns(new.guard.inforce_epoch) and new.promoted is None:
+            pair.world.power_cut("b")
+
+    pair.after_effect = dies
+    await pair.run_until(lambda it: it.status.episode is None)
+    pair.after_effect = lambda _verb: None
+    pair.world.power_on("b")
+    new.booted_at_seconds -= 600.0
+    await pair.hold(Reason.COPY_NOT_WHOLE)
+
+    pair.order("a")
+    await pair.hold(Reason.DEMOTION_UNPROVEN)
+    assert pair.world.writers() == []
+    assert pair.status.episode is not None
+    pair.say(Say.FAIL_OVER, pair.status.episode.id)
+
+    await pair.run_until(lambda it: served_by(it, "a"))
+    assert pair.world.lost_records() == 0

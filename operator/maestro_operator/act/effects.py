@@ -133,8 +133,11 @@ async def _fence(acting: Acting) -> Outcome:
     quiesced = await _quiesce(acting)
     if not isinstance(quiesced, Done):
         return quiesced
-    # A last copy saves needless loss; where it fails the demotion still is the proof.
-    synced = await _final_sync(acting)
+    # A last copy saves needless loss; where it fails the demotion still is the proof. Older data are no last copy.
+    reading = acting.seen.nodes.get(acting.source.name)
+    synced: Outcome = Failed(Reason.COPY_NOT_WHOLE, f"{acting.source.name} never had the data of its epoch")
+    if isinstance(reading, NodeSeen) and reading.has_data_of(acting.in_force):
+        synced = await _final_sync(acting)
     demoted = await _demote(acting)
     return synced if isinstance(demoted, Done) and isinstance(synced, Done) else demoted
 

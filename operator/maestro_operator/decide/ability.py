@@ -48,6 +48,10 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     source = seen.node(episode.source)
     if isinstance(source, Unknown):
         return Hold(Reason.UNCERTAIN, f"{episode.source} cannot be read: {source.message}; answer FailOver")
+    mark = seen.status.epoch.in_force
+    if mark is not None and not source.has_data_of(mark):
+        text = f"{episode.source} never had the data of epoch {mark.number}, and would send older ones"
+        return Hold(Reason.DEMOTION_UNPROVEN, f"{text}: answer FailOver of {episode.id} to fence it")
     hold = target_able(seen, episode)
     if hold is not None:
         return hold

@@ -102,7 +102,8 @@ def _given_up(seen: Seen, node: NodeSeen) -> Decision:
     if word is None:
         text = f"answer {{episode: {name}, say: FailOver}}, or ConfirmFenced of {gone} if it is certainly off"
         return Hold(Reason.WAIT_FOR_USER, f"{node.name} is stopped; {_why_not(seen)}; repair its access, or {text}")
-    is_owner = node.guard.in_force is not None and node.guard.in_force.owner == node.name
+    mark = node.guard.in_force
+    is_owner = mark is not None and mark.owner == node.name and node.has_data_of(mark)
     begun = _begin(
         seen,
         EpisodeKind.ADOPT if is_owner else EpisodeKind.FAILOVER,
@@ -137,6 +138,11 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
             return Hold(Reason.WAIT_FOR_USER, text)
         return _begin(seen, EpisodeKind.ACTIVATE, declared)
     leader = running[0] if running else (owner := _last_good_owner(first, second))
+    if leader is None:
+        text = (
+            "the last owner never had its data, nor has the other one: switch it off to bring the other one's copy up"
+        )
+        return Hold(Reason.WAIT_FOR_USER, text)
     if leader == owner or owner is None:
         if leader == declared:
             return _begin(seen, EpisodeKind.ADOPT, declared)
@@ -155,17 +161,16 @@ def _last_owner(*nodes: NodeSeen) -> str | None:
 def _last_good_owner(first: NodeSeen, second: NodeSeen) -> str | None:
     """Return who leads where neither runs: the last owner, unless it never came to have its data.
 
-    One that was never permitted in its epoch, and whose data is not what that epoch's episode brought up, is no good
-    one: the data of the other one, which was permitted last, is the newest.
+    One that has not its own epoch in force, or never had that epoch's data, is no good one: the data of the other
+    one, which was permitted last, is the newest. None where that one has none either.
     """
     name = _last_owner(first, second)
     owner, other = (first, second) if name == first.name else (second, first)
     mark = owner.guard.in_force
-    if name is None or mark is None or mark.owner != owner.name:
+    if name is None or (mark is not None and mark.owner == owner.name and owner.has_data_of(mark)):
         return name
-    has_data = owner.guard.max_permit_epoch >= mark.number or owner.replica.promoted_episode == mark.episode
-    was_last = other.guard.max_permit_epoch > owner.guard.max_permit_epoch and other.replica.live_present
-    return other.name if was_last and not has_data else name
+    was_last = other.guard.max_permit_epoch > owner.guard.max_permit_epoch
+    return other.name if was_last and other.replica.live_present else None
 
 
 def split_brain(seen: Seen) -> Decision | None:

@@ -175,7 +175,7 @@ def restart(seen: Seen) -> Decision | None:
     node = facts.readable(seen, active or "")
     if node is None or mark is None or node.guard.may_run or not facts.holds_epoch(node, mark):
         return None
-    if facts.promise_above(seen) is not None:
+    if facts.promise_above(seen) is not None or not node.has_data_of(mark):
         return None
     if node.uptime_seconds < RESTART_PATIENCE_SECONDS:
         return Hold(Reason.CONFIRMATION_UNPROVEN, f"{node.name} is asking its peer for confirmation")
@@ -225,6 +225,8 @@ def owner_without_right(seen: Seen) -> Decision | None:
     way_out = f"order {facts.other_name(seen, active)} and answer FailOver"
     if not facts.is_ours(seen, node.guard):
         return Hold(Reason.STATE_LOST, f"{active}: its guard is {node.guard.state}; {way_out}")
+    if facts.holds_epoch(node, mark) and not node.has_data_of(mark):
+        return Hold(Reason.COPY_NOT_WHOLE, f"{active} never had the data of epoch {mark.number}; {way_out}")
     if facts.holds_epoch(node, mark):
         text = (
             f"root gave the service up on {active}: order {facts.other_name(seen, active)}, or run maestro-guard take"

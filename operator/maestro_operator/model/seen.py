@@ -154,6 +154,15 @@ class NodeSeen:
         """Tell whether any unit is not stopped."""
         return not all(unit.is_stopped for unit in self.units)
 
+    def has_data_of(self, mark: EpochMark) -> bool:
+        """Tell whether an owner has the data of its epoch: it was permitted in it, or its copy was brought up for it.
+
+        An owner that stored the epoch of a move and died before its copy came up has something older.
+        """
+        was_moved = mark.episode.startswith(("switchover-", "failover-"))
+        was_permitted = self.guard.max_permit_epoch >= mark.number
+        return was_permitted or self.replica.promoted_episode == mark.episode or not was_moved
+
     def runs(self, units: Iterable[str]) -> bool:
         """Tell whether each of these units is active; the node may know of more, which may only not be left running."""
         active = {unit.name for unit in self.units if unit.active == "active"}
