@@ -22,9 +22,8 @@ def words(seen: Seen) -> tuple[Word, ...]:
     """Return the words that stand in the spec now, each with the moment at which it was first seen."""
     known = {(word.episode, word.of, word.by, word.why): word for word in seen.status.words}
     said = [item for item in seen.spec.answers if item.say is Say.CONFIRM_FENCED and item.of is not None]
-    return tuple(known.get((item.episode, item.of, item.by, item.why)) or _new(seen, item) for item in said)[
-        -WORDS_KEPT:
-    ]
+    found = (known.get((item.episode, item.of or "", item.by, item.why)) or _new(seen, item) for item in said)
+    return tuple(found)[-WORDS_KEPT:]
 
 
 def _new(seen: Seen, item: Answer) -> Word:
