@@ -82,7 +82,9 @@ show_versions() {
 
 show_free() {
     place=$live
-    while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
+    while [ ! -d "$place" ]; do
+        case $place in */*) place=${place%/*} ;; *) place='' && break ;; esac
+    done
     stat -f -c '%a %S' -- "${place:-/}" 2>/dev/null | {
         read -r blocks size && printf 'disk_free_bytes=%s\n' "$((blocks * size))"
     }
