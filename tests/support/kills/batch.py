@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from support.kills.stories import ToldPair
     from support.kills.worlds_apart import Worlds
 
-REACH_SECONDS = 120.0
-FINISH_SECONDS = 240.0
+REACH_SECONDS = 300.0
+FINISH_SECONDS = 300.0
 LOOKS_AT_REST = 2
 LEASE_SECONDS = "12"
 _STAYED_SECONDS = 10.0
