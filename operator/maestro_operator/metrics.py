@@ -122,8 +122,10 @@ class PairMetrics(Collector):
         last = seen.last
         if last is not None and last.step is StepName.VERIFY and isinstance(last.outcome, Done | Failed):
             self._checks[seen.key.uid] = last.outcome.facts
+        made = self._checks.get(seen.key.uid)
+        if not made:
+            return []
         names = {check.name for check in seen.spec.verification}
-        made = self._checks.get(seen.key.uid, {})
         return [(CHECK, (name,), float(passed == "True")) for name, passed in made.items() if name in names]
 
     def count_turn(self, key: PairKey, *, seconds: float, failed: bool) -> None:

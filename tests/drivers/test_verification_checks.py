@@ -9,16 +9,8 @@ import pytest
 
 from maestro_operator.drivers.verification import listserv, mail, outside, web
 from maestro_operator.drivers.verification.matching import NotMatched, first_matches
-from maestro_operator.model.pair import (
-    Click,
-    HttpProbe,
-    Login,
-    Mailbox,
-    NamesFrom,
-    OldAddress,
-    SecretReference,
-    Trigger,
-)
+from maestro_operator.model.checks import Click, Login, Mailbox, NamesFrom, OldAddress, Trigger
+from maestro_operator.model.pair import HttpProbe, SecretReference
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -15,6 +15,15 @@ from support.manifests import changed, example
 
 pytestmark = pytest.mark.unit
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+RESOLVERS = {"name": "names", "names": {"names": ["lists.example.org"], "resolvers": ["192.0.2.53", "127.0.0.53"]}}
+MAILING = {
+    "name": "mail",
+    "mailing": {
+        "subject": "x",
+        "smtp": {"sender": "a@example.org", "recipient": "b@example.org"},
+        "mailbox": {"host": "127.0.0.1", "secret": {"name": "x"}},
+    },
+}
 DEVICES = "spec.nodes.1.fencing.1.devices.0"
 
 
@@ -47,6 +56,8 @@ def test_the_example_is_refused_by_nobody() -> None:
         ("spec.nodes.0.ssh.host", "169.254.169.254", "spec.nodes[a].ssh.host"),
         ("spec.traffic.0.dns.servers", ["192.0.2.53", "::1"], "spec.traffic[dns].dns.servers"),
         (f"{DEVICES}.parameters.ip", "127.0.0.1", "parameters.ip"),
+        ("spec.verification.0", RESOLVERS, "spec.verification[names].names.resolvers"),
+        ("spec.verification.0", MAILING, "spec.verification[mail].mailing.mailbox.host"),
         (f"{DEVICES}.parameters.ip", "127.0.0.1:623", "parameters.ip"),
         (f"{DEVICES}.parameters.ipaddr", "[fe80::1]", "parameters.ipaddr"),
     ],

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 from prometheus_client import generate_latest
 
 from maestro_operator.metrics import (
+    CHECK,
     GAUGES,
     LEADER,
     OWN,
@@ -15,12 +16,14 @@ from maestro_operator.metrics import (
     TURNS,
     PairMetrics,
 )
+from maestro_operator.model.checks import Click
 from maestro_operator.model.decision import Assessment, Decided, Decision, Hold, Steady
-from maestro_operator.model.pair import PairKey
+from maestro_operator.model.outcome import Done, Failed
+from maestro_operator.model.pair import Check, HttpProbe, PairKey
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import NodeSeen, Replica, Seen
+from maestro_operator.model.seen import LastOutcome, NodeSeen, Replica, Seen
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, PairStatus, State
-from maestro_operator.model.steps import EpisodeKind
+from maestro_operator.model.steps import EpisodeKind, StepName
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 KEY = PairKey(namespace="lists", name="maestro", uid="one")
@@ -177,3 +180,28 @@ def test_the_page_has_every_metric_with_its_labels_and_its_words() -> None:
     expected.append((TURN_SECONDS.name, "histogram", words(), TURN_SECONDS.help))
     expected += [(one.name, "gauge", words(), one.help) for one in OWN]
     assert rows == expected
+
+
+def test_each_check_shows_how_it_was_last_made_until_it_is_taken_out_of_the_spec() -> None:
+    metrics = PairMetrics()
+    failed = Failed(Reason.VERIFICATION_FAILED, "click: it leads nowhere", {"page": "True", "click": "False"})
+    look = Mock(spec=Seen, key=KEY, nodes={}, **{"spec.names": ("a", "b")})
+    look.spec.verification = (Check(name="page", http=HttpProbe()), Check(name="click", click=Click()))
+
+    look.last = LastOutcome("switchover-2", StepName.VERIFY, 1, failed, age_seconds=0)
+    metrics.show(look, STEADY, PairStatus())
+    look.last = LastOutcome("switchover-2", StepName.REVERSE, 1, Done(), age_seconds=0)
+    metrics.show(look, STEADY, PairStatus())
+    both = checks_of(metrics)
+    look.spec.verification = look.spec.verification[:1]
+    metrics.show(look, STEADY, PairStatus())
+
+    assert both == {"page": 1.0, "click": 0.0}
+    assert checks_of(metrics) == {"page": 1.0}
+    metrics.forget(KEY)
+    assert checks_of(metrics) == {}
+
+
+def checks_of(metrics: PairMetrics) -> dict[str, float]:
+    (family,) = [one for one in metrics.collect() if one.name == CHECK.name]
+    return {sample.labels["check"]: sample.value for sample in family.samples}

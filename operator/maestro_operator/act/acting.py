@@ -9,10 +9,12 @@ from maestro_operator.drivers.ports import Drivers, Order
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.pair import Service
 from maestro_operator.model.seen import NodeSeen
+from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
     from maestro_operator.model.decision import Perform
     from maestro_operator.model.outcome import Outcome
+    from maestro_operator.model.pair import Localise
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import Episode, EpochMark, FrozenNode
 
@@ -67,6 +69,13 @@ class Acting:
             raise MaestroError(message)
         is_the_same = isinstance(reading, NodeSeen) and reading.machine_id == node.machine_id
         return node.model_copy(update={"ssh": self.seen.spec.node(name).ssh}) if is_the_same else node
+
+    @property
+    def files(self) -> tuple[Localise, ...]:
+        """Return what is edited on the target; a standby's files come with its data, when it is promoted."""
+        if self.episode.kind is EpisodeKind.REJOIN:
+            return ()
+        return tuple(item for item in self.seen.spec.localise if item.values_file is not None)
 
     def to_stop(self, name: str) -> tuple[Service, ...]:
         """Return every service that may run on a node: those of the spec, and units that the node shows besides."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from maestro_operator.model.decision import Perform
-    from maestro_operator.model.pair import Localise
     from maestro_operator.model.proof import Proof
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import FrozenNode
@@ -207,15 +206,9 @@ async def adopt(acting: Acting, _proof: Proof) -> Outcome:
     return ordered
 
 
-def _files(acting: Acting) -> list[Localise]:
-    """Return what is edited on the node; a standby's files come with its data, when it is promoted."""
-    is_standby = acting.episode.kind is EpisodeKind.REJOIN
-    return [] if is_standby else [item for item in acting.seen.spec.localise if item.values_file is not None]
-
-
 async def _localise(acting: Acting) -> Outcome:
     names = [name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names]
-    nodes, files = acting.drivers.nodes, _files(acting)
+    nodes, files = acting.drivers.nodes, acting.files
     pinned = await nodes.pin(
         acting.target, dict.fromkeys(names, acting.target.address), deadline_seconds=acting.deadline_seconds
     )

@@ -25,3 +25,9 @@ class ResourceValue(BaseModel):
     def to_resource(self) -> dict[str, object]:
         """Return the camelCase mapping that the API server stores, without unset fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class SecretReference(ResourceValue):
+    """The name of a Secret in the pair's own namespace."""
+
+    name: str

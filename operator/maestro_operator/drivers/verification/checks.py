@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.model.addresses import AddressPolicy
-    from maestro_operator.model.pair import Check, Login, OldAddress, PairSpec
+    from maestro_operator.model.checks import Login, OldAddress
+    from maestro_operator.model.pair import Check, PairSpec
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.connect import ReadSecret
     from maestro_operator.transport.session import Sessions

@@ -19,12 +19,12 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, TypeVar
 
-from maestro_operator.model.pair import MailboxSecurity
+from maestro_operator.model.checks import MailboxSecurity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from maestro_operator.model.pair import Mailbox, Submission
+    from maestro_operator.model.checks import Mailbox, Submission
 
 CALL_SECONDS = 5.0
 MESSAGE_LIMIT_BYTES = 256 * 1024

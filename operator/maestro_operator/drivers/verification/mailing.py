@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from maestro_operator.drivers.verification.onnode import OnNode
     from maestro_operator.model.addresses import AddressPolicy
-    from maestro_operator.model.pair import Check, Mailing
+    from maestro_operator.model.checks import Mailing
+    from maestro_operator.model.pair import Check
     from maestro_operator.model.status import FrozenNode
 
 

@@ -32,7 +32,8 @@ from maestro_operator.model.seen import Unknown
 
 if TYPE_CHECKING:
     from maestro_operator.clock import Clock
-    from maestro_operator.model.pair import AddressAudit, Bounce, LogScan, NodeCommand, PairSpec, TcpProbe
+    from maestro_operator.model.checks import AddressAudit, Bounce, NodeCommand
+    from maestro_operator.model.pair import LogScan, PairSpec, TcpProbe
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Sessions
 

@@ -21,7 +21,7 @@ from maestro_operator.model.pair import Probe, TcpProbe
 from maestro_operator.model.seen import Vote
 
 if TYPE_CHECKING:
-    from maestro_operator.model.pair import NamesFrom, OldAddress
+    from maestro_operator.model.checks import NamesFrom, OldAddress
 
 QUERY_SECONDS = 2.0
 PROBE_SECONDS = 2.0

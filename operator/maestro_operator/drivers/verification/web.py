@@ -21,7 +21,8 @@ from maestro_operator.drivers.verification.verdict import Verdict, never, not_ye
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from maestro_operator.model.pair import Click, HttpProbe, Login, Trigger
+    from maestro_operator.model.checks import Click, Login, Trigger
+    from maestro_operator.model.pair import HttpProbe
 
 BODY_LIMIT_BYTES = 64 * 1024
 REQUEST_SECONDS = 5.0
