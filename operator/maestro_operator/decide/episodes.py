@@ -138,7 +138,18 @@ def _with_results(seen: Seen, episode: Episode) -> Episode:
         named = outcome.facts.get("generation") if isinstance(outcome, Done) else None
         if target is not None and named is not None and str(target.replica.newest) == named:
             episode = episode.model_copy(update={"generation": target.replica.newest})
+    if episode.step is StepName.DEMOTE:
+        episode = _with_newest_sent(seen, episode)
     return episode
+
+
+def _with_newest_sent(seen: Seen, episode: Episode) -> Episode:
+    """Name the newest copy: until it was demoted the stopped source sent on, and the target keeps the last few only."""
+    target, final = facts.readable(seen, episode.target), episode.generation
+    newest = target.replica.newest if target is not None else None
+    if newest is None or final is None or newest.epoch != final.epoch:
+        return episode
+    return episode.model_copy(update={"generation": max(newest, final, key=lambda item: item.counter)})
 
 
 def _wait_at(seen: Seen, episode: Episode, *, closed: Episode, step: StepName, hold: Hold) -> Decision:

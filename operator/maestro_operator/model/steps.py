@@ -147,7 +147,6 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
 
 LEAVES_ALONE: Mapping[StepName, tuple[str, ...]] = MappingProxyType(
     {
-        S.DEMOTE: ("target",),
         S.VERIFY: ("source", "target"),
         S.REVERSE: ("target",),
     }
