@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from support.bed import clock
 from support.bed.description import DIRECTIONS
+from support.chaos.people import other_than
 from support.chaos.phases import Fault, Phase
 from support.demo.story import NAMESPACE, PAIR
 
@@ -178,8 +179,9 @@ class Striker:
         clock.pause(AWAY_SECONDS[strike.dice % 2])
         self._stage.bed.dns.thaw()
 
-    def _kill_service(self, strike: Strike, node: str) -> None:
-        chosen = self._source if strike.phase is Phase.REST else node
+    def _kill_service(self, strike: Strike, _node: str) -> None:
+        """Kill a service where services run: on the active node, or on the one where they are being started."""
+        chosen = self._source if strike.phase is Phase.REST else other_than(self._source)
         with self._hands.operator_held():
             unit = self._hands.kill_service(chosen, strike.dice)
             self._fell(strike, f"{unit} on {chosen}")
