@@ -305,6 +305,16 @@ def test_a_persons_word_counts_only_once_it_is_recorded_and_while_it_is_fresh(ch
     assert [type(why) for why in (unrecorded, another)] == [NoProof, NoProof]
 
 
+def test_a_word_that_was_given_anew_counts_beside_the_old_one() -> None:
+    anew = HUMAN.model_copy(update={"why": "looked again"})
+    fresh = WORD.model_copy(update={"why": "looked again"})
+
+    found = prove(outage(spec=pair_spec(answers=(HUMAN, anew)), fresh_words=(fresh,)), move())
+
+    assert isinstance(found, Proof)
+    assert found.evidence[0] == "ops says that a is off: looked again"
+
+
 # ---------------------------------------------------------------- after the intent of the promotion
 
 
@@ -342,3 +352,13 @@ def test_nothing_is_proven_of_a_node_that_is_only_silent() -> None:
         Reason.FENCE_UNPROVEN,
         "no device has answered for a; answer ConfirmFenced of a once it is certainly off",
     )
+
+
+def test_another_machine_than_the_episode_began_with_proves_nothing() -> None:
+    frozen = tuple(item.model_copy(update={"machine_id": "machine-of-before"}) for item in move().frozen)
+
+    found = prove(read_from_a(DEMOTED), move(EpisodeKind.SWITCHOVER, frozen=frozen))
+
+    assert isinstance(found, NoProof)
+    assert found.reason is Reason.DEMOTION_UNPROVEN
+    assert "another machine" in found.message

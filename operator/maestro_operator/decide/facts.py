@@ -115,12 +115,14 @@ def owner_serves(seen: Seen) -> bool:
 
 def answer(seen: Seen, episode: str, *says: Say) -> Answer | None:
     """Return the first untaken answer to an episode that says one of these."""
+    return next(iter(answers(seen, episode, *says)), None)
+
+
+def answers(seen: Seen, episode: str, *says: Say) -> tuple[Answer, ...]:
+    """Return every untaken answer to an episode that says one of these, in the order of the spec."""
     taken = {(item.episode, item.say, item.of) for item in seen.status.taken_answers}
-    for item in seen.spec.answers:
-        fits = item.episode == episode and item.say in says
-        if fits and (item.episode, item.say.value, item.of) not in taken:
-            return item
-    return None
+    fitting = (item for item in seen.spec.answers if item.episode == episode and item.say in says)
+    return tuple(item for item in fitting if (item.episode, item.say.value, item.of) not in taken)
 
 
 def accepted_loss_seconds(seen: Seen, episode: Episode) -> float:

@@ -132,20 +132,21 @@ def _from_devices(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
 
 
 def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
-    word = facts.answer(seen, episode.id, Say.CONFIRM_FENCED)
     if HUMAN not in {rung.name for rung in facts.ladder(episode, node)}:
         return NoProof(Reason.FENCE_UNPROVEN, "the ladder has no human rung")
-    if word is None or word.of != node:
+    said = [word for word in facts.answers(seen, episode.id, Say.CONFIRM_FENCED) if word.of == node]
+    if not said:
         return NoProof(Reason.FENCE_UNPROVEN, f"answer ConfirmFenced of {node} once it is certainly off")
-    fits = (word.episode, word.of, word.by, word.why)
-    fresh = next((it for it in seen.fresh_words if (it.episode, it.of, it.by, it.why) == fits), None)
-    if fresh is None:
-        # A word is in status before it counts; one that lay there for too long says nothing of now.
+    wordings = {(word.episode, word.of, word.by, word.why) for word in said}
+    # A word is in status before it counts; one that lay there for too long says nothing of now.
+    fresh = [it for it in seen.fresh_words if (it.episode, it.of, it.by, it.why) in wordings]
+    if not fresh:
         return NoProof(Reason.FENCE_UNPROVEN, f"the word that {node} is off is not recorded or too old: answer anew")
+    word = fresh[-1]
     who, why = word.by or "unnamed", word.why or "no reason given"
     lines = (
         f"{who} says that {node} is off: {why}",
-        f"seen {fresh.seen_at}, written by {fresh.written_by or 'unknown'}",
+        f"seen {word.seen_at}, written by {word.written_by or 'unknown'}",
     )
     return _proof(seen, episode, node, method=Method.HUMAN, evidence=lines)
 
