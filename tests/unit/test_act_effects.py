@@ -11,6 +11,7 @@ import pytest
 from typing_extensions import override
 
 from maestro_operator.act import effects
+from maestro_operator.act.acting import Acting
 from maestro_operator.act.effects import perform
 from maestro_operator.drivers.ports import Drivers, Order
 from maestro_operator.model.decision import Perform
@@ -18,10 +19,11 @@ from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import GuardState
 from maestro_operator.model.status import Episode, Epoch, FrozenNode, Generation
 from maestro_operator.model.steps import EpisodeKind, StepName
-from support.looks import NEXT, NOW, move, outage, seen, status
-from support.worlds import Pair
+from support.looks import NEXT, NOW, OWNED, move, node, outage, seen, standby, standby_guard, status
+from support.worlds import Pair, pair_spec
 
 PROOF = Proof(node="a", method=Method.FENCED, evidence=("off",), epoch=2, episode=NEXT.episode, term=1, proved_at=NOW)
 
@@ -196,3 +198,78 @@ async def test_an_intent_that_cannot_be_written_has_no_effect() -> None:
 
     assert pair.world.commands == looked + 2
     assert not pair.world.nodes["a"].is_equipped
+
+
+async def test_an_owner_that_gave_way_is_renewed_only_where_it_was_permitted_last() -> None:
+    left = {"renew": Refused(Reason.REFUSED_BY_GUARD, "gave way", "NotOwner")}
+    never, permitted = Nodes(**left), Nodes(**left)
+    last = standby(guard=standby_guard(max_permit_epoch=2))
+
+    kept = await perform(drivers(never), seen(), action(StepName.SWAP_PERMIT))
+    done = await perform(drivers(permitted), seen(nodes={"a": node("a"), "b": last}), action(StepName.SWAP_PERMIT))
+    blind = await perform(drivers(Nodes(**left)), outage(), action(StepName.SWAP_PERMIT))
+
+    assert isinstance(kept, Refused)
+    assert isinstance(blind, Refused)
+    assert never.told == ["b: renew"]
+    assert done == Done()
+    assert permitted.told == ["b: renew", "b: revoke", "b: promise", "b: promote", "b: permit"]
+
+
+async def test_a_graceful_fence_copies_nothing_from_an_owner_that_never_had_its_data() -> None:
+    nodes, copies = Nodes(), Nodes()
+    moved = OWNED.model_copy(update={"number": 9, "episode": "switchover-9"})
+    look = seen(status=status(epoch=Epoch(promised=moved, in_force=moved)))
+    fence = action(StepName.FENCE, move(rung="graceful", epoch=10))
+    found = await perform(drivers(nodes, copies), look, replace(fence, status=look.status))
+
+    assert found == Done()
+    assert copies.told == []
+    assert nodes.told == ["a: quiesce", "a: stop", "a: demote"]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [(GuardState.VALID, ["b: revoke", "b: stop"]), (GuardState.LOST, ["b: stop"]), (GuardState.ABSENT, ["b: stop"])],
+)
+async def test_a_node_without_a_guards_state_is_stopped_all_the_same(state: GuardState, told: list[str]) -> None:
+    nodes = Nodes()
+    look = seen(nodes={"a": node("a", is_running=True), "b": standby(guard=standby_guard(state=state))})
+
+    await perform(drivers(nodes), look, action(StepName.STOP, move(EpisodeKind.SEPARATE, step=StepName.STOP)))
+
+    assert nodes.told == told
+
+
+async def test_a_right_that_cannot_be_taken_away_is_not_followed_by_a_stop() -> None:
+    nodes = Nodes(revoke=Failed(Reason.TIMED_OUT, "no answer"))
+
+    found = await perform(drivers(nodes), seen(), action(StepName.STOP, move(EpisodeKind.REJOIN, step=StepName.STOP)))
+
+    assert isinstance(found, Failed)
+    assert nodes.told == ["b: revoke"]
+
+
+def test_the_way_to_the_very_same_machine_may_be_mended_in_mid_episode() -> None:
+    known = tuple(item.model_copy(update={"machine_id": f"machine-{item.name}"}) for item in move().frozen)
+    mended = pair_spec().node("b").ssh.model_copy(update={"host_key": "ssh-ed25519 new"})
+    nodes = tuple(item.model_copy(update={"ssh": mended}) if item.name == "b" else item for item in pair_spec().nodes)
+    look = seen(spec=pair_spec(nodes=nodes))
+    step = action(StepName.RAISE, move(frozen=known))
+    stranger = {**look.nodes, "b": standby(machine_id="machine-c")}
+
+    same = Acting(drivers(Nodes()), look, step, 1.0)
+    other = Acting(drivers(Nodes()), replace(look, nodes=stranger), step, 1.0)
+
+    assert same.target.ssh == mended
+    assert other.target.ssh == pair_spec().node("b").ssh
+
+
+def test_a_unit_that_a_node_shows_and_the_spec_does_not_name_is_stopped_too() -> None:
+    acting = Acting(
+        drivers(Nodes()), seen(spec=pair_spec(services=pair_spec().services[:1])), action(StepName.STOP), 1.0
+    )
+    blind = Acting(drivers(Nodes()), outage(), action(StepName.STOP), 1.0)
+
+    assert [service.unit for service in acting.to_stop("b")] == ["mariadb.service", "maestro.service"]
+    assert [service.unit for service in blind.to_stop("a")] == ["mariadb.service", "maestro.service"]

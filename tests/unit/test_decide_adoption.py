@@ -13,7 +13,7 @@ from maestro_operator.decide.rules import RULES
 from maestro_operator.model.decision import Hold, Perform, Record
 from maestro_operator.model.pair import Answer, Say
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Guard, GuardState, Leadership, NodeSeen, Seen, Unknown
+from maestro_operator.model.seen import Guard, GuardState, Leadership, NodeSeen, Replica, Seen, Unknown
 from maestro_operator.model.status import EpochMark, PairStatus, TakenAnswer
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import serving
@@ -23,6 +23,7 @@ from support.worlds import Pair, pair_spec
 ABSENT = Guard(GuardState.ABSENT)
 NEVER = Guard(GuardState.NEVER)
 LOST = Guard(GuardState.LOST)
+MOVED = EpochMark(number=2, owner="b", episode="switchover-2")
 UNADOPTED = PairStatus(term=1)
 A_LEADS = {"a": node("a", is_running=True), "b": standby()}
 STOPPED = {"a": node("a", guard=owner_guard(may_run=False)), "b": standby()}
@@ -79,6 +80,28 @@ ROWS: dict[str, tuple[Seen, Reason | EpisodeKind]] = {
             }
         ),
         Reason.WAIT_FOR_USER,
+    ),
+    "neither ever had the last epoch's data": (
+        new(
+            {
+                "a": node("a", guard=demoted_guard(), replica=Replica()),
+                "b": node("b", guard=standby_guard(promised=MOVED, in_force=MOVED, permit_epoch=None)),
+            }
+        ),
+        Reason.WAIT_FOR_USER,
+    ),
+    "the last owner never had its data, the declared one has": (
+        new(
+            {
+                "a": node("a", guard=demoted_guard()),
+                "b": node("b", guard=standby_guard(promised=MOVED, in_force=MOVED)),
+            }
+        ),
+        EpisodeKind.ADOPT,
+    ),
+    "the last owner is only named by its peer": (
+        new({"a": node("a", guard=demoted_guard()), "b": node("b", guard=standby_guard(promised=NEXT))}),
+        EpisodeKind.ADOPT,
     ),
     "the same machine twice": (
         new({"a": node("a", guard=NEVER), "b": node("b", guard=NEVER, machine_id="machine-a")}),
