@@ -42,7 +42,7 @@ def _session(folder: Path, name: str, cells: Sequence[BedCell]) -> list[Claim]:
             Claim(f"bed-{item}", ok=False, measured=f"{problem!r}"[:200], bound="whole evidence") for item in wanted
         ]
     deaths = {item["cell"]: item for item in evidence.story["parts"]}
-    claims = [_cell(cell, deaths.get(cell.name), evidence.writes) for cell in cells]
+    claims = [judge_cell(cell, deaths.get(cell.name), evidence.writes) for cell in cells]
     return [*claims, *(_law(name, law, evidence) for law in listed.BED_LAWS)]
 
 
@@ -55,8 +55,8 @@ def whole(evidence: verify.Evidence) -> verify.Evidence:
     return replace(evidence, status={**evidence.status, "history": list(reversed(ended.values()))})
 
 
-def _cell(cell: BedCell, death: Mapping[str, Any] | None, writes: Sequence[Event]) -> Claim:
-    """The operator was killed at the boundary, and a later leader brought that very episode to its end."""
+def judge_cell(cell: BedCell, death: Mapping[str, Any] | None, writes: Sequence[Event]) -> Claim:
+    """Say whether the operator was killed at the boundary, and a later leader ended that very episode."""
     name, bound = f"bed-{cell.name}", "killed there, and ended well by a later leader"
     if death is None:
         return Claim(name, ok=False, measured="missing", bound=bound)
