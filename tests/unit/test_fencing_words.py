@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from maestro_operator.cli.change import answered
 from maestro_operator.model.pair import Answer, Say
 from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
@@ -85,3 +86,13 @@ async def test_a_word_that_lay_there_while_nobody_could_act_on_it_is_too_old() -
     await pair.hold(Reason.FENCE_UNPROVEN)
 
     assert pair.status.active_node == "a"
+
+
+def test_the_same_word_again_changes_nothing_and_another_wording_takes_its_place() -> None:
+    said = {"episode": "move-2", "say": "ConfirmFenced", "of": "a", "by": "ops", "why": "pulled the plug"}
+    other = {"episode": "move-1", "say": "Acknowledge"}
+    pair = {"spec": {"answers": [said, other]}}
+    anew = {**said, "why": "looked again"}
+
+    assert answered(pair, said).spec == {}
+    assert answered(pair, anew).spec == {"answers": [other, anew]}

@@ -49,8 +49,12 @@ def answered(pair: Mapping[str, Any], word: Mapping[str, str | None]) -> Change:
     given: list[Any] = list(pair["spec"].get("answers") or [])
     about = f" of {answer['of']}" if "of" in answer else ""
     text = f"{answer['say']}{about}, for {answer['episode']}"
-    if any(_names(item) == _names(answer) for item in given):
+    before = [item for item in given if _names(item) == _names(answer)]
+    is_worded_anew = answer["say"] == Say.CONFIRM_FENCED and answer not in before
+    if before and not is_worded_anew:
         return nothing(f"answered before: {text}")
+    # A word that a node is off is good for a while only; in other words it is another one, and takes its place.
+    given = [item for item in given if item not in before]
     item = yaml.safe_dump([answer], sort_keys=False, width=1000)
     lines = ["spec:", "  answers:", *(f"    {line}" for line in item.splitlines())]
     return Change(f"answered: {text}", {"answers": [*given, answer]}, "\n".join(lines))
