@@ -1,7 +1,8 @@
 """`make api-trouble`: the API server in every trouble, two operators over many seeds, and another cluster.
 
-SEED=n plays one story alone, SEEDS=n so many; MINUTES_AWAY=n is how long the API server is gone. BREAK=no-term lets the
-nodes forget which leader spoke last, BREAK=no-lease lets one operator ignore its Lease; each must be caught.
+SEED=n plays one story alone, SEEDS=n so many (0 for none); MINUTES_AWAY=n is how long the API server is gone;
+PARTS="killed,restored" plays only these scenes. BREAK=no-term lets the nodes forget which leader spoke last,
+BREAK=no-lease lets one operator ignore its Lease; each must be caught.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.bed import clock
-from support.controlplane import ControlPlane
+from support.controlplane import ControlPlane, ControlPlaneError
 from support.flaky import scenes
 from support.flaky.judge import Records, judge
 from support.flaky.process import IGNORES_ITS_LEASE
@@ -42,6 +43,8 @@ class Wishes:
     seeds: tuple[int, ...]
     away_seconds: float
     planted: str
+    parts: frozenset[str]
+    """The scenes to play; empty for all."""
 
     @staticmethod
     def read(environment: Mapping[str, str]) -> Wishes:
@@ -49,9 +52,10 @@ class Wishes:
         planted = environment.get("BREAK", "")
         if planted not in BREAKS:
             raise SystemExit(f"BREAK is one of {', '.join(word for word in BREAKS if word)}, not {planted!r}")
-        one, many = environment.get("SEED", ""), int(environment.get("SEEDS") or SEEDS)
+        one, many = environment.get("SEED", ""), int(environment.get("SEEDS", "") or SEEDS)
         away_seconds = 60.0 * float(environment.get("MINUTES_AWAY") or AWAY_SECONDS / 60.0)
-        return Wishes((int(one),) if one else tuple(range(1, many + 1)), away_seconds, planted)
+        parts = frozenset(word.strip() for word in environment.get("PARTS", "").split(",") if word.strip())
+        return Wishes((int(one),) if one else tuple(range(1, many + 1)), away_seconds, planted, parts)
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Telling:
         stuck = ""
         try:
             play()
-        except (clock.TimedOutError, AssertionError) as error:
+        except (clock.TimedOutError, AssertionError, ControlPlaneError, OSError) as error:
             stuck = str(error) or type(error).__name__
             self.say(f"  STUCK: {stuck}")
         self.claims.append(Claim(f"{name}:comes-to-its-end", not stuck, stuck or "to the end", "to the end"))
@@ -136,7 +140,12 @@ def one_api_server(telling: Telling, plane: ControlPlane, wishes: Wishes) -> Non
             "restored and bumped": lambda: scenes.restored(scene, bump_revision=1_000_000_000),
             "another cluster": lambda: another_cluster(telling, scene),
         }
+        unknown = wishes.parts - parts.keys()
+        if unknown:
+            raise SystemExit(f"PARTS are {', '.join(parts)}, not {', '.join(sorted(unknown))}")
         for name, play in parts.items():
+            if wishes.parts and name not in wishes.parts:
+                continue
             telling.tell(name, rig, play)
             telling.claims += scene.claims
             scene.claims.clear()
@@ -163,8 +172,9 @@ def main() -> int:
     folder = BUILD / TARGET
     shutil.rmtree(folder, ignore_errors=True)
     telling = Telling(folder, [], began)
-    with ControlPlane.start(folder / "plane", own_processes=True) as plane:
-        two_operators(telling, plane, wishes)
+    if wishes.seeds:
+        with ControlPlane.start(folder / "plane", own_processes=True) as plane:
+            two_operators(telling, plane, wishes)
     if not wishes.planted and "SEED" not in os.environ:
         with ControlPlane.start(folder / "plane-api", own_processes=True) as plane:
             one_api_server(telling, plane, wishes)

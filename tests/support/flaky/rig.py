@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CALL_SECONDS = 30.0
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 END_SECONDS = 15.0
 Line = dict[str, Any]
 
@@ -63,7 +63,15 @@ class Background:
         return self.run(once())
 
     def close(self) -> None:
-        """Ends the loop."""
+        """Ends the loop, and what still waits in it."""
+
+        async def cancel() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.run(cancel())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(END_SECONDS)
 
@@ -283,8 +291,9 @@ class Rig:
         self.do(write)
 
     def status(self, name: str) -> Line:
-        """The pair's status as the API server has it."""
-        return dict(self.pairs.read(name).body.get("status") or {})
+        """The pair's status as the API server has it; empty where it cannot say."""
+        answer = self.pairs.read(name)
+        return dict(answer.body.get("status") or {}) if answer.is_good else {}
 
     def order(self, name: str, node: str) -> None:
         """Orders a node to be active; says of the last move that it was noticed, so that nothing flaps."""
