@@ -271,6 +271,20 @@ class Rig:
         assert found is not None
         return found
 
+    def await_spare(self, name: str) -> None:
+        """Waits until an operator that does not lead watches the Lease: before that it can take nothing over."""
+
+        def watches() -> bool:
+            mine = [line for line in self.requests if line["operator"] == name and "/leases" in line["path"]]
+            return any(line.get("status") == 200 for line in mine)
+
+        clock.wait_until(
+            lambda: self.do(watches),
+            timeout_seconds=READY_SECONDS,
+            what=f"{name} to watch the Lease",
+            every_seconds=0.2,
+        )
+
     # ------------------------------------------------------------ pairs
 
     def world(self, name: str) -> str:

@@ -91,6 +91,7 @@ class Player:
         self._rig.start("one", planted=self._planted)
         self._rig.await_leader()
         self._rig.start("two")
+        self._rig.await_spare("two")
         self._rig.create(self._pair)
         self._rig.write_records(self._pair)
         self._rig.await_rest(self._pair, active="a", seconds=REST_SECONDS)
@@ -146,7 +147,7 @@ class Player:
         def one_takes_its_place() -> None:
             leader.process.wait()
             self._number += 1
-            rig.start(f"{leader.name}-{self._number}")
+            rig.await_spare(rig.start(f"{leader.name}-{self._number}").name)
 
         kinds: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
             "frozen": (leader.freeze, leader.thaw),
