@@ -13,6 +13,7 @@ from maestro_operator.decide.brakes import outage as no_outage
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.facts import accepted_loss_seconds
 from maestro_operator.decide.phases import PHASES
+from maestro_operator.decide.rules import strange_promise
 from maestro_operator.model.decision import Decision, Hold, Perform, Record, Steady
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.outcome import Done, Failed, InProgress, Refused
@@ -541,6 +542,19 @@ def test_an_owner_that_just_rebooted_is_left_to_its_own_guard_first() -> None:
     found = decide(seen(nodes={"a": young, "b": standby()})).decision
 
     assert reason(found) is Reason.CONFIRMATION_UNPROVEN
+
+
+def test_a_promise_that_no_journal_knows_of_is_renewed_over_by_an_owner_that_can_be_read() -> None:
+    promised = standby(guard=standby_guard(promised=NEXT))
+    serving, gone = node("a", is_running=True), node("a", guard=owner_guard(in_force=NEXT))
+
+    found = decide(seen(nodes={"a": serving, "b": promised})).decision
+
+    assert isinstance(found, Perform)
+    assert (found.episode.kind, found.episode.target, found.episode.epoch) == (EpisodeKind.RENEW, "a", 3)
+    assert strange_promise(seen(nodes={"a": GONE, "b": promised})) is None
+    assert strange_promise(seen(nodes={"a": gone, "b": promised})) is None
+    assert strange_promise(seen()) is None
 
 
 def test_a_sick_owner_is_no_outage() -> None:

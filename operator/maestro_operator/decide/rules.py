@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
@@ -313,15 +313,11 @@ def _planned(seen: Seen) -> str | None:
         return None
     managed = replace(seen, spec=seen.spec.model_copy(update={"management": Management.ENFORCE}))
     _, found = _first(managed, RULES[RULES.index(carry_on) :])
-    match found:
-        case Steady():
-            return f"would do nothing: {found.message}"
-        case Hold():
-            return f"would hold, {found.reason}: {found.message}"
-        case Record() | Perform():
-            return f"would begin: {found.message}"
-        case _:
-            assert_never(found)
+    if isinstance(found, Steady):
+        return f"would do nothing: {found.message}"
+    if isinstance(found, Hold):
+        return f"would hold, {found.reason}: {found.message}"
+    return f"would begin: {found.message}"
 
 
 def _hastened(seen: Seen, decision: Decision) -> Decision:
