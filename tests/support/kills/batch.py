@@ -157,7 +157,7 @@ class Batch:
         }
         with (self._folder / f"{process}.log").open("wb") as log:
             started = subprocess.Popen(
-                [sys.executable, "-m", "support.kills.operator"],
+                ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "support.kills.operator"],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
             )  # fmt: skip
         self._operators.append(started)
