@@ -44,6 +44,7 @@ class Server(asyncio.DatagramProtocol):
     is_authority: bool = True
     loses: int = 0
     alias: str | None = None
+    silent_when_signed: bool = False
     updates: list[dns.message.Message] = field(default_factory=list)
     transport: asyncio.DatagramTransport | None = None
 
@@ -57,6 +58,8 @@ class Server(asyncio.DatagramProtocol):
             return
         try:
             query = dns.message.from_wire(data, keyring=KEY)
+            if query.had_tsig and self.silent_when_signed:
+                return
             answer = dns.message.make_response(query)
             answer.set_rcode(self.rcode)
         except dns.tsig.BadSignature:
@@ -285,9 +288,15 @@ async def test_a_key_that_the_server_refuses_is_said_before_anything_is_moved(se
     assert isinstance(await servers.read(), TrafficSeen)
 
 
-async def test_a_server_that_answers_no_signed_question_leaves_the_key_open(servers: Servers) -> None:
+async def test_a_key_that_nobody_answers_for_is_not_believed_until_somebody_did(servers: Servers) -> None:
     servers.primary.holds = servers.secondary.holds = (A,)
-    servers.primary.rcode = dns.rcode.NOERROR
-    servers.secret = {**SECRET, "name": b"another."}
+    servers.primary.silent_when_signed = True
 
+    before = await servers.read()
+
+    assert isinstance(before, Unknown)
+    assert before.reason is Reason.TRAFFIC_UNPROVEN
+    servers.primary.silent_when_signed = False
+    assert isinstance(await servers.read(), TrafficSeen)
+    servers.primary.silent_when_signed = True
     assert isinstance(await servers.read(), TrafficSeen)

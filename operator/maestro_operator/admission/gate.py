@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import PairStatus
     from maestro_operator.transport.connect import ReadSecret
 
-UNFIT_KEY = (Reason.WRONG_CREDENTIALS, Reason.SECRET_MISSING)
+UNFIT_KEY = (Reason.WRONG_CREDENTIALS, Reason.SECRET_MISSING, Reason.TRAFFIC_UNPROVEN)
 """Why traffic could not be moved although its servers answer."""
 
 

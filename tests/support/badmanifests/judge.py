@@ -17,12 +17,15 @@ from support.controlplane.clock import await_condition
 from support.report import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from support.manifests import Manifest
 
-HELD_SECONDS = 30.0
-EVENT_SECONDS = 15.0
+HELD_SECONDS = 150.0
+TOLD_SECONDS = 60.0
+NOBODY_SECONDS = 3.0
+"""How long is waited for an operator that was left out."""
+LOOK_AGAIN_SECONDS = 1.0
 SHOWN = 300
 DOCUMENTED = "192.0.2."
 """The network of the examples; each manifest gets one of its own on loopback."""
@@ -83,15 +86,15 @@ def play(stage: Stage, manifests: Sequence[BadManifest]) -> list[Played]:
         played.append(Played(manifest, number, last["metadata"]["name"]))
     _apply(stage, before)
     names = [good["metadata"]["name"] for good in before]
-    await_condition(lambda: _hold_machines(stage, names), within_seconds=HELD_SECONDS)
+    _await(stage, lambda: _hold_machines(stage, names), seconds=HELD_SECONDS)
     _apply(stage, bad)
     return played
 
 
 def judge_operator(stage: Stage, played: Sequence[Played]) -> list[Claim]:
     """Awaits every refusal and judges condition, event, metric and the nodes' logs."""
-    await_condition(lambda: all(_is_held(one, _pairs(stage)) for one in played), within_seconds=HELD_SECONDS)
-    await_condition(lambda: all(_events(stage).get(one.name) for one in played), within_seconds=EVENT_SECONDS)
+    _await(stage, lambda: _all_held(stage, played), seconds=HELD_SECONDS)
+    _await(stage, lambda: _all_told(played, _events(stage), stage.metrics()), seconds=TOLD_SECONDS)
     pairs, events, page = _pairs(stage), _events(stage), stage.metrics()
     return [_judged(stage, one, pairs=pairs, events=events, page=page) for one in played]
 
@@ -112,14 +115,17 @@ def _judged(
     notes = [note for reason, note in events.get(one.name, ()) if reason == manifest.reason]
     if not any(manifest.field in note and manifest.remedy in note for note in notes):
         missing.append(f"an event {manifest.reason} with field and remedy")
-    series = rf'maestro_pair_hold{{name="{one.name}",namespace="{NAMESPACE}",reason="{manifest.reason}"}} 1.0'
-    if not re.search(re.escape(series), page):
+    if _series(one) not in page:
         missing.append(f"the metric of the hold {manifest.reason}")
     if status.get("episode") or status.get("activeNode"):
         missing.append("no episode")
     log = stage.grounds.logs[one.number]
     missing += [f"no command {command!r}" for command in log.effects[:1]]
     return _claim(manifest, missing, said=f"{said} ({log.readings} readings, {len(log.effects)} effects)")
+
+
+def _series(one: Played) -> str:
+    return f'maestro_pair_hold{{name="{one.name}",namespace="{NAMESPACE}",reason="{one.manifest.reason}"}} 1.0'
 
 
 def _claim(manifest: BadManifest, missing: Sequence[str], *, said: str) -> Claim:
@@ -153,6 +159,23 @@ def _events(stage: Stage) -> dict[str, list[tuple[str, str]]]:
     for item in json.loads(stage.plane.run_kubectl(*words))["items"]:
         told.setdefault(item["regarding"]["name"], []).append((item["reason"], item.get("note", "")))
     return told
+
+
+def _await(stage: Stage, condition: Callable[[], bool], *, seconds: float) -> None:
+    """Waits for something that the operator does; what did not come is missed by the judgement."""
+    await_condition(
+        condition, within_seconds=seconds if stage.has_operator else NOBODY_SECONDS, every_seconds=LOOK_AGAIN_SECONDS
+    )
+
+
+def _all_held(stage: Stage, played: Sequence[Played]) -> bool:
+    pairs = _pairs(stage)
+    return all(_is_held(one, pairs) for one in played)
+
+
+def _all_told(played: Sequence[Played], events: Mapping[str, list[tuple[str, str]]], page: str) -> bool:
+    told = {(name, reason) for name, found in events.items() for reason, _ in found}
+    return all((one.name, one.manifest.reason) in told and _series(one) in page for one in played)
 
 
 def _is_held(one: Played, pairs: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ class Stage:
         """Keeps what to start; a schema that accepts anything and a missing operator are planted faults."""
         self.directory = directory
         self._accepts_anything = accepts_anything
-        self._has_operator = has_operator
+        self.has_operator = has_operator
         self._undo = ExitStack()
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class Stage:
             self.plane.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all(objects))
             self.agents = self._stub_agents()
             self.log = self.directory / "operator.log"
-            if self._has_operator:
+            if self.has_operator:
                 undo.callback(self._end, self._operator())
             self._undo = undo.pop_all()
         return self

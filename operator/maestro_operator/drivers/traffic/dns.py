@@ -76,7 +76,7 @@ class DnsTraffic:
     async def _unfit_key(self, entry: Traffic) -> Unknown | None:
         """Return why the TSIG key would move nothing, as the server that takes the updates says it, now and then.
 
-        What the server leaves open is no fault: only its word against the key is one.
+        A key that was never answered for is not believed; one that was, is until the server refuses it.
         """
         config = entry.dns
         now = asyncio.get_running_loop().time()
@@ -86,7 +86,13 @@ class DnsTraffic:
         key = await self._key(config)
         if isinstance(key, Refused):
             return Unknown(key.reason, f"{field}: {key.message}")
-        if not await is_refused(key, config.servers[0], zone=config.zone, port=self._port):
+        refused = await is_refused(key, config.servers[0], zone=config.zone, port=self._port)
+        if refused is None:
+            if config == self._good_key[0]:
+                return None
+            text = f"{config.servers[0]} did not answer a question signed with the key {key.name}"
+            return Unknown(Reason.TRAFFIC_UNPROVEN, f"{field}: {text}: repair the server, or write its key")
+        if not refused:
             self._good_key = (config, now + KEY_PERIOD_SECONDS)
             return None
         text = f"{config.servers[0]} refuses the key {key.name} of Secret {config.tsig_secret.name}"

@@ -43,14 +43,16 @@ def tsig_key(secret: Mapping[str, bytes]) -> dns.tsig.Key:
         raise ValueError("its secret is not base64") from None
 
 
-async def is_refused(key: dns.tsig.Key, server: str, *, zone: str, port: int) -> bool:
-    """Tell whether a server refuses what is signed with the key; what it leaves open is no refusal."""
+async def is_refused(key: dns.tsig.Key, server: str, *, zone: str, port: int) -> bool | None:
+    """Tell whether a server refuses what is signed with the key, None where it does not answer."""
     query = dns.message.make_query(zone, "SOA")
     query.use_tsig(key)
     try:
         await dns.asyncquery.udp(query, server, timeout=ASK_SECONDS, port=port, ignore_unexpected=True)
     except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
         return True
-    except (dns.exception.DNSException, OSError, EOFError, ValueError):
+    except (dns.exception.Timeout, OSError, EOFError):
+        return None
+    except (dns.exception.DNSException, ValueError):
         return False
     return False
