@@ -1,4 +1,4 @@
-"""A node changes under a running pair: another host key, another address, an empty machine, a take-over by root."""
+"""A node changes under a running pair: another host key, another address, an empty machine."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -150,25 +150,3 @@ def test_a_changed_address_of_the_active_node_is_followed_by_names_pins_and_guar
     assert pinned == address
     assert f"address={address}\n" in config[active]
     assert f"peer_address={address}\n" in config[standby]
-
-
-def test_what_root_took_while_the_operator_was_gone_is_adopted_by_it(pair: Stage) -> None:
-    active, standby = sides(pair)
-    epoch = int(status(pair)["epoch"]["inForce"]["number"])
-    pair.operator.stop()
-    for name in (active, standby):
-        pair.bed.nodes[name].power_cut()
-    pair.bed.nodes[standby].power_on()
-    pair.bed.nodes[standby].ssh_ready()
-
-    taken = do(pair, standby, f"{GUARD} take --reason 'the other room burns' --peer-is-off")
-    pair.bed.nodes[active].power_on()
-    pair.operator = pair.start_operator(log="operator-2.log")
-    until(pair, lambda it: condition(it, "Ready") == "False", what="the operator finds that another one leads")
-    order = json.dumps({"spec": {"activeNode": standby}})
-    pair.kubectl("patch", "mp", PAIR, "-n", NAMESPACE, "--type=merge", "-p", order)
-    until(pair, lambda it: is_protected(it) and it["activeNode"] == standby, what="the new owner is adopted")
-
-    assert f"taken={epoch + 1}" in taken
-    assert int(status(pair)["epoch"]["inForce"]["number"]) > epoch
-    assert do(pair, standby, "systemctl is-active maestro.service").strip() == "active"
