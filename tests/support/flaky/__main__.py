@@ -1,7 +1,7 @@
 """`make api-trouble`: the API server in every trouble, two operators over many seeds, and another cluster.
 
 SEED=n plays one story alone, SEEDS=n so many (0 for none); MINUTES_AWAY=n is how long the API server is gone;
-PARTS="killed,restored" plays only these scenes. BREAK=no-lease lets one operator ignore its Lease, which must be caught;
+PARTS="killed,restored" plays only these scenes. BREAK=no-lease lets one operator ignore its Lease, and is caught;
 with BREAK=no-term the nodes forget which leader spoke last, and no story brings a late order to them yet.
 """
 
