@@ -13,7 +13,7 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.status import FrozenNode, PairStatus
 from maestro_operator.model.steps import StepName
 from support.beginnings import is_at, mid_switchover, ordered, owner_dead, rebooted_alone, serving
-from support.kills.stories import STORIES
+from support.kills.stories import STORIES, is_at_rest
 from support.worlds import Pair, pair_spec
 
 pytestmark = pytest.mark.unit
@@ -50,13 +50,13 @@ async def told(pair: Pair, owner: str, *, times: int) -> tuple[list[str], list[M
     written: list[Mapping[str, Any]] = []
     pair.after_effect = effects.append
     pair.store.after_write = written.append
+    same = PairSpec.model_validate(pair.store.spec.to_resource())
     for _ in range(400):
         for _ in range(times):
-            pair.store.apply(PairSpec.model_validate(pair.store.spec.to_resource()))
+            pair.store.apply(same)
             pair.loop.wake()
         await pair.turn()
-        rule = pair.recorder.decided[-1].rule if pair.recorder.decided else ""
-        if served_by(pair, owner) and rule in ("steady", "standby_absent"):
+        if served_by(pair, owner) and is_at_rest(pair):
             return effects, written
     raise AssertionError("the story has no end")
 
