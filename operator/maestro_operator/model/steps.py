@@ -1,8 +1,8 @@
 """The episodes as data: which steps each has, in which order, and how long a step may take.
 
 The law of this file: in every kind that promotes, `PROMOTE` stands after a step that makes the
-other node provably unable to write (`DEMOTE`, `FENCE` or `STORE_EPOCH`), and nothing after `FENCE` depends on the dead side. The
-tests read these tables; the diagram in the docs is drawn from them.
+other node provably unable to write (`DEMOTE`, `FENCE` or `STORE_EPOCH`), and nothing after `FENCE`
+depends on the dead side. The tests read these tables; the diagram in the docs is drawn from them.
 """
 
 from __future__ import annotations

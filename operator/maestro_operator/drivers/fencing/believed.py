@@ -35,7 +35,7 @@ REFUSED_AGENTS: Mapping[str, str] = MappingProxyType(
         "fence_kdump": "a machine that dumps its memory still has power",
         "fence_kubevirt": "it says off while the machine's pod may still run",
         "fence_lpar": "it says off of every state but the few that it knows to be on",
-        "fence_mpath": "it takes a reservation on a shared disk: the machine runs on, on its own disk and its addresses",
+        "fence_mpath": "it takes a reservation on a shared disk: the machine runs on, with its own disk and addresses",
         "fence_ovh": "it boots another system and has no status",
         "fence_pve": _SAVED,
         "fence_rcd_serial": "it only resets",
