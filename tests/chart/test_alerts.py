@@ -146,7 +146,7 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
     named = {kind for path in ALERTS for kind in re.findall(r'type="(\w+)"', path.read_text())}
     source = (ROOT / "operator" / "maestro_operator" / "report" / "conditions.py").read_text()
 
-    assert named == {"Available", "Protected", "ActiveNodeOverridden", "BackupFresh"}
+    assert named == {"Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady"}
     assert all(f'"{kind}"' in source for kind in named)
 
 
