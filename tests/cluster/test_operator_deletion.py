@@ -116,7 +116,16 @@ def awaited(condition: object, *, within_seconds: float = WITHIN_SECONDS) -> boo
     return bool(await_condition(lambda: bool(condition()), within_seconds=within_seconds, every_seconds=0.1))
 
 
-def test_a_deletion_in_mid_switchover_waits_for_its_end_and_the_nodes_run_on(
+def test_a_deleted_pair_ends_at_rest_and_its_nodes_run_on_until_a_person_adopts_them(
+    plane: ControlPlane, pairs: PairApi, operator: MemoryOperator, living: LivingWorld, may_stop: threading.Event
+) -> None:
+    """One story in three parts: each begins where the one before it ended."""
+    a_deletion_in_mid_switchover_waits_for_its_end(pairs, operator, living, may_stop)
+    an_object_of_the_same_name_orders_nothing_until_a_person_adopts(pairs, operator, living)
+    without_an_operator_the_deletion_waits_and_the_documented_patch_ends_the_wait(plane, pairs, operator, living)
+
+
+def a_deletion_in_mid_switchover_waits_for_its_end(
     pairs: PairApi, operator: MemoryOperator, living: LivingWorld, may_stop: threading.Event
 ) -> None:
     assert pairs.create(declared("a")).is_good
@@ -138,7 +147,7 @@ def test_a_deletion_in_mid_switchover_waits_for_its_end_and_the_nodes_run_on(
     assert living.world.moments_with_two_writers == []
 
 
-def test_an_object_of_the_same_name_orders_nothing_until_a_person_adopts(
+def an_object_of_the_same_name_orders_nothing_until_a_person_adopts(
     pairs: PairApi, operator: MemoryOperator, living: LivingWorld
 ) -> None:
     (uid,) = operator.call(lambda: {node.guard.pair for node in living.world.nodes.values()})
@@ -157,7 +166,7 @@ def test_an_object_of_the_same_name_orders_nothing_until_a_person_adopts(
     assert living.world.moments_with_two_writers == []
 
 
-def test_without_an_operator_the_deletion_waits_and_the_documented_patch_ends_the_wait(
+def without_an_operator_the_deletion_waits_and_the_documented_patch_ends_the_wait(
     plane: ControlPlane, pairs: PairApi, operator: MemoryOperator, living: LivingWorld
 ) -> None:
     operator.stop()

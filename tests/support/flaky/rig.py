@@ -74,6 +74,8 @@ class Background:
         self.run(cancel())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(END_SECONDS)
+        self.loop.close()
+        self._thread.join(END_SECONDS)
 
 
 @dataclass

@@ -44,7 +44,15 @@ def tsig_key(secret: Mapping[str, bytes]) -> dns.tsig.Key:
 
 
 async def is_refused(key: dns.tsig.Key, server: str, *, zone: str, port: int) -> bool | None:
-    """Tell whether a server refuses what is signed with the key, None where it does not answer."""
+    """Tell whether a server refuses what is signed with the key, None where it does not answer.
+
+    A question is asked twice: a datagram may be lost.
+    """
+    first = await _is_refused(key, server, zone=zone, port=port)
+    return await _is_refused(key, server, zone=zone, port=port) if first is None else first
+
+
+async def _is_refused(key: dns.tsig.Key, server: str, *, zone: str, port: int) -> bool | None:
     query = dns.message.make_query(zone, "SOA")
     query.use_tsig(key)
     try:
