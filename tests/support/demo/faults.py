@@ -139,7 +139,11 @@ class TwoWriters(Fault):
 
     @override
     def before_power_cut(self, stage: Stage) -> None:
-        """Run a second copy of the application on node a, on a snapshot of its own data."""
+        """Run a second copy of the application on node a, on a snapshot of its own data.
+
+        The operator would stop it within a second, so it is gone while that is done.
+        """
+        stage.operator.stop()
         stage.bed.nodes["a"].run(
             "set -e\n"
             "newest=$(ls -d /srv/.maestro-replica/generations/* | sort -V | tail -n 1)\n"
