@@ -190,7 +190,6 @@ def split_brain(seen: Seen) -> Decision | None:
     episode = journal.begin(
         seen,
         EpisodeKind.SEPARATE,
-        source=mark.owner,
         target=facts.other_name(seen, mark.owner),
         trigger=Reason.SPLIT_BRAIN.value,
         epoch=mark.number,
@@ -221,7 +220,6 @@ def _begin(
     episode = journal.begin(
         seen,
         kind,
-        source=facts.other_name(seen, owner),
         target=owner,
         trigger=trigger,
         epoch=facts.next_epoch(seen),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from maestro_operator.decide import facts
 from maestro_operator.model.decision import Perform, Record
 from maestro_operator.model.outcome import Failed, InProgress, Refused
 from maestro_operator.model.status import (
@@ -44,23 +45,25 @@ def begin(
     seen: Seen,
     kind: EpisodeKind,
     *,
-    source: str,
     target: str,
     trigger: str,
-    epoch: int,
+    epoch: int | None = None,
     order: str | None = None,
     down_since: str | None = None,
     named: str | None = None,
 ) -> Episode:
     """Return a new episode, its target and devices frozen, with no step begun.
 
-    `named` is the id by which a person already spoke of it.
+    Without an `epoch` the one in force goes on. `named` is the id by which a person already spoke of it.
     """
+    if epoch is None:
+        in_force = seen.status.epoch.in_force
+        epoch = in_force.number if in_force else 0
     stamp = "".join(digit for digit in seen.now if digit.isdigit())[:17]
     return Episode(
         id=named or f"{kind.lower()}-{epoch}-{stamp}",
         kind=kind,
-        source=source,
+        source=facts.other_name(seen, target),
         target=target,
         trigger=trigger,
         started_at=seen.now,

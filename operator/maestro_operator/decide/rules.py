@@ -352,14 +352,12 @@ def _begin(
     order: str | None = None,
     down_since: str | None = None,
 ) -> Record:
-    in_force = seen.status.epoch.in_force
     episode = journal.begin(
         seen,
         kind,
-        source=facts.other_name(seen, target),
         target=target,
         trigger=trigger,
-        epoch=facts.next_epoch(seen) if kind in MAKES_EPOCH else (in_force.number if in_force else 0),
+        epoch=facts.next_epoch(seen) if kind in MAKES_EPOCH else None,
         order=order,
         down_since=down_since,
     )

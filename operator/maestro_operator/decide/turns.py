@@ -136,7 +136,6 @@ def _begin_take_back(seen: Seen, episode: Episode, *, order: str | None, why: st
     back = journal.begin(
         seen,
         EpisodeKind.TAKE_BACK,
-        source=episode.target,
         target=episode.source,
         trigger=f"rollback of {episode.id}",
         epoch=facts.next_epoch(seen),
@@ -260,7 +259,6 @@ def _renewed(
     renew = journal.begin(
         seen,
         EpisodeKind.RENEW,
-        source=facts.other_name(seen, owner),
         target=owner,
         trigger=f"{'rollback' if result == 'RolledBack' else 'abandon'} of {episode.id}",
         epoch=facts.next_epoch(seen),
@@ -274,7 +272,6 @@ def _to_failover(seen: Seen, episode: Episode) -> Record:
     failover = journal.begin(
         seen,
         EpisodeKind.FAILOVER,
-        source=episode.source,
         target=episode.target,
         trigger=episode.trigger,
         epoch=facts.next_epoch(seen),

@@ -72,14 +72,6 @@ def _readings(seen: Seen) -> list[NodeSeen]:
 
 
 def _begin(seen: Seen, kind: EpisodeKind, *, owner: str, trigger: str) -> Record:
-    mark = seen.status.epoch.in_force
-    episode = journal.begin(
-        seen,
-        kind,
-        source=facts.other_name(seen, owner),
-        target=owner,
-        trigger=trigger,
-        epoch=mark.number if mark else 0,
-    )
+    episode = journal.begin(seen, kind, target=owner, trigger=trigger)
     status = seen.status.model_copy(update={"episode": episode})
     return Record(status=status, because=Reason.ORDERED, message=f"{kind} begins: {trigger}")
