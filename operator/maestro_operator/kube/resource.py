@@ -7,6 +7,7 @@ refuses it, and the uid is compared here because the API server does not.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +21,7 @@ from maestro_operator.model.pair import PairKey, PairSpec
 from maestro_operator.model.surroundings import FINALIZER, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 GROUP = "maestropair.dev"
 VERSION = "v1alpha1"
@@ -42,6 +43,17 @@ class Noticed:
     """What it wants and holds, beside the other pairs."""
     resource_version: str = field(default="", compare=False)
     """The state it was noticed in; that alone is nothing to notice."""
+
+
+@contextlib.contextmanager
+def _written_beside() -> Iterator[None]:
+    """Turn the refusal of a write whose object has changed or gone since it was read into a StatusConflict."""
+    try:
+        yield
+    except ApiException as error:
+        if error.status in (CONFLICT, NOT_FOUND):
+            raise StatusConflict(str(error.reason)) from error
+        raise
 
 
 def resource_of(body: Mapping[str, Any]) -> Resource:
@@ -118,6 +130,7 @@ class PairStore:
         """Keep which object it is, its uid included."""
         self._custom = client.CustomObjectsApi(api)
         self._key = key
+        self._where = (GROUP, VERSION, key.namespace, PLURAL, key.name)
 
     async def read(self) -> Resource | None:
         """Read the resource, or None where it is gone or another one stands in its place.
@@ -129,11 +142,7 @@ class PairStore:
         try:
             with trouble_told():
                 body = await self._custom.get_namespaced_custom_object(
-                    GROUP,
-                    VERSION,
-                    self._key.namespace,
-                    PLURAL,
-                    self._key.name,
+                    *self._where,
                     _request_timeout=CALL_SECONDS,
                 )
         except ApiException as error:
@@ -162,22 +171,13 @@ class PairStore:
             "spec": resource.spec,
             "status": status,
         }
-        try:
-            with trouble_told():
-                written = await self._custom.replace_namespaced_custom_object_status(
-                    GROUP,
-                    VERSION,
-                    self._key.namespace,
-                    PLURAL,
-                    self._key.name,
-                    body,
-                    field_validation="Strict",
-                    _request_timeout=CALL_SECONDS,
-                )
-        except ApiException as error:
-            if error.status in (CONFLICT, NOT_FOUND):
-                raise StatusConflict(str(error.reason)) from error
-            raise
+        with _written_beside(), trouble_told():
+            written = await self._custom.replace_namespaced_custom_object_status(
+                *self._where,
+                body,
+                field_validation="Strict",
+                _request_timeout=CALL_SECONDS,
+            )
         return resource_of(cast("dict[str, Any]", written))
 
     async def hold(self, resource: Resource, *, held: bool) -> Resource:
@@ -191,20 +191,11 @@ class PairStore:
         finalizers = [*kept, FINALIZER] if held else kept
         # A merge patch is refused where the version is stale; a re-created object has another one.
         patch = {"metadata": {"resourceVersion": resource.resource_version, "finalizers": finalizers}}
-        try:
-            with trouble_told():
-                written = await self._custom.patch_namespaced_custom_object(
-                    GROUP,
-                    VERSION,
-                    self._key.namespace,
-                    PLURAL,
-                    self._key.name,
-                    patch,
-                    _content_type="application/merge-patch+json",
-                    _request_timeout=CALL_SECONDS,
-                )
-        except ApiException as error:
-            if error.status in (CONFLICT, NOT_FOUND):
-                raise StatusConflict(str(error.reason)) from error
-            raise
+        with _written_beside(), trouble_told():
+            written = await self._custom.patch_namespaced_custom_object(
+                *self._where,
+                patch,
+                _content_type="application/merge-patch+json",
+                _request_timeout=CALL_SECONDS,
+            )
         return resource_of(cast("dict[str, Any]", written))
