@@ -14,9 +14,8 @@ from support.judge import jsonlines
 from support.judge.clients import ClientEvidence, read_clients
 from support.judge.disk import read_disk
 from support.judge.events import Event, read_bmc, read_name_changes, read_power, read_status_writes, wall_nanoseconds
-from support.judge.order import lies_about_power
-from support.judge.records import Audit, LostRecord, audit, disagreements
-from support.judge.writers import find_two_writers
+from support.judge.records import Audit, LostRecord, audit
+from support.judge.verify import fence_was_true, files_and_rows_agree, one_writer
 from support.report import Claim
 
 if TYPE_CHECKING:
@@ -94,28 +93,11 @@ def read_evidence(folder: Path, postgres: Postgres) -> ChaosEvidence:
 # ---------------------------------------------------------------- what is claimed
 
 
-def one_writer(evidence: ChaosEvidence) -> Claim:
-    """No two nodes accepted records at once, and no epoch came back."""
-    writes = [write for disk in evidence.disks.values() for write in disk.writes]
-    found = find_two_writers(evidence.clients.acks, writes)
-    return Claim("one-writer", not found, len(found), 0, tuple(item.describe() for item in found[:5]))
-
-
 def never_both_run(evidence: ChaosEvidence) -> Claim:
     """No sample of the kernel's process lists found services living on both nodes."""
     found = [line["what"] for line in evidence.noted("finding") if line["kind"] == "BothRun"]
     samples = sum(int(line["samples"]) for line in evidence.noted("lookout"))
     return Claim("never-both-run", not found and samples > 0, len(found), 0, (f"{samples} samples", *found[:5]))
-
-
-def files_and_rows_agree(evidence: ChaosEvidence) -> Claim:
-    """Every live group's files and rows agree, and nothing exists twice with two contents."""
-    found = list(evidence.audit.contradictions)
-    for disk in evidence.disks.values():
-        if disk.live is not None:
-            found += disagreements(disk.live)
-    shown = tuple(f"{item.place}: {item.what}" for item in found[:5])
-    return Claim("files-and-rows-agree", not found, len(found), 0, shown)
 
 
 def losses_were_declared(evidence: ChaosEvidence) -> Claim:
@@ -170,13 +152,6 @@ def has_power(power: Sequence[Event], node: str | None, *, at: Event) -> bool:
         if event.node == node and event.wall_ns < asked_ns:
             on = event.kind in IS_ON or (on and event.kind not in IS_OFF)
     return on
-
-
-def fence_was_true(evidence: ChaosEvidence) -> Claim:
-    """No BMC said off of a node that had power: what the nemesis lets them lie about is true by then."""
-    lies = lies_about_power(evidence.bmc)
-    shown = tuple(f"bmc of {item.node} at {item.detail['wall']}" for item in lies[:5])
-    return Claim("fence-was-true", not lies, len(lies), 0, shown)
 
 
 def names_followed(evidence: ChaosEvidence) -> Claim:

@@ -8,10 +8,10 @@ declares, and held against them.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from support.judge import jsonlines, steps
 from support.judge.clients import ClientEvidence, read_clients
@@ -117,14 +117,34 @@ def _ends(evidence: Evidence) -> Iterator[tuple[int | None, dict[str, Any]]]:
         previous = evidence.epoch_of(entry)
 
 
-def one_writer(evidence: Evidence) -> Claim:
+class Remains(Protocol):
+    """What any run leaves behind, however it was told: the laws of one writer and of whole data are held to it."""
+
+    @property
+    def clients(self) -> ClientEvidence:
+        """Return what the clients were told."""
+
+    @property
+    def disks(self) -> Mapping[str, Disk]:
+        """Return the nodes' disks after power-off."""
+
+    @property
+    def bmc(self) -> tuple[Event, ...]:
+        """Return the BMCs' own log."""
+
+    @property
+    def audit(self) -> Audit:
+        """Return the acknowledgements, judged by the last owner's disk."""
+
+
+def one_writer(evidence: Remains) -> Claim:
     """No two nodes accepted records at once, and no epoch came back."""
     writes = [write for disk in evidence.disks.values() for write in disk.writes]
     found = find_two_writers(evidence.clients.acks, writes)
     return Claim("one-writer", not found, len(found), 0, tuple(item.describe() for item in found[:5]))
 
 
-def files_and_rows_agree(evidence: Evidence) -> Claim:
+def files_and_rows_agree(evidence: Remains) -> Claim:
     """Every live group's files and rows agree, and nothing exists twice with two contents."""
     found = list(evidence.audit.contradictions)
     for disk in evidence.disks.values():
@@ -134,7 +154,7 @@ def files_and_rows_agree(evidence: Evidence) -> Claim:
     return Claim("files-and-rows-agree", not found, len(found), 0, shown)
 
 
-def fence_was_true(evidence: Evidence) -> Claim:
+def fence_was_true(evidence: Remains) -> Claim:
     """No BMC said off of a node that had power."""
     lies = lies_about_power(evidence.bmc)
     shown = tuple(f"bmc of {item.node} at {item.detail['wall']}" for item in lies[:5])
