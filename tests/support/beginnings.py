@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from support.worlds import NAME, Pair
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from maestro_operator.model.steps import StepName
+
+P = TypeVar("P", bound=Pair)
 
 _MADE: dict[str, Pair] = {}
 
@@ -28,22 +30,12 @@ async def fresh() -> Pair:
 
 async def found_running() -> Pair:
     """Returns a pair of which a runs, and nobody knows of it."""
-    pair = Pair()
-    node = pair.world.nodes["a"]
-    node.running |= set(node.units)
-    pair.world.names = {NAME: node.address}
-    return pair
+    return run_unknown(Pair())
 
 
 async def serving() -> Pair:
     """Returns a pair that is served by a, b its standby with a young copy."""
-
-    async def make() -> Pair:
-        pair = Pair()
-        await pair.settle()
-        return pair
-
-    return await once("serving", make)
+    return await once("serving", lambda: settled(Pair()))
 
 
 async def ordered() -> Pair:
@@ -64,11 +56,7 @@ async def old_side_back() -> Pair:
     """Returns a pair that failed over to b, and a just got power again, its pins gone."""
 
     async def make() -> Pair:
-        pair = await owner_dead()
-        await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
-        pair.world.power_on("a")
-        pair.world.nodes["a"].pins.clear()
-        return pair
+        return await failed_over_and_back(await owner_dead())
 
     return await once("old side back", make)
 
@@ -100,13 +88,28 @@ async def astray() -> Pair:
     return pair
 
 
-async def rebooted_before_the_rejoin() -> Pair:
-    """Returns a pair whose new owner b rebooted before the old one knew of it; b's names and pins are not right."""
-    pair = await old_side_back()
-    pair.world.reboot("b")
-    pair.world.nodes["b"].has_peer_key = False
-    pair.world.nodes["b"].pins.clear()
-    pair.world.names = {NAME: pair.world.nodes["a"].address}
+# ---------------------------------------------------------------- what is done to a pair of any kind
+
+
+def run_unknown(pair: P) -> P:
+    """Lets a of two nodes that never ran under a guard run, the names at it."""
+    node = pair.world.nodes["a"]
+    node.running |= set(node.units)
+    pair.world.names = {NAME: node.address}
+    return pair
+
+
+async def settled(pair: P) -> P:
+    """Takes turns until a pair is at rest."""
+    await pair.settle()
+    return pair
+
+
+async def failed_over_and_back(pair: P) -> P:
+    """Lets b of a pair whose owner a is dead take over, and gives a its power again, its pins gone."""
+    await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
+    pair.world.power_on("a")
+    pair.world.nodes["a"].pins.clear()
     return pair
 
 

@@ -15,6 +15,7 @@ from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.model.pair import Automatic, Management, PairSpec
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
+from support.beginnings import failed_over_and_back, lead_astray, run_unknown, settled
 from support.kills.boundaries import Boundary, BoundedStore, Course, bounded
 from support.kills.breaks import FIRST, SECOND, Sound
 from support.kills.diary import Diary
@@ -173,22 +174,12 @@ async def fresh() -> ToldPair:
 
 async def found_running() -> ToldPair:
     """Returns a pair of which a runs, and nobody knows of it."""
-    pair = ToldPair()
-    node = pair.world.nodes["a"]
-    node.running |= set(node.units)
-    pair.world.names = {NAME: node.address}
-    return pair
+    return run_unknown(ToldPair())
 
 
 async def serving() -> ToldPair:
     """Returns a pair that is served by a, b its standby with a young copy."""
-
-    async def make() -> ToldPair:
-        pair = ToldPair()
-        await pair.settle()
-        return pair
-
-    return await once("serving", make)
+    return await once("serving", lambda: settled(ToldPair()))
 
 
 async def ordered() -> ToldPair:
@@ -219,11 +210,7 @@ async def old_side_back() -> ToldPair:
     """Returns a pair that failed over to b, and a just got power again, its pins gone."""
 
     async def make() -> ToldPair:
-        pair = await owner_dead()
-        await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
-        pair.world.power_on("a")
-        pair.world.nodes["a"].pins.clear()
-        return pair
+        return await failed_over_and_back(await owner_dead())
 
     return await once("old side back", make)
 
@@ -268,8 +255,7 @@ async def rebooted() -> ToldPair:
 async def astray() -> ToldPair:
     """Returns a pair served by a, whose names and pins point elsewhere."""
     pair = await serving()
-    pair.world.names = {NAME: pair.world.nodes["b"].address}
-    pair.world.nodes["a"].pins.clear()
+    lead_astray(pair)
     return pair
 
 
