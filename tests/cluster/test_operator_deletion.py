@@ -13,14 +13,14 @@ from maestro_operator.model.pair import Service
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.model.surroundings import FINALIZER
 from maestro_operator.settings import Settings
-from support.bed.description import Account, Identity
 from support.controlplane import ControlPlane
 from support.controlplane.clock import await_condition
 from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
 from support.demo.memory_operator import MemoryOperator
-from support.demo.memory_world import ADDRESSES, LivingWorld
+from support.demo.memory_world import LivingWorld, memory_pair
 from support.demo.story import NAMESPACE
-from support.manifests import Manifest, demo_pair
+from support.manifests import Manifest
+from support.operator_environment import belonging
 from support.pair_api import PairApi
 
 NAME = "deleted"
@@ -49,15 +49,8 @@ def living() -> LivingWorld:
 def operator(
     plane: ControlPlane, living: LivingWorld, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MemoryOperator]:
-    settings = Settings.from_environment(
-        {
-            "MAESTRO_KUBECONFIG": str(plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)),
-            "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-            "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
-            "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-            "MAESTRO_LISTEN_PORT": "0",
-        }
-    )
+    kubeconfig = plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
+    settings = Settings.from_environment(belonging(kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE))
     log: Path = tmp_path_factory.mktemp("deletion") / "operator.log"
     running = MemoryOperator(settings, living, log=log)
     yield running
@@ -80,19 +73,6 @@ def may_stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(MemoryNodes, "stop", patiently)
     yield may
     may.set()
-
-
-def declared(active: str) -> Manifest:
-    one, other = (
-        Identity(name, address, f"machine-{name}", f"ssh-ed25519 memory/{name}") for name, address in ADDRESSES.items()
-    )
-    accounts = [
-        Account(host="10.77.0.1", port=443, username="u", password="", uuid=f"machine-{name}", serial="",
-                systems_uri=f"/systems/{name}", authority="")
-        for name in ADDRESSES
-    ]  # fmt: skip
-    return demo_pair(a=one, b=other, a_bmc=accounts[0], b_bmc=accounts[1], name=NAME, namespace=NAMESPACE,
-                     active_node=active, interval_seconds=5)  # fmt: skip
 
 
 def status(pairs: PairApi) -> Manifest:
@@ -128,7 +108,7 @@ def test_a_deleted_pair_ends_at_rest_and_its_nodes_run_on_until_a_person_adopts_
 def a_deletion_in_mid_switchover_waits_for_its_end(
     pairs: PairApi, operator: MemoryOperator, living: LivingWorld, may_stop: threading.Event
 ) -> None:
-    assert pairs.create(declared("a")).is_good
+    assert pairs.create(memory_pair(NAME, namespace=NAMESPACE)).is_good
     assert awaited(lambda: is_protected(pairs)), status(pairs)
     assert pairs.read(NAME).body["metadata"]["finalizers"] == [FINALIZER]
     assert pairs.patch(NAME, {"spec": {"activeNode": "b"}}).is_good
@@ -152,7 +132,7 @@ def an_object_of_the_same_name_orders_nothing_until_a_person_adopts(
 ) -> None:
     (uid,) = operator.call(lambda: {node.guard.pair for node in living.world.nodes.values()})
 
-    assert pairs.create(declared("b")).is_good
+    assert pairs.create(memory_pair(NAME, namespace=NAMESPACE, active_node="b")).is_good
     assert awaited(lambda: condition(pairs, "Stalled").get("reason") == "ForeignPair"), status(pairs)
     assert f"say: Adopt, of: {uid}" in condition(pairs, "Stalled")["message"]
     before = operator.call(lambda: [node.guard for node in living.world.nodes.values()])

@@ -25,6 +25,7 @@ from maestro_operator.report.conditions import CONDITIONS
 from support.controlplane import ControlPlane
 from support.controlplane.clock import await_condition
 from support.manifests import RBAC_KINDS, ROOT, Manifest, changed, example, rendered
+from support.operator_environment import belonging, environment
 from support.pair_api import PairApi
 
 HOME = "operator-home"
@@ -104,20 +105,12 @@ def start(rights: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     def start_one(name: str) -> Operator:
         log = folder / f"{name}.log"
-        environment = {
-            **{word: value for word, value in os.environ.items() if not word.startswith(("MAESTRO_", "KUBE"))},
-            "PYTHONPATH": str(ROOT / "operator"),
-            "MAESTRO_KUBECONFIG": str(kubeconfig),
-            "MAESTRO_LEASE_NAMESPACE": HOME,
-            # What other tests leave on the same API server is none of its business.
-            "MAESTRO_WATCH_NAMESPACE": PAIRS,
-            "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-            "MAESTRO_LISTEN_PORT": "0",
-        }
+        # What other tests leave on the same API server is none of its business.
+        knobs = belonging(kubeconfig, watch=PAIRS, home=HOME)
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "maestro_operator.main"],
-                env=environment,
+                env=environment(knobs),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

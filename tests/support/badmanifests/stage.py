@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import signal
 import subprocess
@@ -18,7 +17,8 @@ from support.badmanifests.nodes import NETWORK, Grounds
 from support.controlplane import ControlPlane
 from support.controlplane.clock import await_condition
 from support.demo.cluster import FREE_LEASE, OPERATOR, OPERATOR_NAMESPACE
-from support.manifests import CRD_PATH, ROOT, rendered_rbac
+from support.manifests import CRD_PATH, rendered_rbac
+from support.operator_environment import belonging, environment
 from support.pair_api import install_schema
 
 if TYPE_CHECKING:
@@ -85,14 +85,9 @@ class Stage:
         return [line for line in told if line not in ("action=status", "action=monitor", "action=metadata")]
 
     def _operator(self) -> subprocess.Popen[bytes]:
-        environment = {
-            **{word: value for word, value in os.environ.items() if not word.startswith(("MAESTRO_", "KUBE"))},
-            "PYTHONPATH": str(ROOT / "operator"),
-            "MAESTRO_KUBECONFIG": str(self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)),
-            "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
-            "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-            "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-            "MAESTRO_LISTEN_PORT": "0",
+        kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
+        knobs = {
+            **belonging(kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE),
             "MAESTRO_FENCE_AGENTS": str(self.agents),
             # Where the nodes of this stage are; every other loopback address stays refused.
             "MAESTRO_ALLOWED_ADDRESSES": f"{NETWORK}.0.0/16",
@@ -100,7 +95,7 @@ class Stage:
         with self.log.open("wb") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "maestro_operator.main"],
-                env=environment,
+                env=environment(knobs),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

@@ -15,14 +15,13 @@ import yaml
 
 from maestro_operator.settings import Settings
 from support.bed import clock
-from support.bed.description import Account, Identity
 from support.controlplane import ControlPlane
 from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
 from support.demo.memory_operator import MemoryOperator
-from support.demo.memory_world import ADDRESSES, SYNC_SECONDS, LivingWorld
+from support.demo.memory_world import LivingWorld, memory_pair
 from support.demo.story import NAMESPACE, PAIR
 from support.demo.watcher import PairWatcher
-from support.manifests import demo_pair
+from support.operator_environment import belonging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,15 +81,7 @@ class MemoryStage:
 
     def _settings(self) -> Settings:
         kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
-        return Settings.from_environment(
-            {
-                "MAESTRO_KUBECONFIG": str(kubeconfig),
-                "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-                "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
-                "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-                "MAESTRO_LISTEN_PORT": "0",
-            }
-        )
+        return Settings.from_environment(belonging(kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE))
 
     # ------------------------------------------------------------ what the story asks for
 
@@ -100,17 +91,7 @@ class MemoryStage:
 
     def pair(self) -> str:
         """Return the same MaestroPair as on real parts; only the identities are the memory nodes'."""
-        identities = {name: _identity(name) for name in ADDRESSES}
-        manifest = demo_pair(
-            a=identities["a"],
-            b=identities["b"],
-            a_bmc=_account("a"),
-            b_bmc=_account("b"),
-            name=PAIR,
-            namespace=NAMESPACE,
-            interval_seconds=int(SYNC_SECONDS),
-        )
-        return yaml.safe_dump(manifest, sort_keys=False)
+        return yaml.safe_dump(memory_pair(PAIR, namespace=NAMESPACE), sort_keys=False)
 
     def lookup(self, name: str) -> tuple[str, ...]:
         """Return what the memory name server says."""
@@ -185,20 +166,3 @@ class MemoryAccidents:
 
     def after_story(self, stage: MemoryStage, /) -> None:
         """Do nothing."""
-
-
-def _identity(name: str) -> Identity:
-    return Identity(name, address=ADDRESSES[name], machine_id=f"machine-{name}", host_key=f"ssh-ed25519 memory/{name}")
-
-
-def _account(name: str) -> Account:
-    return Account(
-        host="10.77.0.1",
-        port=443,
-        username="memory",
-        password="",
-        uuid=f"machine-{name}",
-        serial="",
-        systems_uri="/redfish/v1/Systems/1",
-        authority="",
-    )

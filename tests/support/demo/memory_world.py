@@ -13,10 +13,14 @@ from typing_extensions import override
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from support.bed import clock
+from support.bed.description import Account, Identity
 from support.judge.evidence import Ack, Failure
+from support.manifests import demo_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from support.manifests import Manifest
 
 ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
 UNITS = ("maestro-db.service", "maestro.service")
@@ -24,6 +28,37 @@ CLIENT = "c1"
 WRITE_SECONDS = 0.05
 GUARD_SECONDS = 0.25
 SYNC_SECONDS = 5.0
+
+
+def memory_pair(name: str, *, namespace: str, active_node: str = "a") -> Manifest:
+    """Returns the demo's MaestroPair; only the identities are the memory nodes'."""
+    return demo_pair(
+        a=_identity("a"),
+        b=_identity("b"),
+        a_bmc=_account("a"),
+        b_bmc=_account("b"),
+        name=name,
+        namespace=namespace,
+        active_node=active_node,
+        interval_seconds=int(SYNC_SECONDS),
+    )
+
+
+def _identity(name: str) -> Identity:
+    return Identity(name, address=ADDRESSES[name], machine_id=f"machine-{name}", host_key=f"ssh-ed25519 memory/{name}")
+
+
+def _account(name: str) -> Account:
+    return Account(
+        host="10.77.0.1",
+        port=443,
+        username="memory",
+        password="",
+        uuid=f"machine-{name}",
+        serial="",
+        systems_uri="/redfish/v1/Systems/1",
+        authority="",
+    )
 
 
 class LiveClock(MemoryClock):

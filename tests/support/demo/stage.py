@@ -18,6 +18,7 @@ from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
 from support.demo.story import NAMESPACE, PAIR, PUBLIC_NAME
 from support.demo.watcher import PairWatcher
 from support.manifests import demo_pair, demo_secrets
+from support.operator_environment import belonging
 from support.standin import initialise, install
 
 if TYPE_CHECKING:
@@ -110,6 +111,12 @@ class Stage:
         )
         return yaml.safe_dump(manifest, sort_keys=False)
 
+    def belonging(self, port: int) -> dict[str, str]:
+        """Return where an operator of this stage belongs."""
+        return belonging(
+            self.operator_kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE, address=layout.BED_ADDRESS, port=port
+        )
+
     def start_operator(self, *, log: str = "operator.log", port: int = HEALTH_PORT) -> Process:
         """Start an operator process; the API server need not be there."""
         return self.bed.spawn(
@@ -118,11 +125,7 @@ class Stage:
             environment={
                 **os.environ,
                 "PYTHONPATH": str(ROOT / "operator"),
-                "MAESTRO_KUBECONFIG": str(self.operator_kubeconfig),
-                "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-                "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
-                "MAESTRO_LISTEN_ADDRESS": layout.BED_ADDRESS,
-                "MAESTRO_LISTEN_PORT": str(port),
+                **self.belonging(port),
             },
         )
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from support.bed import clock
-from support.bed.description import Account, Identity
 from support.controlplane.kubeconfig import Cluster, user_with_token, write_kubeconfig
 from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
-from support.demo.memory_world import ADDRESSES, SYNC_SECONDS
+from support.demo.memory_world import memory_pair
 from support.demo.story import NAMESPACE
 from support.demo.watcher import condition
 from support.flaky.api import Certificates, FlakyApi
 from support.flaky.nodes import NodesServer
-from support.manifests import ROOT, Manifest, changed, demo_pair
+from support.manifests import Manifest, changed
+from support.operator_environment import belonging, environment
 from support.pair_api import PairApi
 
 if TYPE_CHECKING:
@@ -218,21 +218,12 @@ class Rig:
         )
         log, offset = self.folder / f"{name}.log", self.folder / f"{name}.offset"
         offset.write_text("0")
-        environment = {
-            **{word: value for word, value in os.environ.items() if not word.startswith(("MAESTRO_", "KUBE"))},
-            "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
-            "MAESTRO_KUBECONFIG": str(kubeconfig),
-            "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-            "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
-            "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-            "MAESTRO_LISTEN_PORT": "0",
-            **self.settings,
-        }
+        knobs = {**belonging(kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE), **self.settings}
         words = [str(self.socket), name, str(offset), *([planted] if planted else [])]
         with log.open("ab") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "support.flaky.process", *words],
-                env=environment,
+                env=environment(knobs, roots=("operator", "tests")),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -381,35 +372,10 @@ def leader_of(requests: list[Line]) -> str | None:
 
 def manifest(name: str, wishes: dict[str, object]) -> Manifest:
     """A pair over memory nodes; a wish is a path into it and a value."""
-    nodes = {
-        node: Identity(node, address=address, machine_id=f"machine-{node}", host_key=f"ssh-ed25519 memory/{node}")
-        for node, address in ADDRESSES.items()
-    }
-    pair = demo_pair(
-        a=nodes["a"],
-        b=nodes["b"],
-        a_bmc=_account("a"),
-        b_bmc=_account("b"),
-        name=name,
-        namespace=NAMESPACE,
-        interval_seconds=int(SYNC_SECONDS),
-    )
+    pair = memory_pair(name, namespace=NAMESPACE)
     for path, value in wishes.items():
         pair = changed(pair, path, value)
     return pair
-
-
-def _account(name: str) -> Account:
-    return Account(
-        host="10.77.0.1",
-        port=443,
-        username="memory",
-        password="",
-        uuid=f"machine-{name}",
-        serial="",
-        systems_uri="/redfish/v1/Systems/1",
-        authority="",
-    )
 
 
 def last_words(status: Line) -> str:

@@ -7,7 +7,6 @@ real API server; the operator is a process under its own ServiceAccount with the
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from support.kills.breaks import FIRST, SECOND
 from support.kills.stories import STORIES
 from support.kills.transplant import Whereabouts, living_acks, living_world, manifest, statuses
 from support.kills.verdict import condition
-from support.manifests import RBAC_KINDS, ROOT, rendered
+from support.manifests import RBAC_KINDS, rendered
+from support.operator_environment import belonging, environment
 from support.pair_api import PairApi
 
 if TYPE_CHECKING:
@@ -144,21 +144,16 @@ class Batch:
                 }
             )
         )
-        environment = {
-            **{word: value for word, value in os.environ.items() if not word.startswith(("MAESTRO_", "KUBE"))},
-            "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
+        knobs = {
+            **belonging(self._kubeconfig, watch=self._namespace, home=self._home),
             "KILLS": str(deaths),
-            "MAESTRO_KUBECONFIG": str(self._kubeconfig),
-            "MAESTRO_LEASE_NAMESPACE": self._home,
             "MAESTRO_LEASE_SECONDS": LEASE_SECONDS,
-            "MAESTRO_WATCH_NAMESPACE": self._namespace,
-            "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
-            "MAESTRO_LISTEN_PORT": "0",
         }
         with (self._folder / f"{process}.log").open("wb") as log:
             started = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "support.kills.operator"],
-                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
+                env=environment(knobs, roots=("operator", "tests")),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
             )  # fmt: skip
         self._operators.append(started)
         return started

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from support.bed import layout
 from support.bed.clock import TimedOutError, monotonic_seconds, wait_until
-from support.demo.cluster import OPERATOR_NAMESPACE
 from support.demo.stage import HEALTH_PORT, ROOT, Stage
 from support.demo.story import CLIENT, NAMESPACE, PAIR
 from support.demo.watcher import StoryStuckError, condition, finished
@@ -50,12 +48,8 @@ class DoomedStage(Stage):
                 **os.environ,
                 "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'tests'}",
                 "KILLS": str(self.kills),
-                "MAESTRO_KUBECONFIG": str(self.operator_kubeconfig),
-                "MAESTRO_WATCH_NAMESPACE": NAMESPACE,
-                "MAESTRO_LEASE_NAMESPACE": OPERATOR_NAMESPACE,
                 "MAESTRO_LEASE_SECONDS": LEASE_SECONDS,
-                "MAESTRO_LISTEN_ADDRESS": layout.BED_ADDRESS,
-                "MAESTRO_LISTEN_PORT": str(port),
+                **self.belonging(port),
             },
         )
 
