@@ -212,6 +212,15 @@ async def candidate(plane: ControlPlane, name: str) -> AsyncIterator[StartsCandi
         await api.close()
 
 
+async def leader_and_spare(candidate: StartsCandidate) -> tuple[Candidate, Candidate]:
+    """Returns one that leads, and one that has seen its Lease and waits."""
+    leader = await candidate("leader")
+    await until(lambda: leader.leader.has_lease, within_seconds=20)
+    spare = await candidate("spare")
+    await asyncio.sleep(TIMES.retry_seconds)
+    return leader, spare
+
+
 async def until(condition: Callable[[], bool], *, within_seconds: float) -> float:
     """Waits for a condition; returns how long it took."""
     began = time.monotonic()
@@ -301,10 +310,7 @@ async def test_a_leader_whose_connection_carries_nothing_ends_by_itself_before_t
 
 
 async def test_a_released_lease_is_taken_at_once(plane: ControlPlane, name: str, candidate: StartsCandidate) -> None:
-    first = await candidate("first")
-    await until(lambda: first.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    first, spare = await leader_and_spare(candidate)
     before = lease_of(plane, name)["leaseTransitions"]
 
     await first.stop_renewing()
@@ -320,10 +326,7 @@ async def test_a_released_lease_is_taken_at_once(plane: ControlPlane, name: str,
 async def test_a_deleted_lease_lets_nobody_lead_beside_the_leader(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
     led_seconds = leader.leader.led_for_seconds
 
     # The leader cannot see it at once, the spare can.
@@ -339,10 +342,7 @@ async def test_a_deleted_lease_lets_nobody_lead_beside_the_leader(
 async def test_a_leader_makes_its_deleted_lease_again_and_goes_on_leading(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
 
     plane.run_kubectl("delete", "lease", name, "-n", NAMESPACE)
     await asyncio.sleep(TIMES.duration_seconds + 2 * TIMES.retry_seconds)
@@ -356,10 +356,7 @@ async def test_a_leader_makes_its_deleted_lease_again_and_goes_on_leading(
 async def test_nobody_leads_while_the_api_server_is_away_for_longer_than_a_renewal_counts(
     plane: ControlPlane, candidate: StartsCandidate
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
 
     plane.kill_apiserver()
     killed_at = time.monotonic()
@@ -458,10 +455,7 @@ async def test_a_former_leader_that_an_older_state_names_does_not_lead_beside_th
 async def test_a_lease_that_somebody_cleared_is_not_taken_beside_its_leader(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
 
     await leader.stop_renewing()
     put_back(plane, name, {**lease_of(plane, name), "holderIdentity": ""})
@@ -474,10 +468,7 @@ async def test_a_lease_that_somebody_cleared_is_not_taken_beside_its_leader(
 async def test_a_lease_made_anew_and_empty_is_not_taken_beside_its_leader(
     plane: ControlPlane, name: str, candidate: StartsCandidate
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
 
     await leader.stop_renewing()
     put_back(plane, name, {})
@@ -490,10 +481,7 @@ async def test_a_lease_made_anew_and_empty_is_not_taken_beside_its_leader(
 async def test_a_renewal_whose_answer_was_lost_counts_once_it_is_read_back(
     candidate: StartsCandidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leader = await candidate("leader")
-    await until(lambda: leader.leader.has_lease, within_seconds=20)
-    spare = await candidate("spare")
-    await asyncio.sleep(TIMES.retry_seconds)
+    leader, spare = await leader_and_spare(candidate)
     replace = LeaseLeader._replace
 
     async def replaced_unheard(self: LeaseLeader, lease: V1Lease, spec: V1LeaseSpec) -> V1Lease:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.answers import outcome_of
 from maestro_operator.transport.bundle import remote_script
 from maestro_operator.transport.session import OUTPUT_LIMIT_BYTES, Completed, Sessions
-from support.loopback_ssh import LoopbackSsh, loopback_ssh
+from support.loopback_ssh import LoopbackSsh
 
 pytestmark = pytest.mark.timeout(60)
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]
@@ -47,19 +46,6 @@ def hostile(folder: Path) -> list[str]:
         "\x1b]0;title\x07 \u202e",
         "$IFS${PATH}\\$HOME",
     ]
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[LoopbackSsh]:
-    async with loopback_ssh(tmp_path / "bin") as running:
-        yield running
-
-
-@pytest.fixture
-async def sessions(server: LoopbackSsh) -> AsyncIterator[Sessions]:
-    made = Sessions(secrets=server.secrets, namespace="mail", clock=SystemClock())
-    yield made
-    await made.close()
 
 
 def node(server: LoopbackSsh, host: str = "127.0.0.1") -> FrozenNode:

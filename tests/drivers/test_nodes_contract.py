@@ -1,7 +1,7 @@
 """The contract of the nodes and their replication, held over the memory world and over two real nodes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,20 +10,12 @@ from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen, Unknown, Vote
 from maestro_operator.model.status import EpochMark, Generation
-from support.bed import Bed
 from support.bed.clock import monotonic_seconds
 from support.contracts.bed_pair import BedPair
 from support.contracts.memory_pair import MemoryPair
 from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, UNITS, PairWorld, frozen
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    # The tests' event loop opens its sockets in this thread, so the thread stays in the bed's network.
-    with Bed.up(tmp_path_factory.mktemp("bed")) as bed, bed.network():
-        yield bed
 
 
 @pytest.fixture(params=["memory", pytest.param("bed", marks=pytest.mark.root)])

@@ -1,7 +1,6 @@
 """What only real nodes can show: locks that systemd obeys, services that go on, and what a look costs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -9,27 +8,11 @@ from maestro_operator.drivers.ports import Equipment, Order
 from maestro_operator.model.outcome import Done, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen
-from support.bed import Bed
 from support.contracts.bed_pair import BedPair
 from support.contracts.pair_world import PAIR_UID, UNITS, frozen
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 DB, APP = UNITS
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    # The tests' event loop opens its sockets in this thread, so the thread stays in the bed's network.
-    with Bed.up(tmp_path_factory.mktemp("bed")) as bed, bed.network():
-        yield bed
-
-
-@pytest.fixture
-async def pair(bed: Bed) -> AsyncIterator[BedPair]:
-    pair = BedPair(bed)
-    await pair.clean()
-    yield pair
-    await pair.close()
 
 
 async def equip(pair: BedPair, name: str = "a") -> Done:

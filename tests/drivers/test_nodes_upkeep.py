@@ -1,14 +1,11 @@
 """What is installed on real nodes: replaced in place, refused where a newer guard wrote the state, taken off whole."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from maestro_operator.drivers.ports import Equipment, Order
 from maestro_operator.model.outcome import Done, Refused
 from maestro_operator.model.pair import Version
 from maestro_operator.model.seen import GuardState, NodeSeen
-from support.bed import Bed
 from support.contracts.bed_pair import BedPair
 from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, UNITS, frozen
 
@@ -24,21 +21,6 @@ for slot in ("slot0", "slot1"):
     whole = text + "\\nsha256=" + hashlib.sha256((text + "\\n").encode()).hexdigest() + "\\n"
     open(path, "wb").write(whole.encode().ljust(4096, b"\\0"))
 """
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    # The tests' event loop opens its sockets in this thread, so the thread stays in the bed's network.
-    with Bed.up(tmp_path_factory.mktemp("bed")) as bed, bed.network():
-        yield bed
-
-
-@pytest.fixture
-async def pair(bed: Bed) -> AsyncIterator[BedPair]:
-    pair = BedPair(bed)
-    await pair.clean()
-    yield pair
-    await pair.close()
 
 
 async def equip(pair: BedPair, name: str) -> Done:

@@ -33,18 +33,6 @@ async def sessions_to(server: LoopbackSsh) -> AsyncIterator[Sessions]:
         await sessions.close()
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[LoopbackSsh]:
-    async with loopback_ssh(tmp_path / "bin") as running:
-        yield running
-
-
-@pytest.fixture
-async def sessions(server: LoopbackSsh) -> AsyncIterator[Sessions]:
-    async with sessions_to(server) as opened:
-        yield opened
-
-
 def reason_of(answer: Completed | Unknown) -> Reason | None:
     return answer.reason if isinstance(answer, Unknown) else None
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +14,7 @@ from typing_extensions import override
 from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.loop import PairLoop
 from maestro_operator.main import Shared, log_as_json, run
+from support.other_loop import done_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,16 +109,7 @@ class MemoryOperator:
         """
         if not self._thread.is_alive():
             raise OperatorEndedError(f"the operator has ended; see {self._log.name}")
-        came: Future[T] = Future()
-
-        def answer() -> None:
-            try:
-                came.set_result(act())
-            except Exception as error:  # noqa: BLE001 - the one who asked gets it
-                came.set_exception(error)
-
-        self._loop.call_soon_threadsafe(answer)
-        return came.result(timeout=ANSWER_SECONDS)
+        return done_in(self._loop, act, within_seconds=ANSWER_SECONDS)
 
     def stop(self) -> None:
         """End it as SIGTERM does, and wait until it has ended."""

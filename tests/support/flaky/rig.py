@@ -25,6 +25,7 @@ from support.flaky.api import Certificates, FlakyApi
 from support.flaky.nodes import NodesServer
 from support.manifests import Manifest, changed
 from support.operator_environment import belonging, environment
+from support.other_loop import done_in
 from support.pair_api import PairApi
 
 if TYPE_CHECKING:
@@ -56,11 +57,7 @@ class Background:
 
     def do(self, act: Callable[[], T]) -> T:
         """Does something there at one moment."""
-
-        async def once() -> T:
-            return act()
-
-        return self.run(once())
+        return done_in(self.loop, act, within_seconds=CALL_SECONDS)
 
     def close(self) -> None:
         """Ends the loop, and what still waits in it."""

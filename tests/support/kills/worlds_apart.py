@@ -11,7 +11,6 @@ import copyreg
 import pickle
 import struct
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
@@ -21,6 +20,7 @@ from maestro_operator.drivers.ports import Drivers
 from support.kills import clock
 from support.kills.boundaries import EFFECTS, described
 from support.kills.diary import Diary
+from support.other_loop import done_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,16 +107,7 @@ class Worlds:
 
     def call(self, act: Callable[[], T]) -> T:
         """Does something in the worlds' own loop and returns what came of it."""
-        came: Future[T] = Future()
-
-        def answer() -> None:
-            try:
-                came.set_result(act())
-            except Exception as error:  # noqa: BLE001 - the one who asked gets it
-                came.set_exception(error)
-
-        self._loop.call_soon_threadsafe(answer)
-        return came.result(ANSWER_SECONDS)
+        return done_in(self._loop, act, within_seconds=ANSWER_SECONDS)
 
     async def _serve(self) -> None:
         server = await asyncio.start_unix_server(self._answer, str(self.socket))
