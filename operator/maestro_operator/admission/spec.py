@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.admission.patterns import fault_of_pattern
-from maestro_operator.drivers.fencing.device import twice
+from maestro_operator.drivers.fencing.device import host_of, twice
+from maestro_operator.drivers.fencing.metadata import canonical
 from maestro_operator.drivers.nodes.configuration import configuration
 from maestro_operator.drivers.nodes.ssh import known_hosts_line
 from maestro_operator.drivers.ports import Equipment
@@ -62,12 +63,12 @@ def _addresses(spec: PairSpec) -> Iterator[Fault]:
         yield f"spec.nodes[{node.name}].ssh.host", node.ssh.host
         for rung in node.fencing:
             for device in rung.devices:
-                for word in ("ip", "ipaddr"):
-                    if word in device.parameters:
-                        address = device.parameters[word]
-                        # Agents take a port behind an IPv4 address, too.
-                        address = address.partition(":")[0] if address.count(":") == 1 else address
-                        yield f"{device_field(node, rung.name, device)}.parameters.{word}", address
+                field = f"{device_field(node, rung.name, device)}.parameters"
+                yield from (
+                    (f"{field}.{name}", host_of(value))
+                    for name, value in device.parameters.items()
+                    if canonical(name) == "ip"
+                )
     for entry in spec.traffic:
         for server in entry.dns.servers if entry.dns else ():
             yield f"spec.traffic[{entry.name}].dns.servers", server
@@ -157,9 +158,8 @@ def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault
 
 def _place(device: FencingDevice) -> tuple[str, ...]:
     """Return which machine an agent would switch: its address, and behind it the plug or system."""
-    told = device.parameters
-    ip = told.get("ip") or told.get("ipaddr") or ""
+    told = {canonical(name): value for name, value in device.parameters.items()}
+    ip = told.get("ip", "")
     if not ip:
         return (device.identity,)
-    plug = told.get("plug") or told.get("port") or ""
-    return host_claim(ip), told.get("ipport", ""), plug, told.get("systems_uri", "")
+    return host_claim(ip), told.get("ipport", ""), told.get("plug", ""), told.get("systems_uri", "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.fencing.agent import AgentRun, run_agent
-from maestro_operator.drivers.fencing.device import Given, given, twice
+from maestro_operator.drivers.fencing.device import Given, given, host_of, twice
 from maestro_operator.drivers.fencing.identity import Machine, is_same, machine_of
 from maestro_operator.drivers.fencing.ipmi import quietly
 from maestro_operator.drivers.fencing.metadata import AgentCatalog, complaint
@@ -246,8 +246,7 @@ class AgentFencing:
         await self._match(device, told)
         if self._policy is not None and told.parameters.get("ip"):
             # An agent resolves a name again by itself, so this keeps out mistakes, not a name server that lies.
-            host = told.parameters["ip"]
-            host = host.partition(":")[0] if host.count(":") == 1 else host.strip("[]")
+            host = host_of(told.parameters["ip"])
             place = await resolved(host, 0, policy=self._policy, what=f"{device.agent} {device.identity}")
             if isinstance(place, Unknown) and place.reason is Reason.ADDRESS_REFUSED:
                 raise _DeviceFault(place.reason, place.message)

@@ -85,6 +85,11 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
     return Given(told, tuple(values.values()), frozenset(canonical(name) for name in values))
 
 
+def host_of(address: str) -> str:
+    """Return the host of an address as agents take it: a port may stand behind an IPv4 address or a name."""
+    return address.partition(":")[0] if address.count(":") == 1 else address.strip("[]")
+
+
 def twice(rung: FencingRung) -> str | None:
     """Return what is wrong with a rung whose devices could not be told apart, else None."""
     identities = [device.identity for device in rung.devices]
