@@ -185,6 +185,7 @@ def test_each_command_counts_and_a_failed_one_does_not_hide_the_next(tmp_path: P
     ran = run(tier(steps=(("false",), ("true",), ("no-such-program",))), tmp_path)
 
     assert ran.counts == Counts(passed=1, failed=2)
+    assert ran.failures == ("false: ended with 1", "no-such-program: ended with 127")
 
 
 @pytest.mark.timeout(60)
@@ -222,6 +223,10 @@ def test_the_counts_of_a_pytest_tier_come_from_its_result_file(tmp_path: Path) -
 
     assert ran.counts == Counts(passed=1, failed=2, skipped=1)
     assert not ran.faults
+    assert [line.rpartition("::")[2] for line in ran.failures] == [
+        "test_bad: assert False",
+        'test_error: failed on setup with "RuntimeError"',
+    ]
 
 
 @pytest.mark.timeout(60)
@@ -272,6 +277,7 @@ def test_make_test_fails_and_says_so_in_its_last_line_and_its_report(
     (tmp_path / "tests/tiers.toml").write_text(
         '[[tier]]\nname = "good"\nabout = "good"\nbudget_seconds = 9\nminimum = 1\nsteps = ["true"]\n'
         '[[tier]]\nname = "short"\nabout = "too few"\nbudget_seconds = 9\nminimum = 2\nsteps = ["true"]\n'
+        '[[tier]]\nname = "bad"\nabout = "bad"\nbudget_seconds = 9\nminimum = 1\nsteps = ["false"]\n'
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CI", "true")
@@ -280,8 +286,12 @@ def test_make_test_fails_and_says_so_in_its_last_line_and_its_report(
 
     document = json.loads((tmp_path / "build/test.json").read_text())
     assert code == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed, 0 skipped"
-    assert [claim["id"] for claim in document["claims"] if not claim["ok"]] == ["short.tests"]
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "FAILED short: 1 tests, at least 2 were expected",
+        "FAILED bad: false: ended with 1",
+        "2 passed, 2 failed, 0 skipped",
+    ]
+    assert [claim["id"] for claim in document["claims"] if not claim["ok"]] == ["short.tests", "bad.failures"]
     assert not document["ok"]
 
 

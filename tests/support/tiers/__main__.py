@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -25,6 +26,8 @@ _PATIENCE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Runs what was asked for; returns 0 only if nothing failed."""
     options = _options(arguments)
+    # A shell starts what it runs in the background deaf to interrupts, and some tests interrupt what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     strict = os.environ.get("CI", "").lower() in {"1", "true"}
     try:
         chosen = _choose(plan.read(), names=options.names, long=options.long)

@@ -45,18 +45,22 @@ def _tests(tier: Tier, *, log: Path, around: Surroundings, limit_seconds: float)
         faults.append(f"pytest ended with {ended.code}; see {log}")
     elif ended.code and not counts.failed:
         faults.append(f"pytest ended with {ended.code} although no test failed; see {log}")
-    return Run(counts=counts or Counts(), seconds=ended.seconds, faults=tuple(faults))
+    return Run(counts=counts or Counts(), seconds=ended.seconds, faults=tuple(faults), failures=junit.failures(result))
 
 
 def _steps(tier: Tier, *, log: Path, around: Surroundings, limit_seconds: float) -> Run:
     """Runs the tier's commands, all of them also after one failed; each counts as one test."""
-    counts, seconds, faults = Counts(), 0.0, []
+    counts, seconds = Counts(), 0.0
+    faults: list[str] = []
+    failures: list[str] = []
     for step in tier.steps:
         around.show(f"$ {' '.join(step)}\n")
         remaining = max(1.0, limit_seconds - seconds)
         ended = process.run(step, log=log, limit_seconds=remaining, around=around)
         seconds += ended.seconds
         counts += Counts(passed=int(ended.code == 0), failed=int(ended.code != 0))
+        if ended.code:
+            failures.append(f"{' '.join(step)}: ended with {ended.code}")
         if ended.killed:
             faults.append(f"{' '.join(step)}: ended after {ended.seconds:.0f} s, the tier's limit")
-    return Run(counts=counts, seconds=seconds, faults=tuple(faults))
+    return Run(counts=counts, seconds=seconds, faults=tuple(faults), failures=tuple(failures))

@@ -60,6 +60,7 @@ def _row(one: Judged) -> str:
 
 def _remarks(one: Judged) -> Iterator[str]:
     """Gives what is to be said about a tier beside its numbers."""
+    yield from (f"FAILED {one.tier.name}: {failure}" for failure in one.run.failures)
     yield from (f"FAILED {one.tier.name}: {problem}" for problem in one.problems)
     yield from (f"note {one.tier.name}: {note} (fails in CI)" for note in one.notes)
     if one.missing and not one.problems:

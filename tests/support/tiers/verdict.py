@@ -42,6 +42,8 @@ class Run:
     seconds: float = 0.0
     faults: tuple[str, ...] = ()
     """What went wrong beside failed tests: killed, no result written, a runner's own error."""
+    failures: tuple[str, ...] = ()
+    """Which tests or commands failed, each in a line with what it said."""
 
 
 @dataclass(frozen=True, kw_only=True)
