@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from support.controlplane import ControlPlane
+from support.left_connections import left_connections_collected
 from support.pair_api import PairApi, install_schema
+
+__all__ = ["left_connections_collected"]
 
 NAMESPACE = "pairs"
 

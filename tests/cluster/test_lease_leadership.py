@@ -24,6 +24,7 @@ from maestro_operator.clock import SystemClock
 from maestro_operator.kube.connection import connect
 from maestro_operator.kube.lease import LeaseLeader, LeaseTimes
 from support.controlplane import ControlPlane
+from support.left_connections import LEAVES_CONNECTIONS
 
 RATIO = 1 / 5
 DEFAULTS = LeaseTimes()
@@ -38,9 +39,7 @@ NOISE_SECONDS = 1.0
 TAKE_OVER_SECONDS = 20 * RATIO + NOISE_SECONDS
 NAMESPACE = "leases"
 # A TLS connection whose server was killed, or that carries nothing, is left to the garbage collector by its client.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = LEAVES_CONNECTIONS
 SAMPLE_SECONDS = 0.01
 
 CANDIDATE = """

@@ -18,14 +18,12 @@ from maestro_operator.kube.resource import Noticed, PairStore, list_pairs
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.pair import PairKey, PairSpec
 from support.controlplane import ControlPlane
-from support.controlplane.clock import await_condition
-from support.manifests import CRD_PATH, Manifest, changed, example
-from support.pair_api import PairApi
+from support.left_connections import LEAVES_CONNECTIONS
+from support.manifests import Manifest, changed, example
+from support.pair_api import PairApi, install_schema
 
 # kopf leaves its last TLS connections to the garbage collector when its loop ends.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = LEAVES_CONNECTIONS
 
 NAMESPACE = "watched"
 QUIET_SECONDS = 1.5
@@ -79,10 +77,7 @@ class Watched:
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """One of its own: it is killed and restarted here."""
     with ControlPlane.start(tmp_path_factory.mktemp("watch-plane"), own_processes=True) as started:
-        started.run_kubectl("create", "-f", str(CRD_PATH))
-        # Not `kubectl wait`: it fails on an object that has no conditions yet.
-        words = ("get", "-f", str(CRD_PATH), "-o", 'jsonpath={.status.conditions[?(@.type=="Established")].status}')
-        assert await_condition(lambda: started.run_kubectl(*words) == "True", within_seconds=20)
+        install_schema(started)
         started.ensure_namespace(NAMESPACE)
         yield started
 

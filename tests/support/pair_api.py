@@ -28,9 +28,15 @@ Way = Literal["merge", "json", "apply"]
 
 
 def install_schema(plane: ControlPlane) -> None:
-    """Gives the API server the CustomResourceDefinition, and returns when it serves pairs.
+    """Gives the API server the CustomResourceDefinition, and returns when it serves pairs."""
+    plane.run_kubectl("apply", "--server-side", "-f", str(CRD_PATH))
+    await_served(plane)
 
-    `kubectl wait` is no help: it fails on a definition that is so new that it has no conditions at all.
+
+def await_served(plane: ControlPlane) -> None:
+    """Returns when the API server serves pairs.
+
+    `kubectl wait` and jsonpath are no help: both fail on a definition so new that its conditions are still null.
     """
 
     def served() -> bool:
@@ -40,7 +46,6 @@ def install_schema(plane: ControlPlane) -> None:
             return False
         return True
 
-    plane.run_kubectl("apply", "--server-side", "-f", str(CRD_PATH))
     assert await_condition(served, within_seconds=ESTABLISHED_SECONDS, every_seconds=0.2)
 
 
