@@ -89,6 +89,14 @@ def died_elsewhere(cell: Cell) -> None:
     cell["reached"][0][2] = "Switchover.Promote.promote-b.1.before"
 
 
+def went_on_writing(cell: Cell) -> None:
+    cell["reached"].insert(1, [0.5, "first", "Switchover.Promote.write.2.before"])
+
+
+def went_on_to_the_next_step(cell: Cell) -> None:
+    cell["reached"].insert(1, [0.5, "first", "Switchover.Localise.pin-b.1.before"])
+
+
 def nobody_came(cell: Cell) -> None:
     cell["reached"] = cell["reached"][:1]
 
@@ -127,6 +135,8 @@ HARMS: Mapping[Callable[[Cell], None], str] = {
     lost_a_record: "loss-was-declared",
     not_killed: "died-there",
     died_elsewhere: "died-there",
+    went_on_writing: "died-there",
+    went_on_to_the_next_step: "died-there",
     nobody_came: "died-there",
     still_under_way: "finished",
     wrong_owner: "finished",
@@ -139,6 +149,14 @@ HARMS: Mapping[Callable[[Cell], None], str] = {
 
 async def test_a_story_that_ended_well_has_no_complaint() -> None:
     assert complaints(await good_cell()) == {}
+
+
+async def test_a_death_at_one_node_may_find_the_same_step_done_at_the_other() -> None:
+    cell = await good_cell()
+
+    cell["reached"].insert(1, [0.5, "first", "Switchover.Promote.promote-a.1.after"])
+
+    assert complaints(cell) == {}
 
 
 @pytest.mark.parametrize("harm", HARMS)

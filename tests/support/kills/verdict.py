@@ -28,14 +28,29 @@ def complaints(cell: Evidence) -> dict[str, list[str]]:
 
 
 def _died_there(cell: Evidence) -> Iterator[str]:
-    """The process was killed, at this very boundary, and did nothing for this pair afterwards."""
+    """The process was killed, at this very boundary, and went no further for this pair.
+
+    A step that does the same to both nodes at once may have been held at one of them and gone on at the other.
+    """
+    boundary = cell["boundary"]
     if cell["death"]["returncode"] != KILLED:
         yield f"the process ended with {cell['death']['returncode']}, not by SIGKILL"
-    by_first = [item for item in cell["reached"] if item[1] == "first"]
-    if not by_first or by_first[-1][2] != cell["boundary"]:
-        yield f"the last boundary reached was {by_first[-1][2] if by_first else 'none'}"
+    by_first = [item[2] for item in cell["reached"] if item[1] == "first"]
+    if boundary not in by_first:
+        yield f"the last boundary reached was {by_first[-1] if by_first else 'none'}"
+    else:
+        later = by_first[by_first.index(boundary) + 1 :]
+        yield from (f"it went on to {one}" for one in later if not _is_beside(one, boundary))
     if not any(item[1] == "second" for item in cell["reached"]) and not cell["boundary"].endswith("End.write.1.after"):
         yield "no second operator did anything"
+
+
+def _is_beside(one: str, boundary: str) -> bool:
+    """Tell whether a boundary is one of an effect of the same step, done to the other node."""
+    kind, step, act, *_ = one.split(".")
+    held_kind, held_step, held_act, *_ = boundary.split(".")
+    is_elsewhere = act.rpartition("-")[2] != held_act.rpartition("-")[2]
+    return (kind, step) == (held_kind, held_step) and "write" not in (act, held_act) and is_elsewhere
 
 
 def _finished(cell: Evidence) -> Iterator[str]:
