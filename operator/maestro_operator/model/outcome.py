@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from maestro_operator.model.proof import FenceEvidence
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from maestro_operator.model.reasons import Reason
+from maestro_operator.model.reasons import Reason
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

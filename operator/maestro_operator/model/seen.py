@@ -6,19 +6,16 @@ neither False nor zero, and the rules say what may be concluded from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from maestro_operator.model.outcome import Outcome
-    from maestro_operator.model.pair import PairKey, PairSpec
-    from maestro_operator.model.reasons import Reason
-    from maestro_operator.model.status import EpochMark, Generation, PairStatus, Word
-    from maestro_operator.model.steps import StepName
+from maestro_operator.model.outcome import Outcome
+from maestro_operator.model.pair import PairKey, PairSpec
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.status import EpochMark, Generation, PairStatus, Word
+from maestro_operator.model.steps import StepName
 
 
 @dataclass(frozen=True, slots=True)
