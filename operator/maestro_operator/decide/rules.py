@@ -91,12 +91,8 @@ def acknowledged(seen: Seen) -> Decision | None:
 
 def outage(seen: Seen) -> Decision | None:
     """Fail over by itself when the active side is conclusively down and no brake holds."""
-    if brakes.outage(seen) is not None:
+    if brakes.outage(seen) is not None or brakes.standing(seen):
         return None
-    held = brakes.standing(seen)
-    active = seen.status.active_node or ""
-    if held:
-        return Hold(held[0].reason, f"{active} is down; no automatic failover: {held[0].message}")
     return _begin_move(seen, EpisodeKind.FAILOVER, trigger=journal.AUTOMATIC)
 
 
@@ -216,6 +212,14 @@ def repair(seen: Seen) -> Decision | None:
     return None
 
 
+def braked(seen: Seen) -> Decision | None:
+    """Say which brake keeps the operator from failing over by itself; an order of people's is taken before."""
+    held = brakes.standing(seen)
+    if brakes.outage(seen) is not None or not held:
+        return None
+    return Hold(held[0].reason, f"{seen.status.active_node} is down; no automatic failover: {held[0].message}")
+
+
 def owner_without_right(seen: Seen) -> Decision | None:
     """Say that the owner's own guard does not let it run, whatever runs there by now."""
     mark, active = seen.status.epoch.in_force, seen.status.active_node or ""
@@ -289,6 +293,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     hand_back,
     retry,
     order,
+    braked,
     owner_without_right,
     service_down,
     order_not_done,
