@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -16,19 +16,15 @@ from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, VerificationPort
 from maestro_operator.drivers.verification.checks import NodeVerification
 from maestro_operator.drivers.verification.logs import SHOWN_CHARACTERS, TAIL_BYTES
-from maestro_operator.model.pair import Check, HttpProbe, LogScan, PairSpec, SecretReference, Ssh
+from maestro_operator.model.pair import Check, HttpProbe, LogScan, SecretReference, Ssh
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Sessions
 from support.loopback_ssh import LoopbackSsh, loopback_ssh
+from support.worlds import pair_spec
 
 pytestmark = pytest.mark.timeout(30)
 
 OK = Check(name="log", log=LogScan(path="/x", fail=("SEVERE",), ok=("READY",)), deadline_seconds=1)
-
-
-def no_spec() -> PairSpec:
-    """Stand for the spec, which most checks do not ask for."""
-    raise AssertionError
 
 
 class VerifiedWorld(Protocol):
@@ -61,7 +57,7 @@ class ShellVerified(VerifiedWorld):
         self.clock = SystemClock()
         self.sessions = Sessions(secrets=server.secrets, namespace="pairs", clock=self.clock)
         self.verification = NodeVerification(
-            self.sessions, clock=self.clock, spec=no_spec, secrets=server.secrets, namespace="pairs"
+            self.sessions, clock=self.clock, spec=pair_spec, secrets=server.secrets, namespace="pairs"
         )
         self.node = node(server.port, server.host_key)
         self.folder = folder
@@ -71,6 +67,12 @@ class ShellVerified(VerifiedWorld):
     @override
     def run_well(self) -> None:
         self.log("READY")
+
+    def systemd_says(self, started: datetime) -> None:
+        """Let the node's systemd say when each of the services was started."""
+        program = self.folder.parent / "bin" / "systemctl"
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n\\n' '{started.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC'\n")
+        program.chmod(0o755)
 
     def now(self) -> datetime:
         return datetime.fromisoformat(self.clock.now()).astimezone()
@@ -247,6 +249,20 @@ async def test_a_start_before_midnight_is_followed_into_the_next_days_file(
     assert (await shell.verify(check, since=since)).passed
     shell.write(f"{started + timedelta(seconds=2):%Y-%m-%d %H:%M:%S} SEVERE\n", to=old)
     assert not (await shell.verify(check, since=since)).passed
+
+
+async def test_of_services_that_were_left_alone_no_start_is_asked_for(shell: ShellVerified) -> None:
+    shell.log("READY", seconds=-3600)
+    shell.systemd_says(shell.began - timedelta(hours=1))
+    assert (await shell.verify()).passed
+    shell.log("SEVERE all the same")
+    assert not (await shell.verify()).passed
+
+
+async def test_of_a_service_that_was_started_since_the_start_is_asked_for(shell: ShellVerified) -> None:
+    shell.log("READY", seconds=-3600)
+    shell.systemd_says(shell.began)
+    assert "does not show 'READY' yet" in (await shell.verify()).message
 
 
 async def test_a_log_that_was_rotated_since_the_start_is_read_in_both_files(shell: ShellVerified) -> None:

@@ -73,6 +73,10 @@ class NodeVerification:
         """Return the spec as it is now."""
         return self._spec()
 
+    def units(self) -> tuple[str, ...]:
+        """Return the units of the services, in the order of their start."""
+        return tuple(service.unit for service in self.spec.services)
+
     def peer_address(self, node: FrozenNode) -> str | None:
         """Return the other node's address, None where the spec knows this node no more."""
         try:
@@ -152,7 +156,7 @@ class _Run:
         looks: Mapping[str, Callable[[Any], Awaitable[Verdict]]] = {
             "http": lambda item: web.page(address, item),
             "tcp": lambda item: on_node.tcp(item, seconds=seconds),
-            "log": lambda item: on_node.log(item, since=self._since, seconds=seconds),
+            "log": lambda item: on_node.log(item, since=self._since, units=self._port.units(), seconds=seconds),
             "login": lambda item: self._port.login(self._node, item),
             "tcpgui": lambda item: listserv.thanks(address, item.port),
             "names": lambda item: outside.names(address, item),

@@ -27,12 +27,30 @@ TAIL_BYTES = 512 * 1024
 MARGIN_SECONDS = 60
 """How much earlier than the moment files are looked for: the answer takes its time."""
 NO_LOG = 4
-# Prints the node's clock and zone; then, of each file from the moment's day on and of its last rotation, one
-# line: how long it is, is it younger than the moment's day, and its last part. Arguments: how many seconds ago
-# the moment was, the path, how much earlier to look, how many bytes to show.
+# Prints the node's clock and zone, and when the last of the services was started, 0 where that is not known; then,
+# of each file from the moment's day on and of its last rotation, one line: how long it is, is it younger than the
+# moment's day, and its last part. Arguments: how many seconds ago the moment was, the path, how much earlier to
+# look, how many bytes to show; then the services' units.
 READ_LOG = r"""
 now=$(date +%s) && since=$((now - $1 - $3)) && offset=$(date -d "@$((now - $1))" +%z) || exit 3
-printf '%s %s\n' "$now" "$offset"
+started() {
+    # In a subshell: the zone is for systemd's stamps alone.
+    LC_ALL=C TZ=UTC latest=0 moments=InactiveExitTimestamp,ExecMainStartTimestamp
+    export LC_ALL TZ
+    for unit; do
+        stamps=$(systemctl show --property="$moments" --value -- "$unit")
+        while IFS= read -r stamp; do
+            [ -n "$stamp" ] && at=$(date -d "$stamp" +%s) && [ "$at" -gt "$latest" ] && latest=$at
+        done <<END
+$stamps
+END
+    done 2>/dev/null
+    printf '%s' "$latest"
+}
+ago=$1 path=$2 margin=$3 bytes=$4
+shift 4
+printf '%s %s %s\n' "$now" "$offset" "$(started "$@")"
+set -- "$ago" "$path" "$margin" "$bytes"
 first=$(date -d "@$since" +%Y%m%d) && day=$first && today=$(date -d "@$now" +%Y%m%d) || exit 3
 show() {
     [ -f "$1" ] || return 0
@@ -85,10 +103,12 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class LogAnswer:
-    """What the node printed: its clock, its zone and the files, oldest first."""
+    """What the node printed: its clock, its zone, when its services were started, and the files, oldest first."""
 
     now_seconds: int
     zone: timezone
+    started_seconds: int
+    """By the node's clock; 0 where systemd does not say."""
     files: tuple[LogFile, ...]
 
 
@@ -100,8 +120,8 @@ def parsed(stdout: str) -> LogAnswer:
 
     """
     head, *lines = stdout.splitlines()
-    now, offset = head.split(" ")
-    return LogAnswer(int(now), _zone(offset), tuple(_file(line) for line in lines))
+    now, offset, started = head.split(" ")
+    return LogAnswer(int(now), _zone(offset), int(started), tuple(_file(line) for line in lines))
 
 
 def _file(line: str) -> LogFile:
@@ -164,10 +184,13 @@ def stamp_of(line: str, moment: datetime) -> datetime | None:
     return None
 
 
-async def judge_log(scan: LogScan, lines: Sequence[str], *, watched_seconds: float) -> Verdict:
+async def judge_log(
+    scan: LogScan, lines: Sequence[str], *, watched_seconds: float, was_started: bool = True
+) -> Verdict:
     """Fail on the first line that a `fail` pattern fits; pass when every `ok` pattern fits a line.
 
-    Without `ok` nothing in the log says that the start is over, so it is watched for a while.
+    Without `ok` nothing in the log says that the start is over, so it is watched for a while. Where nothing was
+    started, because the services ran before and were left alone, there is no start to be over.
     """
     found = await first_matches([*scan.fail, *scan.ok], lines)
     if isinstance(found, NotMatched):
@@ -175,6 +198,8 @@ async def judge_log(scan: LogScan, lines: Sequence[str], *, watched_seconds: flo
     bad = min((at for at in found[: len(scan.fail)] if at is not None), default=None)
     if bad is not None:
         return never(f"the log says: {shown(lines[bad])}")
+    if not was_started:
+        return well(f"{len(lines)} lines; the services ran before and were left alone")
     good = zip(scan.ok, found[len(scan.fail) :], strict=True)
     missing = next((pattern for pattern, at in good if at is None), None)
     if missing is not None:

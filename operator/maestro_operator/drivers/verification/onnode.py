@@ -31,6 +31,8 @@ from maestro_operator.model.pair import Probe
 from maestro_operator.model.seen import Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maestro_operator.clock import Clock
     from maestro_operator.model.checks import AddressAudit, Bounce, NodeCommand
     from maestro_operator.model.pair import LogScan, PairSpec, TcpProbe
@@ -59,13 +61,13 @@ class OnNode:
         self._node = node
         self._clock = clock
 
-    async def log(self, scan: LogScan, *, since: str, seconds: float) -> Verdict:
-        """Judge what a log says since the start."""
+    async def log(self, scan: LogScan, *, since: str, units: Sequence[str], seconds: float) -> Verdict:
+        """Judge what a log says since the start of the services with these units."""
         try:
             ago = self._seconds_since(since)
         except ValueError:
             return never(f"{since!r} is no moment in the past")
-        words = ("sh", "-c", READ_LOG, "read-log", str(ago), scan.path, str(MARGIN_SECONDS), str(TAIL_BYTES))
+        words = ("sh", "-c", READ_LOG, "read-log", str(ago), scan.path, str(MARGIN_SECONDS), str(TAIL_BYTES), *units)
         answer = await self._sessions.run(self._node, words, deadline_seconds=seconds)
         if isinstance(answer, Unknown):
             return not_yet(answer.message)
@@ -84,7 +86,8 @@ class OnNode:
         lines = lines_since(found.files, moment)
         if isinstance(lines, str):
             return not_yet(lines)
-        return await judge_log(scan, lines, watched_seconds=self._seconds_since(since))
+        is_older = 0 < found.started_seconds < moment.timestamp()
+        return await judge_log(scan, lines, watched_seconds=self._seconds_since(since), was_started=not is_older)
 
     async def tcp(self, item: TcpProbe, *, seconds: float) -> Verdict:
         """Open a connection to a port of the node, on the node itself."""
