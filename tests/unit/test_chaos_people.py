@@ -51,6 +51,14 @@ EPISODE = {"id": "failover-4-y", "kind": "Failover", "source": "a", "step": "Fen
         (status("StateLost", "order a and answer FailOver"), Order("a")),
         (status("ServiceDown"), StartServices("b")),
         (status("SplitBrain"), StopServices("a")),
+        (
+            status(
+                "ForeignPair",
+                "the nodes belong to pair u-1; answer {episode: adopt-u-1, say: Adopt, of: u-1} to adopt",
+                activeNode=None,
+            ),
+            Answer("adopt-u-1", "Adopt", "u-1"),
+        ),
         (status("TargetUnreadable", episode=EPISODE), None),
         (status(), None),
     ],

@@ -186,6 +186,15 @@ def test_a_number_that_fell_is_found(last: Event) -> None:
     assert "numbers-never-fell" in failed(planted)
 
 
+def test_a_pair_that_was_created_again_has_the_term_of_its_nodes_once_it_adopted_them() -> None:
+    evidence = sound()
+    found = write(40, state="WaitForUser", term=1)
+    planted = dataclasses.replace(evidence, writes=(*evidence.writes, found))
+    assert failed(planted) == set()
+    adopted = write(41, activeNode="b", term=0)
+    assert failed(dataclasses.replace(planted, writes=(*planted.writes, adopted))) == {"numbers-never-fell"}
+
+
 @pytest.mark.parametrize(
     ("kind", "claim"),
     [("BothRun", "never-both-run"), ("Audit", "audits-found-nothing"), ("NoRest", "always-came-to-rest")],

@@ -1,6 +1,7 @@
 """`make chaos SEED= MINUTES=`: plays, keeps the evidence, judges it, and writes build/chaos-SEED.json.
 
 BREAK=no-guard takes the nodes' guards away, and then a violation must be found within ten minutes.
+CELLS="Rest/deleted Fence/bmc" plays until these cells are struck, and no longer: to look at one of them again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import sys
 import traceback
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from support.chaos.chronicle import Chronicle
 from support.chaos.game import Game, StuckError
 from support.chaos.hands import Hands
 from support.chaos.lookout import Lookout
+from support.chaos.phases import LISTED
 from support.chaos.plan import empty_cells
 from support.chaos.planted import BREAKS
 from support.chaos.repository import Repository
@@ -31,7 +34,9 @@ from support.judge.database import Postgres
 from support.report import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from support.chaos.phases import Cell
 
 ROOT = Path(__file__).resolve().parents[3]
 BAD_USAGE = 2
@@ -57,16 +62,23 @@ def main(environment: Mapping[str, str]) -> int:
     rootfs.ensure()
     for tools in ("control-plane", "helm"):
         obtain_programs(tools, report=say)
+    wanted = environment.get("CELLS", "").split()
+    listed = tuple(cell for cell in LISTED if not wanted or "/".join(cell) in wanted)
+    if len(listed) < len(wanted):
+        print(f"CELLS are some of: {' '.join('/'.join(cell) for cell in LISTED)}", file=sys.stderr)
+        return BAD_USAGE
     target = f"chaos-{fault}-{seed}" if fault else f"chaos-{seed}"
+    target += "-cells" if wanted else ""
     directory = ROOT / "build" / target
-    chronicle, secret = play(directory, seed=seed, minutes=minutes, fault=fault)
-    claims = _judged(directory / "evidence", chronicle, secret=secret, fills=minutes >= report.FULL_MINUTES)
+    chronicle, secret = play(directory, seed=seed, minutes=minutes, fault=fault, listed=listed)
+    asked = listed if wanted or minutes >= report.FULL_MINUTES else ()
+    claims = _judged(directory / "evidence", chronicle, secret=secret, asked=asked)
     return report.publish(
         target, claims, chronicle=chronicle, seed=seed, minutes=minutes, seconds=clock.monotonic_seconds() - BEGAN
     )
 
 
-def play(directory: Path, *, seed: int, minutes: float, fault: str) -> tuple[Chronicle, Claim]:
+def play(directory: Path, *, seed: int, minutes: float, fault: str, listed: Sequence[Cell]) -> tuple[Chronicle, Claim]:
     """Bring everything up, play rounds until the time is over, and keep the evidence."""
     with ChaosStage(directory, say=say) as stage, ExitStack() as undo:
         chronicle = Chronicle(stage.evidence / "chaos.jsonl", say=say)
@@ -79,11 +91,16 @@ def play(directory: Path, *, seed: int, minutes: float, fault: str) -> tuple[Chr
         repository = Repository(stage, directory / "repository")
         undo.callback(repository.stop)
         hands = Hands(stage)
-        game = Game(stage, watch, hands, chronicle=chronicle, repository=repository, lookout=lookout)
+        game = Game(stage, watch, hands, chronicle=chronicle, repository=repository, lookout=lookout, listed=listed)
         try:
             game.begin()
             BREAKS[fault](stage)
-            _rounds(game, chronicle, lookout, seed=seed, ends=clock.monotonic_seconds() + 60 * minutes, fault=fault)
+            ends = clock.monotonic_seconds() + 60 * minutes
+            for number in _rounds(ends, chronicle, until_filled=listed if listed != LISTED else ()):
+                game.play(seed, number)
+                if fault and (lookout.violations or chronicle.findings):
+                    say(f"the planted fault was found in round {number}")
+                    break
         except StuckError as stuck:
             chronicle.finding("Stuck", str(stuck))
         except Exception as surprise:  # noqa: BLE001 - what was seen until then is judged all the same
@@ -97,20 +114,18 @@ def play(directory: Path, *, seed: int, minutes: float, fault: str) -> tuple[Chr
     return chronicle, secret
 
 
-def _rounds(game: Game, chronicle: Chronicle, lookout: Lookout, *, seed: int, ends: float, fault: str) -> None:
-    number = 0
-    while clock.monotonic_seconds() < ends:
-        number += 1
-        game.play(seed, number)
-        if fault and (lookout.violations or chronicle.findings):
-            say(f"the planted fault was found in round {number}")
+def _rounds(ends: float, chronicle: Chronicle, *, until_filled: Sequence[Cell]) -> Iterator[int]:
+    """Yield the rounds' numbers until the time is over, or until these cells are struck."""
+    for number in count(1):
+        if clock.monotonic_seconds() >= ends or (until_filled and not empty_cells(chronicle.counts, until_filled)):
             return
+        yield number
 
 
-def _judged(folder: Path, chronicle: Chronicle, *, secret: Claim, fills: bool) -> list[Claim]:
+def _judged(folder: Path, chronicle: Chronicle, *, secret: Claim, asked: Sequence[Cell]) -> list[Claim]:
     claims = [secret, report.surprises(chronicle)]
-    if fills:
-        empty = empty_cells(chronicle.counts)
+    if asked:
+        empty = empty_cells(chronicle.counts, asked)
         shown = tuple(f"{phase} x {fault}" for phase, fault in empty)
         claims.append(Claim("matrix-is-filled", not empty, len(empty), 0, shown))
     try:

@@ -22,6 +22,8 @@ class Chronicle:
         self._journal = Journal(path)
         self._say = say
         self.counts: Counter[Cell] = Counter()
+        self.missed: Counter[Cell] = Counter()
+        """How often a strike that was meant for a cell fell elsewhere, or not at all."""
         self.findings: list[dict[str, object]] = []
         self.number = 0
         """The round that is being played."""
@@ -34,7 +36,13 @@ class Chronicle:
     def struck(self, phase: Phase, fault: Fault, *, wanted: Phase, **fields: object) -> None:
         """Count one strike in the phase in which it fell."""
         self.counts[phase, fault] += 1
+        self.missed[wanted, fault] += phase is not wanted
         self.note("strike", phase=str(phase), fault=str(fault), wanted=str(wanted), **fields)
+
+    def miss(self, phase: Phase, fault: Fault) -> None:
+        """Write down that a phase did not come."""
+        self.missed[phase, fault] += 1
+        self.note("missed", phase=str(phase), fault=str(fault))
 
     def finding(self, kind: str, what: str, *, episode: str | None = None) -> None:
         """Write down that something is not as it must be."""

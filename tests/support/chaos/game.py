@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from support.bed import clock
 from support.bed.wire import HolderFailedError
 from support.chaos import people
 from support.chaos.audit import audit
-from support.chaos.phases import Fault, Opening, Phase
-from support.chaos.plan import Round, Strike, next_round
+from support.chaos.phases import ORDER, Opening, Phase
+from support.chaos.plan import OUTAGE_FAULTS, Round, Strike, next_round
 from support.chaos.strikes import Striker
 from support.controlplane.errors import ControlPlaneError
 from support.demo.story import NAMESPACE, PAIR
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from support.chaos.chronicle import Chronicle
     from support.chaos.hands import Hands
     from support.chaos.lookout import Lookout
+    from support.chaos.phases import Cell
     from support.chaos.repository import Repository
     from support.chaos.stage import ChaosStage
     from support.chaos.watch import Watch
@@ -30,7 +36,7 @@ STRIKE_SECONDS = 90.0
 QUIET_SECONDS = 30.0
 """How long a wait for a phase goes on while nothing is under way: an outage takes this long to be concluded."""
 HOLD_SECONDS = 20.0
-PATIENCE_SECONDS = 6.0
+PATIENCE_SECONDS = 4.0
 """How long a hold stands before the person acts on it: most end by themselves."""
 SHORT_PATIENCE_SECONDS = 2.0
 """The same while a strike waits: a word that is needed for the episode to go on is said soon."""
@@ -55,14 +61,16 @@ class Game:
         chronicle: Chronicle,
         repository: Repository,
         lookout: Lookout,
+        listed: Sequence[Cell],
     ) -> None:
-        """Take the parts."""
+        """Take the parts, and the cells that are to be struck."""
         self._stage = stage
         self._watch = watch
         self._hands = hands
         self._chronicle = chronicle
         self._repository = repository
         self._lookout = lookout
+        self._listed = listed
         self._striker = Striker(stage, hands, watch=watch, pen=self)
         self._audited: str | None = None
         self.moves_audited = 0
@@ -86,14 +94,13 @@ class Game:
     def play(self, seed: int, number: int) -> None:
         """Play one round to rest."""
         self._chronicle.number = number
-        drawn = next_round(seed, number, self._chronicle.counts)
+        drawn = next_round(seed, number, self._chronicle.counts, missed=self._chronicle.missed, listed=self._listed)
         shown = " ".join(f"{strike.phase}/{strike.fault}/{strike.victim}" for strike in drawn.strikes)
         self._chronicle.note("round", opening=str(drawn.opening), outage=drawn.outage, git=drawn.by_git, strikes=shown)
         active = str(self._watch.status()["activeNode"])
         if drawn.by_git:
             self._repository.order(active)
             self._repository.start()
-        since = len(self._watch.phases)
         self._open(drawn, active)
         is_healed = False
         for strike in drawn.strikes:
@@ -101,7 +108,7 @@ class Game:
                 self._await_failover(active)
                 self._hands.heal()
                 is_healed = True
-            self._strike(strike, active, since=since)
+            self._strike(strike, active, among=ORDER[drawn.opening])
         self._repository.stop()
         self.come_to_rest()
 
@@ -112,7 +119,7 @@ class Game:
                 self.order(standby)
             case Opening.OUTAGE:
                 self._hands.take_away(active, drawn.outage)
-                self._chronicle.struck(self._watch.phase(), _OUTAGE_FAULTS[drawn.outage], wanted=Phase.REST, on=active)
+                self._chronicle.struck(self._watch.phase(), OUTAGE_FAULTS[drawn.outage], wanted=Phase.REST, on=active)
                 if drawn.outage == "frozen":
                     # Its kernel still answers, so it is alive to all who ask: only a person gives it up.
                     self._watch.until(lambda status: people.hold_of(status) is not None, seconds=HOLD_SECONDS)
@@ -130,23 +137,25 @@ class Game:
             lambda status: status.get("activeNode") != active and not status.get("episode"), seconds=STRIKE_SECONDS
         )
 
-    def _strike(self, strike: Strike, active: str, *, since: int) -> None:
-        if strike.phase is not Phase.REST and not self._await_phase(strike.phase, since=since):
-            self._chronicle.note("missed", phase=str(strike.phase), fault=str(strike.fault))
+    def _strike(self, strike: Strike, active: str, *, among: Sequence[Phase]) -> None:
+        if not self._await_phase(strike.phase, among=among):
+            self._chronicle.miss(strike.phase, strike.fault)
             return
         try:
             self._striker.strike(strike, source=active, target=people.other_than(active))
         except (HolderFailedError, ControlPlaneError, clock.TimedOutError) as problem:
             self._chronicle.note("strike-failed", fault=str(strike.fault), problem=str(problem)[:200])
 
-    def _await_phase(self, phase: Phase, *, since: int) -> bool:
-        """Wait for a phase; False where the episode passed it by, or where only a person could go on."""
+    def _await_phase(self, phase: Phase, *, among: Sequence[Phase]) -> bool:
+        """Wait for a phase, or find it under way; False where it was passed by, or where only a person could go on."""
         ends = clock.monotonic_seconds() + STRIKE_SECONDS
         quiet = since_wanted = clock.monotonic_seconds()
-        before = None
+        before, since = None, len(self._watch.phases) - 1
         while (now := clock.monotonic_seconds()) < min(ends, quiet + QUIET_SECONDS):
             if self._watch.until_phase(phase, since=since, seconds=0.25):
                 return True
+            if self._watch.phase() in among[among.index(phase) + 1 :]:
+                return False
             spec, status = self._newest()
             wanted = people.remedy(spec, status, dice=0)
             if wanted != before:
@@ -194,6 +203,8 @@ class Game:
         ends = clock.monotonic_seconds() + seconds
         held, since, rest_since = None, 0.0, None
         while clock.monotonic_seconds() < ends:
+            if self._watch.is_gone:
+                self._create()
             spec, status = self._newest()
             if not people.is_at_rest(spec, status):
                 rest_since = None
@@ -237,6 +248,15 @@ class Game:
         except (ControlPlaneError, HolderFailedError, clock.TimedOutError) as problem:
             self._chronicle.note("person-failed", problem=str(problem)[:300])
 
+    def _create(self) -> None:
+        """Apply the pair anew after somebody deleted it, with the node that was active as its order."""
+        pair = yaml.safe_load(self._stage.pair())
+        pair["spec"]["activeNode"] = self._watch.status()["activeNode"]
+        self._chronicle.note("person", does="creates the pair again", hold=None)
+        with contextlib.suppress(ControlPlaneError):
+            self._stage.kubectl("apply", "-f", "-", input_text=yaml.safe_dump(pair))
+        self._watch.until_back(seconds=HOLD_SECONDS)
+
     def order(self, node: str) -> None:
         """Order a node active, the way orders are given in this round."""
         if self._repository.is_syncing:
@@ -271,6 +291,3 @@ class Game:
             f"state {status.get('state')}, {episode.get('kind')} at {episode.get('step')}, "
             f"hold {people.hold_of(status)}, {'; '.join(bad)}"
         )
-
-
-_OUTAGE_FAULTS = {"power": Fault.POWER_CUT, "frozen": Fault.FROZEN, "cut": Fault.CUT}

@@ -7,6 +7,7 @@ ask for; a hold that no person can end is a finding.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def remedy(spec: Mapping[str, Any], status: Mapping[str, Any], *, dice: int) -> 
         return Enforce()
     hold = hold_of(status)
     if hold is not None:
-        found = _to_a_hold(hold[0], status, dice=dice)
+        found = _to_a_hold(*hold, status, dice=dice)
         if found is not None:
             return None if _is_said(found, spec) else found
     found = _to_an_override(spec, status, dice=dice)
@@ -101,7 +102,13 @@ def _is_said(wanted: Remedy | None, spec: Mapping[str, Any]) -> bool:
     return isinstance(word, Answer) and word.as_item() in spec.get("answers", [])
 
 
-def _to_a_hold(reason: str, status: Mapping[str, Any], *, dice: int) -> Remedy | None:
+def _uid_in(message: str) -> str | None:
+    """Return the pair uid that a hold's words say to adopt."""
+    found = re.search(r"say: Adopt, of: (\S+)\}", message)
+    return found.group(1) if found else None
+
+
+def _to_a_hold(reason: str, message: str, status: Mapping[str, Any], *, dice: int) -> Remedy | None:
     episode, move = status.get("episode") or {}, last_move(status)
     active = str(status.get("activeNode") or "")
     match reason:
@@ -112,6 +119,9 @@ def _to_a_hold(reason: str, status: Mapping[str, Any], *, dice: int) -> Remedy |
         case "OrderNotDone":
             left = str(status["orderNotDone"])
             return Answer(left, "Retry") if dice % 2 else Order(active)
+        case "ForeignPair" if not active:
+            uid = _uid_in(message)
+            return Answer(f"adopt-{uid}", "Adopt", uid) if uid else None
         case "CopyOverBudget" | "LossNotAccepted" if episode:
             return Answer(episode["id"], "AcceptLoss", GENEROUS_SECONDS)
         case "FenceUnproven" if episode:

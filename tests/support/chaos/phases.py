@@ -51,7 +51,12 @@ class Fault(StrEnum):
     DNS_FROZEN = "dns-frozen"
     SERVICE_KILLED = "service-killed"
     DISK_FULL = "disk-full"
+    BOTH_OFF = "both-off"
+    BOTH_REBOOT = "both-reboot"
+    MAINTENANCE = "maintenance"
     SPEC_EDIT = "spec-edit"
+    SECRET_EDIT = "secret-edit"
+    DELETED = "deleted"
     ORDER_BACK = "order-back"
     PAUSED = "paused"
     GIT = "git"
@@ -77,10 +82,13 @@ P, F = Phase, Fault
 LISTED: tuple[Cell, ...] = (
     *((P.REST, fault) for fault in (F.TWO_OPERATORS, F.API_KILLED, F.POWER_CUT, F.REBOOT, F.FROZEN, F.CUT)),
     *((P.REST, fault) for fault in (F.PARTED, F.SERVICE_KILLED, F.DISK_FULL, F.GIT)),
+    *((P.REST, fault) for fault in (F.BOTH_OFF, F.BOTH_REBOOT, F.MAINTENANCE, F.DELETED)),
     *((P.QUIESCE, fault) for fault in (F.OPERATOR_KILLED, F.OPERATOR_STOPPED, F.API_KILLED, F.POWER_CUT)),
-    *((P.QUIESCE, fault) for fault in (F.ORDER_BACK, F.SPEC_EDIT)),
+    *((P.QUIESCE, fault) for fault in (F.ORDER_BACK, F.SPEC_EDIT, F.DELETED)),
     *((P.FINAL_SYNC, fault) for fault in (F.OPERATOR_KILLED, F.POWER_CUT, F.PARTED, F.ORDER_BACK)),
-    *((P.FENCE, fault) for fault in (F.OPERATOR_KILLED, F.OPERATOR_STOPPED, F.BMC, F.API_KILLED, F.SPEC_EDIT)),
+    *((P.FENCE, fault) for fault in (F.OPERATOR_KILLED, F.OPERATOR_STOPPED, F.BMC, F.API_KILLED)),
+    *((P.FENCE, fault) for fault in (F.SPEC_EDIT, F.SECRET_EDIT, F.POWER_CUT)),
+    (P.SEVER, F.OPERATOR_KILLED),
     *((P.PROMOTE, fault) for fault in (F.OPERATOR_KILLED, F.API_KILLED, F.TWO_OPERATORS)),
     *((P.MOVE_TRAFFIC, fault) for fault in (F.OPERATOR_KILLED, F.DNS_FROZEN)),
     *((P.START_SERVICES, fault) for fault in (F.OPERATOR_KILLED, F.POWER_CUT, F.SERVICE_KILLED, F.ORDER_BACK)),

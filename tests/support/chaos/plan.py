@@ -1,6 +1,10 @@
 """The nemesis' mind: which round comes next, from the seed and from the cells that are still empty.
 
 The law of this file: pure. The same seed and the same counts give the same round.
+
+As long as cells are empty, a round is made to fill as many as it can hold: strikes that an episode survives stand
+one after the other, in the order of its phases, and what breaks the episode comes last. A cell whose strike fell
+elsewhere before has the round to itself.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import TYPE_CHECKING
 from support.chaos.phases import LISTED, ORDER, Cell, Fault, Opening, Phase, openings_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 PASSING = frozenset(
     {
@@ -23,6 +27,7 @@ PASSING = frozenset(
         Fault.API_KILLED,
         Fault.API_STOPPED,
         Fault.SPEC_EDIT,
+        Fault.SECRET_EDIT,
         Fault.PAUSED,
         Fault.DNS_FROZEN,
         Fault.DISK_FULL,
@@ -30,10 +35,30 @@ PASSING = frozenset(
     }
 )
 """Faults after which the episode goes on as it was, so that a later phase of it still comes."""
-MOST_STRIKES = 3
+PASSING_AT_REST = frozenset(
+    {
+        Fault.FROZEN,
+        Fault.CUT,
+        Fault.GIT,
+        Fault.MAINTENANCE,
+        Fault.REBOOT,
+        Fault.BOTH_REBOOT,
+        Fault.SERVICE_KILLED,
+    }
+)
+"""Faults that leave both nodes on and reachable: whoever is at rest comes back to it."""
+MOST_STRIKES = 6
+MOST_IN_A_PHASE = {Phase.REST: 4, Phase.FENCE: 3}
+SOME_IN_A_PHASE = 2
 GIT_SHARE = 0.3
 OUTAGES = ("power", "frozen", "cut")
+OUTAGE_FAULTS = {"power": Fault.POWER_CUT, "frozen": Fault.FROZEN, "cut": Fault.CUT}
+SHARED = frozenset(ORDER[Opening.SWITCH]) & frozenset(ORDER[Opening.OUTAGE])
 VICTIMS = ("source", "target")
+SURVIVOR_DIES: Cell = (Phase.FENCE, Fault.POWER_CUT)
+"""The second failure of a double one: the other node is off already."""
+HARDEST_FIRST = (Opening.OUTAGE, Opening.SWITCH, Opening.STILL, Opening.RETURN)
+"""Of two that fill as many cells, what takes longer to come about is tried first, while there is time to try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +71,11 @@ class Strike:
     """`source` (the node that is or was active) or `target` (the other one), where the fault has a node."""
     dice: int
     """What the fault's own variations are drawn from."""
+
+    @property
+    def cell(self) -> Cell:
+        """Return the cell of the matrix."""
+        return self.phase, self.fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +91,97 @@ class Round:
     strikes: tuple[Strike, ...]
 
 
-def next_round(seed: int, number: int, counts: Mapping[Cell, int]) -> Round:
-    """Return the round with this number, steered to the cells that were struck least."""
+def next_round(
+    seed: int,
+    number: int,
+    counts: Mapping[Cell, int],
+    *,
+    missed: Mapping[Cell, int] | None = None,
+    listed: Sequence[Cell] = LISTED,
+) -> Round:
+    """Return the round with this number, steered to the cells that are empty, those first that were missed most."""
     dice = random.Random(f"{seed}/{number}")
-    order = list(LISTED)
+    order = list(listed)
     random.Random(seed).shuffle(order)
-    # A third of the rounds repeat what was struck: the wish to fill the matrix shall not make every round a first.
-    waiting = sorted(order, key=lambda cell: counts.get(cell, 0))
-    first = waiting[0] if counts.get(waiting[0], 0) == 0 else dice.choice(order)
-    opening = dice.choice(openings_for(first[0]))
-    if number == 1:
-        first, opening = (Phase.PROMOTE, Fault.OPERATOR_KILLED), Opening.OUTAGE
-    strikes = [_strike(first, dice)]
+    misses = missed or {}
+    waiting = sorted(
+        (cell for cell in order if not counts.get(cell, 0)),
+        # What a planned switch passes as well is left to it where an outage has enough of its own.
+        key=lambda cell: (-misses.get(cell, 0), cell[0] in SHARED),
+    )
+    opening, cells = _chosen(waiting, misses, dice=dice, number=number)
+    if not waiting:
+        cells = (dice.choice(order),)
+        opening = dice.choice(openings_for(cells[0][0]))
+    strikes = tuple(_strike(cell, dice) for cell in cells)
+    faults = {strike.fault for strike in strikes}
+    by_git = dice.random() < GIT_SHARE or Fault.GIT in faults
+    # A lie about power is told of a node that has none; and nobody commits in the instant in which a pair is deleted.
+    outage = "power" if Fault.BMC in faults else _least_struck(counts, dice)
+    return Round(number, opening, outage, by_git=by_git and Fault.DELETED not in faults, strikes=strikes)
+
+
+def _chosen(
+    waiting: Sequence[Cell], misses: Mapping[Cell, int], *, dice: random.Random, number: int
+) -> tuple[Opening, tuple[Cell, ...]]:
+    """Return the opening whose round fills most empty cells, and these; the first round is always an outage."""
+    if waiting and misses.get(waiting[0], 0):
+        opening = dice.choice(openings_for(waiting[0][0]))
+        return opening, _packed(waiting, opening, undisturbed=waiting[0])
+    found = [(opening, _packed(waiting, opening)) for opening in HARDEST_FIRST]
+    # Nobody loses a node for what a planned switch shows as well.
+    wanted = [one for one in found if one[0] is not Opening.OUTAGE or any(phase not in SHARED for phase, _ in one[1])]
+    return max(wanted, key=lambda one: (number == 1 and one[0] is Opening.OUTAGE, len(one[1])))
+
+
+def _packed(waiting: Iterable[Cell], opening: Opening, *, undisturbed: Cell | None = None) -> tuple[Cell, ...]:
+    """Return as many empty cells as one round can hold; nothing strikes before the one that shall be undisturbed."""
+    cells: list[Cell] = []
     for cell in waiting:
-        if len(strikes) >= MOST_STRIKES:
-            break
-        if counts.get(cell, 0) == 0 and _fits(cell, strikes, opening):
-            strikes.append(_strike(cell, dice))
-            strikes.sort(key=lambda strike: _place((strike.phase, strike.fault), opening))
-    lies = any(strike.fault is Fault.BMC for strike in strikes)
-    outage = "power" if lies else dice.choice(OUTAGES)
-    by_git = dice.random() < GIT_SHARE or any(strike.fault is Fault.GIT for strike in strikes)
-    return Round(number, opening, outage, by_git=by_git, strikes=tuple(strikes))
+        if not _fits(cell, cells, opening):
+            continue
+        together = sorted([*cells, cell], key=lambda item: _place(item, opening))
+        if undisturbed in (None, together[0]):
+            cells = together
+    return tuple(cells)
 
 
 def _strike(cell: Cell, dice: random.Random) -> Strike:
-    return Strike(cell[0], cell[1], dice.choice(VICTIMS), dice.randrange(1 << 16))
+    victim, number = dice.choice(VICTIMS), dice.randrange(1 << 16)
+    return Strike(cell[0], cell[1], "target" if cell == SURVIVOR_DIES else victim, number)
 
 
-def _fits(cell: Cell, strikes: list[Strike], opening: Opening) -> bool:
-    """Tell whether a cell can join a round: a phase but rest once, nothing after what ends an episode."""
-    cells = [(strike.phase, strike.fault) for strike in strikes]
-    is_taken = cell in cells or (cell[0] is not Phase.REST and cell[0] in [phase for phase, _ in cells])
-    if cell[0] not in ORDER[opening] or is_taken:
+def _least_struck(counts: Mapping[Cell, int], dice: random.Random) -> str:
+    """Return the way to take a node away that was used least at rest."""
+    ways = dice.sample(OUTAGES, len(OUTAGES))
+    return min(ways, key=lambda way: counts.get((Phase.REST, OUTAGE_FAULTS[way]), 0))
+
+
+def _fits(cell: Cell, cells: Sequence[Cell], opening: Opening) -> bool:
+    """Tell whether a cell can join a round: a few strikes a phase, nothing after what ends an episode."""
+    most = MOST_IN_A_PHASE.get(cell[0], SOME_IN_A_PHASE)
+    in_phase = sum(phase is cell[0] for phase, _ in cells)
+    if cell[0] not in ORDER[opening] or len(cells) >= MOST_STRIKES or in_phase >= most:
         return False
     together = sorted([*cells, cell], key=lambda item: _place(item, opening))
     return all(
-        before[1] in PASSING or (_after_heal(after[0]) and not _after_heal(before[0]))
-        for before, after in pairwise(together)
+        passes(before) or (_after_heal(after[0]) and not _after_heal(before[0])) for before, after in pairwise(together)
     )
 
 
-def _place(cell: Cell, opening: Opening) -> tuple[int, bool, str]:
-    """Return what strikes are ordered by: the phase, and within it what passes before what ends an episode."""
-    return (ORDER[opening].index(cell[0]), cell[1] not in PASSING, cell[1])
+def passes(cell: Cell) -> bool:
+    """Tell whether what was under way goes on after a strike, so that another may follow it."""
+    is_at_rest = cell[0] is Phase.REST
+    # A pair that is deleted in mid-episode goes at the end of it.
+    return cell[1] in PASSING or (cell[1] in PASSING_AT_REST if is_at_rest else cell[1] is Fault.DELETED)
+
+
+def _place(cell: Cell, opening: Opening) -> tuple[int, bool, bool, str]:
+    """Return what strikes are ordered by: the phase, and within it what passes before what ends an episode.
+
+    An operator that is killed first leaves the phase standing until the next one leads: a second strike finds it.
+    """
+    return (ORDER[opening].index(cell[0]), not passes(cell), cell[1] is not Fault.OPERATOR_KILLED, cell[1])
 
 
 def _after_heal(phase: Phase) -> bool:
@@ -112,6 +189,6 @@ def _after_heal(phase: Phase) -> bool:
     return phase in (Phase.REJOIN, Phase.RESYNC)
 
 
-def empty_cells(counts: Mapping[Cell, int]) -> tuple[Cell, ...]:
+def empty_cells(counts: Mapping[Cell, int], listed: Sequence[Cell] = LISTED) -> tuple[Cell, ...]:
     """Return the listed cells that were never struck."""
-    return tuple(cell for cell in LISTED if counts.get(cell, 0) == 0)
+    return tuple(cell for cell in listed if counts.get(cell, 0) == 0)

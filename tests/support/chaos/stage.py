@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -38,6 +39,30 @@ class ChaosStage(Stage):
                 log=self.evidence / f"client-{name}.log",
                 environment={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
             )
+
+    def kubectl_maestro(self, *words: str) -> str:
+        """Run `kubectl maestro` as the people do.
+
+        Raises:
+            ControlPlaneError: it said why it did not do it.
+
+        """
+        command = [*self.bed.enter, sys.executable, "-m", "maestro_operator.cli.main", *words, "-n", NAMESPACE]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "operator"),
+            "KUBECONFIG": str(self.plane.admin_kubeconfig),
+        }
+        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env=environment)
+        if ran.returncode != 0:
+            raise ControlPlaneError(f"kubectl maestro {' '.join(words)}: {ran.stderr.strip()[:300]}")
+        return ran.stdout
+
+    def apply_secret(self, name: str, **changed: str) -> None:
+        """Apply one of the pair's Secrets, with these values in the place of its own; they never stand in argv."""
+        found = next(item for item in self._secrets() if item["metadata"]["name"] == name)
+        secret = {**found, "stringData": {**found["stringData"], **changed}}
+        self.kubectl("apply", "-f", "-", input_text=json.dumps(secret))
 
     def keep_all(self, hands: Hands) -> None:
         """Put the raw evidence together, the events and the metrics with it."""

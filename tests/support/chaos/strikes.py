@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
     from support.chaos.hands import Hands
     from support.chaos.plan import Strike
+    from support.chaos.stage import ChaosStage
     from support.chaos.watch import Watch
-    from support.demo.stage import Stage
 
 BMC_MODES = ("denying", "hanging", "null", "offline", "lying", "slow")
 DEVICE = "/spec/nodes/{index}/fencing/1/devices/0/parameters/ipport"
 STOPPED_SECONDS = (2.0, 20.0)
 DOWN_SECONDS = (1.0, 3.0, 8.0)
 AWAY_SECONDS = (3.0, 9.0)
+HOLD_SECONDS = 20.0
 
 
 class Pen(Protocol):
@@ -42,7 +43,7 @@ class Pen(Protocol):
 class Striker:
     """Does what a strike names."""
 
-    def __init__(self, stage: Stage, hands: Hands, *, watch: Watch, pen: Pen) -> None:
+    def __init__(self, stage: ChaosStage, hands: Hands, *, watch: Watch, pen: Pen) -> None:
         """Take the stage and who writes."""
         self._stage = stage
         self._hands = hands
@@ -63,7 +64,12 @@ class Striker:
             Fault.DNS_FROZEN: self._freeze_dns,
             Fault.SERVICE_KILLED: self._kill_service,
             Fault.DISK_FULL: self._fill_disk,
+            Fault.BOTH_OFF: self._switch_both_off,
+            Fault.BOTH_REBOOT: self._reboot_both,
+            Fault.MAINTENANCE: self._maintain,
             Fault.SPEC_EDIT: self._edit_spec,
+            Fault.SECRET_EDIT: self._edit_secret,
+            Fault.DELETED: self._delete,
             Fault.ORDER_BACK: self._order_back,
             Fault.PAUSED: self._pause,
             Fault.GIT: self._git,
@@ -156,6 +162,46 @@ class Striker:
         self._away(strike)
         self._stage.bed.join()
 
+    def _switch_both_off(self, strike: Strike, node: str) -> None:
+        """Take one node, then the other while the first is away; give the power back in either order."""
+        others = [node, other_than(node)]
+        with self._hands.operator_held():
+            self._fell(strike, f"{others[0]}, then {others[1]}")
+            self._hands.node(others[0]).power_cut()
+        self._away(strike)
+        self._hands.node(others[1]).power_cut()
+        clock.pause(AWAY_SECONDS[0])
+        for name in others if strike.dice % 2 else reversed(others):
+            self._hands.node(name).power_on()
+            clock.pause(AWAY_SECONDS[0])
+
+    def _reboot_both(self, strike: Strike, _node: str) -> None:
+        """Let both nodes lose their power at once, or reboot in order, while no operator is there to vouch."""
+        nodes = [self._hands.node(name) for name in ("a", "b")]
+        self._hands.kill_operators()
+        self._fell(strike, "power of both at once" if strike.dice % 2 else "one after the other, in order")
+        if strike.dice % 2:
+            for node in nodes:
+                node.power_cut()
+            for node in nodes:
+                node.power_on()
+        else:
+            for node in nodes:
+                node.reboot()
+        clock.pause(DOWN_SECONDS[2])
+        self._hands.start_operator()
+
+    def _maintain(self, strike: Strike, _node: str) -> None:
+        """Reboot the active node on purpose, within a maintenance that `kubectl maestro` said."""
+        self._stage.kubectl_maestro("maintenance", PAIR, "--minutes", "15")
+        try:
+            with self._hands.operator_held():
+                self._fell(strike, f"node {self._source}")
+                self._hands.node(self._source).reboot()
+            clock.pause(DOWN_SECONDS[2])
+        finally:
+            self._stage.kubectl_maestro("maintenance", PAIR, "--end")
+
     def _away(self, strike: Strike) -> None:
         """Wait as long as the fault lasts: below or above what concludes an outage; a power cut at rest is one."""
         is_outage = strike.phase is Phase.REST and strike.fault is Fault.POWER_CUT and strike.victim == "source"
@@ -209,6 +255,25 @@ class Striker:
         clock.pause(5.0)
         self._json_patch(DEVICE.format(index=index), ("8441", "8442")[index])
         self._json_patch("/spec/failover/maxDataLossSeconds", 152)
+
+    def _edit_secret(self, strike: Strike, _node: str) -> None:
+        """Change the password of the node that is being fenced under the episode; and put it back."""
+        name = f"{self._source}-bmc"
+        try:
+            with self._hands.operator_held():
+                self._stage.apply_secret(name, password="no-longer-the-password")
+                self._fell(strike, f"Secret {name}")
+            clock.pause(5.0)
+        finally:
+            self._stage.apply_secret(name)
+
+    def _delete(self, strike: Strike, _node: str) -> None:
+        """Delete the pair; at rest it goes at once, else at the end of its episode. The person creates it again."""
+        with self._hands.operator_held():
+            self._fell(strike, "the pair")
+            self._stage.kubectl("delete", "mp", PAIR, "-n", NAMESPACE, "--wait=false")
+        if strike.phase is Phase.REST:
+            self._watch.until_gone(seconds=HOLD_SECONDS)
 
     def _order_back(self, strike: Strike, _node: str) -> None:
         with self._hands.operator_held():

@@ -195,9 +195,13 @@ def epochs_never_fell(evidence: ChaosEvidence) -> Claim:
             if owners.setdefault(mark["number"], mark["owner"]) != mark["owner"]:
                 wrong.append(f"epoch {mark['number']} has two owners")
             number = max(number, mark["number"])
-        if int(status.get("term", 0)) < term:
-            wrong.append(f"term {status.get('term')} after {term}")
-        term = max(term, int(status.get("term", 0)))
+        if status.get("activeNode") is None:
+            # A pair that was deleted and created again speaks to nobody before it has adopted its nodes.
+            continue
+        said = int(status.get("term", 0))
+        if said < term:
+            wrong.append(f"term {said} after {term}")
+        term = max(term, said)
     return Claim("numbers-never-fell", not wrong, len(wrong), 0, (f"epoch {number}, term {term}", *wrong[:5]))
 
 

@@ -36,6 +36,8 @@ class Watch:
         self._changed = threading.Condition()
         self._ended = False
         self._newest: Pair = {}
+        self.is_gone = False
+        """Whether the pair was deleted; its last state stays the newest until there is another."""
         self.phases: list[Phase] = [Phase.REST]
         """Every change of phase since the beginning."""
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -70,6 +72,16 @@ class Watch:
                 self._changed.wait(min(left, 1.0))
             return True
 
+    def until_gone(self, *, seconds: float) -> None:
+        """Wait until a deleted pair is gone, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_gone, timeout=seconds)
+
+    def until_back(self, *, seconds: float) -> None:
+        """Wait until a deleted pair is seen again, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.is_gone, timeout=seconds)
+
     def until_phase(self, wanted: Phase, *, since: int, seconds: float) -> bool:
         """Wait until a phase is reached that began after `since`; False where it was not, in time."""
         ends = clock.monotonic_seconds() + seconds
@@ -98,6 +110,7 @@ class Watch:
             found = listed.json()
             for item in found["items"]:
                 self._take(item)
+            self._note_gone(is_gone=bool(self._newest) and not found["items"])
             asked = {"watch": "1", "resourceVersion": found["metadata"]["resourceVersion"], "timeoutSeconds": "60"}
             with session.get(
                 f"{self._server}{PATH}", params=asked, stream=True, timeout=(5, SILENCE_SECONDS)
@@ -106,14 +119,21 @@ class Watch:
                 for event in _events(answer.iter_content(chunk_size=None)):
                     if event.get("type") in ("ADDED", "MODIFIED"):
                         self._take(event["object"])
+                    elif event.get("type") == "DELETED":
+                        self._note_gone(is_gone=True)
                     elif event.get("type") == "ERROR":
                         return
+
+    def _note_gone(self, *, is_gone: bool) -> None:
+        with self._changed:
+            self.is_gone = is_gone
+            self._changed.notify_all()
 
     def _take(self, pair: Pair) -> None:
         if pair["metadata"]["name"] != PAIR:
             return
         with self._changed:
-            self._newest = pair
+            self._newest, self.is_gone = pair, False
             phase = phase_of(pair.get("status") or {})
             if phase is not self.phases[-1]:
                 self.phases.append(phase)
