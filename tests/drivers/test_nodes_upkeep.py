@@ -125,18 +125,21 @@ async def test_a_standby_that_runs_something_keeps_its_guard(pair: BedPair) -> N
     assert (await read(pair, "a")).guard.state is not GuardState.ABSENT
 
 
-async def test_another_version_is_noticed_and_replaced_in_place(pair: BedPair) -> None:
+@pytest.mark.parametrize("version", ["0", "2"])
+async def test_an_older_or_newer_version_is_noticed_and_replaced_in_place(pair: BedPair, version: str) -> None:
     running = await adopted(pair)
     before = await read(pair, "a")
-    await pair.do("a", f"sed -i 's/^VERSION=.*/VERSION=0/' {LIBRARY}/maestro-guard; echo older >{LIBRARY}/bundle")
+    await pair.do(
+        "a", f"sed -i 's/^VERSION=.*/VERSION={version}/' {LIBRARY}/maestro-guard; echo another >{LIBRARY}/bundle"
+    )
     state = await pair.do("a", "sha256sum /var/lib/maestro-guard/slot?")
 
-    older = await read(pair, "a")
+    other = await read(pair, "a")
     await equip(pair, "a")
     after = await read(pair, "a")
 
-    assert (before.guard.is_current, older.guard.is_current, after.guard.is_current) == (True, False, True)
-    assert (before.guard.version, older.guard.version, after.guard.version) == ("1", "0", "1")
+    assert (before.guard.is_current, other.guard.is_current, after.guard.is_current) == (True, False, True)
+    assert (before.guard.version, other.guard.version, after.guard.version) == ("1", version, "1")
     assert await pair.do("a", "sha256sum /var/lib/maestro-guard/slot?") == state
     assert await main_pids(pair) == running
     assert (after.guard.may_run, after.runs(UNITS)) == (True, True)

@@ -132,7 +132,7 @@ def _claim(manifest: BadManifest, missing: Sequence[str], *, said: str) -> Claim
     bound = f"{manifest.reason}: {manifest.field}: {manifest.remedy}, by {manifest.refused_by}, no effect"
     measured = said if not missing else f"missing: {'; '.join(missing)}; said: {said}"
     return Claim(
-        id=f"refused:{manifest.name}",
+        id=manifest.claim,
         ok=not missing,
         measured=measured[:SHOWN] if not missing else measured,
         bound=bound,

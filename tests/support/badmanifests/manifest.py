@@ -2,6 +2,8 @@
 
 A header of comments, `# word: text`, and one or more objects. The last object is the bad one; those before it are
 good and are applied first, as another pair or as the same one before the change.
+
+Run as a program it prints the id of the claim about each, one a line.
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ class BadManifest:
     before: tuple[Manifest, ...]
     bad: Manifest
 
+    @property
+    def claim(self) -> str:
+        """Returns the id of the claim about it."""
+        return f"refused:{self.name}"
+
 
 def read_all(folder: Path = BAD) -> list[BadManifest]:
     """Returns every manifest of the folder, in the order of their names."""
@@ -75,3 +82,7 @@ def read(path: Path) -> BadManifest:
         before=tuple(before),
         bad=bad,
     )
+
+
+if __name__ == "__main__":
+    print("\n".join(one.claim for one in read_all()))
