@@ -2,6 +2,8 @@
 
 import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,32 @@ def test_every_dependency_says_why_it_was_chosen() -> None:
         blocks = path.read_text().split("\n\n")
         silent = [block for block in blocks if re.search(r"^[A-Za-z]", block, re.MULTILINE) and "#" not in block]
         assert silent == [], path.name
+
+
+def declared(*names: str) -> set[str]:
+    """Returns the requirements that are written down, as installed packages are named."""
+    lines = [line for name in names for line in (_ROOT / "requirements" / name).read_text().splitlines()]
+    return {found.group().replace("_", "-").lower() for line in lines if (found := re.match(r"[A-Za-z0-9_.-]+", line))}
+
+
+def imported(folder: Path) -> set[str]:
+    """Returns the packages that the modules below a folder import, as installed packages are named."""
+    of_module = packages_distributions()
+    text = "\n".join(path.read_text() for path in folder.rglob("*.py"))
+    foreign = set(re.findall(r"^ *(?:from|import) (\w+)", text, re.MULTILINE)) - sys.stdlib_module_names
+    return {package.replace("_", "-").lower() for name in foreign for package in of_module.get(name, ())}
+
+
+@pytest.mark.parametrize(
+    ("folder", "files"),
+    [("operator", ("operator.in",)), ("tests", ("operator.in", "dev.in"))],
+    ids=["operator", "tests"],
+)
+def test_what_is_imported_is_declared_and_not_only_brought_by_another(folder: str, files: tuple[str, ...]) -> None:
+    found = imported(_ROOT / folder) - {"maestro-operator"}
+
+    assert len(found) > 5
+    assert found - declared(*files) == set()
 
 
 def _lines(path: Path) -> int:
