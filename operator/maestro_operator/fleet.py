@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from maestro_operator.admission.claims import ClaimBook
+from maestro_operator.logs import context_of
 from maestro_operator.model.errors import MaestroError
 
 if TYPE_CHECKING:
@@ -112,12 +113,14 @@ class Fleet:
         if member is not None:
             member.task.cancel()
             self._forget(member.noticed.key)
-            log.info("%s is gone; its nodes run on as they are", member.noticed.key)
+            key = member.noticed.key
+            log.info("%s is gone; its nodes run on as they are", key, extra={"pair": str(key)})
 
     def _made(self, noticed: Noticed) -> _Member:
         loop = self._make(noticed.key)
-        task = asyncio.get_running_loop().create_task(loop.run(), name=f"pair {noticed.key}")
-        task.add_done_callback(_say_why)
+        about = context_of(str(noticed.key))
+        task = asyncio.get_running_loop().create_task(loop.run(), name=f"pair {noticed.key}", context=about)
+        task.add_done_callback(_say_why, context=about)
         return _Member(noticed, self._clock.monotonic_seconds(), loop, task)
 
     def list_soon(self) -> None:

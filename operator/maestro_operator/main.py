@@ -6,15 +6,12 @@ Exit codes: 0 told to end; 1 a part of it ended by itself; 2 the settings are wr
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pythonjsonlogger.json import JsonFormatter
 
 from maestro_operator.admission.claims import ClaimBook
 from maestro_operator.clock import SystemClock
@@ -26,6 +23,7 @@ from maestro_operator.kube.events import EventRecorder
 from maestro_operator.kube.lease import LeaseLeader, LeaseTimes
 from maestro_operator.kube.resource import PairStore, list_pairs
 from maestro_operator.kube.secrets import SecretReader
+from maestro_operator.logs import log_as_json
 from maestro_operator.metrics import API_SILENT, LEADER, PAIRS, PairMetrics
 from maestro_operator.model.errors import BadInput
 from maestro_operator.publisher import Announcer
@@ -69,24 +67,6 @@ def main() -> None:
     except (BadInput, CannotConnect) as error:
         log.error("%s", error)  # noqa: TRY400 - a person's slip needs no trace
         sys.exit(BAD_SETTINGS)
-
-
-def log_as_json(level: str) -> None:
-    """Write every log line as one JSON object to the standard error stream."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        JsonFormatter(
-            "{levelname}{name}{message}",
-            style="{",
-            json_serializer=json.dumps,
-            timestamp="time",
-            rename_fields={"levelname": "level", "name": "logger"},
-        )
-    )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
-    for noisy in ("asyncssh", "kopf", "aiohttp"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _real(shared: Shared) -> MakesLoops:

@@ -275,6 +275,11 @@ def test_the_logs_are_json_and_hold_no_secret_and_no_refusal(operator: Operator,
 
     assert {"time", "level", "logger", "message"} <= set.intersection(*(set(line) for line in lines))
     assert {line["level"] for line in lines} <= {"INFO", "WARNING", "ERROR"}
+    about_pairs = [
+        (line.get("pair"), found) for line in lines if (found := re.search(rf"{PAIRS}/[a-z]+", line["message"]))
+    ]
+    assert about_pairs
+    assert [(pair, found.group()) for pair, found in about_pairs if pair != found.group()] == []
     for secret in (token, *inner, *(base64.b64encode(line.encode()).decode() for line in inner)):
         assert secret not in text
     assert "orbidden" not in text

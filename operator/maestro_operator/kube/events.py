@@ -60,7 +60,9 @@ class EventRecorder:
         )
         if self._queue.full():
             dropped, _ = self._queue.get_nowait()
-            log.warning("too many events wait to be written; one for %s is dropped", dropped)
+            log.warning(
+                "too many events wait to be written; one for %s is dropped", dropped, extra={"pair": str(dropped)}
+            )
         self._queue.put_nowait((key, event))
 
     async def run(self) -> None:
@@ -71,9 +73,9 @@ class EventRecorder:
                 async with asyncio.timeout(CALL_SECONDS):
                     await self._events.create_namespaced_event(key.namespace, event, _request_timeout=CALL_SECONDS)
             except (ApiException, OSError, TimeoutError, aiohttp.ClientError) as error:
-                log.warning("an event for %s could not be written: %s", key, _why(error))
+                log.warning("an event for %s could not be written: %s", key, _why(error), extra={"pair": str(key)})
             except Exception:
-                log.exception("a surprise while an event for %s was written", key)
+                log.exception("a surprise while an event for %s was written", key, extra={"pair": str(key)})
 
 
 def _beginning(name: str) -> str:

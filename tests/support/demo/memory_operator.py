@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from typing_extensions import override
 
 from maestro_operator.drivers.memory.ports import memory_drivers
+from maestro_operator.logs import log_as_json
 from maestro_operator.loop import PairLoop
-from maestro_operator.main import Shared, log_as_json, run
+from maestro_operator.main import Shared, run
 from support.other_loop import done_in
 
 if TYPE_CHECKING:

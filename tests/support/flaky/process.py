@@ -18,8 +18,9 @@ from typing_extensions import override
 
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.ports import Drivers
+from maestro_operator.logs import log_as_json
 from maestro_operator.loop import PairLoop
-from maestro_operator.main import Shared, log_as_json, run
+from maestro_operator.main import Shared, run
 from maestro_operator.settings import Settings
 from support.bed.clock import monotonic_nanoseconds
 from support.flaky.nodes import FAMILIES, Call, packed, receive

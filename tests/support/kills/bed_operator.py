@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro_operator import main
-from maestro_operator.main import Shared, log_as_json, run
+from maestro_operator.logs import log_as_json
+from maestro_operator.main import Shared, run
 from maestro_operator.settings import Settings
 from support.kills.boundaries import Boundary, BoundedStore, Course, bounded
 from support.kills.clock import wall_seconds

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro_operator.logs import log_as_json
 from maestro_operator.loop import PairLoop
-from maestro_operator.main import Shared, log_as_json, run
+from maestro_operator.main import Shared, run
 from maestro_operator.settings import Settings
 from support.kills.boundaries import Boundary, BoundedStore, Course, bounded
 from support.kills.breaks import BREAKS, Sound
