@@ -5,6 +5,7 @@ once from every state that shorter sequences reach. What a boot id or an episode
 each in turn; the long tier tries the whole product, one order deeper.
 """
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -14,7 +15,7 @@ import pytest
 
 from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, Answer, GuardState, apply
 from maestro_operator.drivers.ports import Order
-from support.guard_root import GuardRoot
+from support.guard_root import SCRIPT, GuardRoot
 
 EPOCHS = (1, 2, 3)
 BOOTS = ("boot-1", "boot-2")
@@ -63,6 +64,14 @@ def every_order() -> list[Order]:
 
 
 ORDERS = every_order()
+
+
+def test_every_order_that_the_guard_takes_is_among_those_that_are_tried() -> None:
+    verbs = re.search(r"^ +(create \|[a-z |]+)\)\n +ordered ", SCRIPT.read_text(), re.MULTILINE)
+
+    assert verbs is not None
+    assert {item.verb for item in ORDERS} == set(verbs.group(1).split(" | "))
+    assert {item.epoch for item in ORDERS} == {None, *EPOCHS}
 
 
 def levels(count: int) -> list[list[GuardState]]:
