@@ -12,12 +12,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from support.bed import clock, rootfs
-from support.controlplane import obtain_programs
+from support.controlplane import ControlPlane, obtain_programs
 from support.demo import memory_report
 from support.demo.faults import FAULTS, HarmDoneError
 from support.demo.memory_choice import MemoryNodes, RealNodes, Refusal, choose, problems_here
@@ -93,9 +94,9 @@ def _with_real_parts(name: str) -> int:
     directory = ROOT / "build" / target
     with Stage(directory, say=say) as stage:
         told, parts = _play(Story(stage, FAULTS[name](), say=say))
-        say("\nEvidence: disks after power-off, every log, what the clients were told")
         if os.environ.get("KEEP") == "1":
-            return _keep(stage)
+            return keep(stage, trouble=told)
+        say("\nEvidence: disks after power-off, every log, what the clients were told")
         stage.keep_evidence()
     story = {"nodes": "real", "told": told is None, "trouble": told, "break": name, "parts": parts}
     (directory / "evidence" / "story.json").write_text(json.dumps(story, indent=2))
@@ -108,7 +109,7 @@ def _with_memory_nodes(why: str) -> int:
     with MemoryStage(directory, say=say) as stage:
         trouble, parts = _play(Story(stage, MemoryAccidents(), say=say))
         if os.environ.get("KEEP") == "1":
-            return _keep(stage)
+            return keep(stage, trouble=trouble)
         stage.keep_evidence()
     told = memory_report.Told(why, trouble, parts=parts, history=stage.history, living=stage.living)
     story = {"nodes": "memory", "told": trouble is None, "trouble": trouble, "break": "", "parts": parts}
@@ -125,20 +126,32 @@ def _play(story: Story[SceneT]) -> tuple[str | None, list[dict[str, object]]]:
     return None, story.parts
 
 
-def _keep(stage: Stage | MemoryStage) -> int:
-    """Leave everything running until Enter or a signal, and say how to use it."""
+class Kept(Protocol):
+    """What somebody needs who goes on by himself."""
+
+    plane: ControlPlane
+
+    def outside_kubeconfig(self) -> Path:
+        """Return an admin kubeconfig that works on this machine."""
+
+
+def keep(stage: Kept, *, trouble: str | None) -> int:
+    """Leave everything running until a signal, and say how to use it; return 1 where the story got stuck."""
     signal.alarm(0)
+    if trouble is not None:
+        print(f"\nThe story did not come to its end: {trouble}")
     print(f"\nEverything runs on. In another terminal:\n  export KUBECONFIG={stage.outside_kubeconfig()}")
     print(f"  {stage.plane.kubectl} -n {NAMESPACE} get mp {PAIR} -o wide --watch")
     print(f"  .venv/bin/kubectl-maestro -n {NAMESPACE} status {PAIR}")
-    print("Ctrl-C ends it.")
+    print(
+        "Ctrl-C ends it. What was kept running is not judged, for you may change it: without KEEP=1 it is.", flush=True
+    )
+    over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        print("taking it down")
-    return 0
+        signal.signal(number, lambda *_: over.set())
+    over.wait()
+    print("taking it down")
+    return 0 if trouble is None else 1
 
 
 def _judge(evidence: Path, target: str) -> int:
