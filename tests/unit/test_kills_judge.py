@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -184,6 +185,7 @@ def test_the_list_of_steps_leaves_out_only_looks_and_what_is_done_by_the_time_it
 def test_the_judge_imports_nothing_of_the_operator() -> None:
     program = "import sys, support.kills.judge; sys.exit(any('maestro_operator' in name for name in sys.modules))"
 
-    done = subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT, timeout=60)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=False, cwd=ROOT, timeout=60)
 
     assert done.returncode == 0
