@@ -124,10 +124,7 @@ def _rounds(ends: float, chronicle: Chronicle, *, until_filled: Sequence[Cell]) 
 
 def _judged(folder: Path, chronicle: Chronicle, *, secret: Claim, asked: Sequence[Cell]) -> list[Claim]:
     claims = [secret, report.surprises(chronicle)]
-    if asked:
-        empty = empty_cells(chronicle.counts, asked)
-        shown = tuple(f"{phase} x {fault}" for phase, fault in empty)
-        claims.append(Claim("matrix-is-filled", not empty, len(empty), 0, shown))
+    claims += report.filled(chronicle, asked)
     try:
         machine = Postgres()
         postgres = machine if machine.binaries.exists() else Postgres(root=rootfs.ensure())

@@ -1,7 +1,8 @@
 """The rows and columns of the matrix: when something is done to the pair, and what.
 
 A phase is what `status.episode` says at the moment of a strike; steps that are over in an instant and
-mean the same to a fault share one. `LISTED` are the cells that a run of twenty minutes has to fill.
+mean the same to a fault share one. `LISTED` are the cells that a run of twenty minutes has to fill; run as a
+program this prints them, one a line.
 """
 
 from __future__ import annotations
@@ -161,3 +162,7 @@ def phase_of(status: Mapping[str, Any]) -> Phase:
             return _BY_STEP.get(step, P.OTHER)
         case _:
             return P.OTHER
+
+
+if __name__ == "__main__":
+    print("\n".join("/".join(cell) for cell in LISTED))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from support.chaos.phases import LISTED, Fault, Phase
+from support.chaos.phases import LISTED, Cell, Fault, Phase
+from support.chaos.plan import empty_cells
 from support.report import Claim, write_report
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ def surprises(chronicle: Chronicle) -> Claim:
     """Return the claim that the nemesis itself did not break."""
     found = [str(item["what"]) for item in chronicle.findings if item["kind"] == "Surprise"]
     return Claim("played-to-the-end", not found, len(found), 0, tuple(found[:3]))
+
+
+def filled(chronicle: Chronicle, asked: Sequence[Cell]) -> list[Claim]:
+    """Return the claim that none of the cells is empty, and one for each of them."""
+    if not asked:
+        return []
+    empty = empty_cells(chronicle.counts, asked)
+    shown = tuple("/".join(cell) for cell in empty)
+    each = [Claim("/".join(cell), chronicle.counts[cell] > 0, chronicle.counts[cell], ">= 1") for cell in asked]
+    return [Claim("matrix-is-filled", not empty, len(empty), 0, shown), *each]
 
 
 def table(chronicle: Chronicle) -> str:
@@ -61,7 +72,8 @@ def publish(
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
     print(f"\n{table(chronicle)}\n")
-    for claim in claims:
+    # The cells are in the table.
+    for claim in (claim for claim in claims if not claim.ok or claim.bound != ">= 1"):
         print(f"{'ok  ' if claim.ok else 'FAIL'} {claim.id}: {claim.measured} (bound: {claim.bound})")
         for line in claim.evidence:
             print(f"       {line}")
