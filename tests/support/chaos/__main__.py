@@ -124,7 +124,7 @@ def _rounds(ends: float, chronicle: Chronicle, *, until_filled: Sequence[Cell]) 
 
 def _judged(folder: Path, chronicle: Chronicle, *, secret: Claim, asked: Sequence[Cell]) -> list[Claim]:
     claims = [secret, report.surprises(chronicle)]
-    claims += report.filled(chronicle, asked)
+    claims += report.filled(chronicle.counts, asked)
     try:
         machine = Postgres()
         postgres = machine if machine.binaries.exists() else Postgres(root=rootfs.ensure())

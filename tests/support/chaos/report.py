@@ -10,7 +10,7 @@ from support.chaos.plan import empty_cells
 from support.report import Claim, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from support.chaos.chronicle import Chronicle
 
@@ -34,13 +34,13 @@ def surprises(chronicle: Chronicle) -> Claim:
     return Claim("played-to-the-end", not found, len(found), 0, tuple(found[:3]))
 
 
-def filled(chronicle: Chronicle, asked: Sequence[Cell]) -> list[Claim]:
+def filled(counts: Mapping[Cell, int], asked: Sequence[Cell]) -> list[Claim]:
     """Return the claim that none of the cells is empty, and one for each of them."""
     if not asked:
         return []
-    empty = empty_cells(chronicle.counts, asked)
+    empty = empty_cells(counts, asked)
     shown = tuple("/".join(cell) for cell in empty)
-    each = [Claim("/".join(cell), chronicle.counts[cell] > 0, chronicle.counts[cell], ">= 1") for cell in asked]
+    each = [Claim("/".join(cell), cell not in empty, counts.get(cell, 0), ">= 1") for cell in asked]
     return [Claim("matrix-is-filled", not empty, len(empty), 0, shown), *each]
 
 
