@@ -1,7 +1,8 @@
 """The bed's control groups, in a unified view of its own.
 
 The holder mounts the cgroup2 hierarchy over /sys/fs/cgroup in its own mount namespace. So hosts with hybrid and with
-pure v2 hierarchies look the same from within, and nodes can be killed and frozen at one instant on both.
+pure v2 hierarchies look the same from within, and nodes can be killed and frozen at one instant on both. So far only
+hybrid hosts were there to try it on.
 """
 
 import contextlib
