@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from support.bed import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Pair = dict[str, Any]
+
+
+IN_TROUBLE = ("Uncertain", "Down")
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One thing to say of a status."""
+
+    of: str
+    news: object
+    """Said again only when this is another."""
+    text: str
 
 
 class StoryStuckError(Exception):
@@ -27,7 +41,7 @@ class PairWatcher:
         self._say = say
         self._changed = threading.Condition()
         self._newest: Pair = {}
-        self._said: tuple[object, ...] = ()
+        self._said: dict[str, object] = {}
         self._process = subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -52,20 +66,12 @@ class PairWatcher:
         self._tell(pair.get("status") or {})
 
     def _tell(self, status: Pair) -> None:
-        """Say a step or a hold when it changes."""
-        episode = status.get("episode") or {}
-        stalled: Pair = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
-        hold = stalled.get("reason") if stalled.get("status") == "True" else None
-        said = (episode.get("id"), episode.get("step"), hold)
-        if said == self._said:
-            return
-        self._said = said
-        if hold:
-            self._say(f"  … waits: {hold}: {stalled.get('message')}")
-        elif episode:
-            done = [item for item in episode.get("steps", []) if item["state"] != "Running"]
-            last = f"   ({done[-1]['name']} took {done[-1].get('seconds', 0):.2f} s)" if done else ""
-            self._say(f"  → {episode['kind']}: {episode['step']}{last}")
+        """Say each thing of the status that somebody waits for, when it is new."""
+        for told in tellings(status):
+            if self._said.get(told.of) != told.news:
+                self._said[told.of] = told.news
+                if told.text:
+                    self._say(told.text)
 
     def newest(self) -> Pair:
         """Return the newest state of the pair."""
@@ -103,6 +109,32 @@ class PairWatcher:
         self._follower.join(timeout=10)
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+def tellings(status: Pair) -> Iterator[Telling]:
+    """Return what there is to say: who sees a node in trouble, the proof, and the step or what it waits for.
+
+    What needs no word has an empty text.
+    """
+    for node in status.get("nodes", []):
+        sees = ", ".join(f"{vote['vantagePoint']} sees it {vote['vote']}" for vote in node.get("votes", []))
+        text = f"  {node['name']} is {node['verdict']}: {sees}" if node.get("verdict") in IN_TROUBLE and sees else ""
+        yield Telling(f"verdict of {node['name']}", text, text)
+    episode = status.get("episode") or {}
+    proof: Pair = episode.get("proof") or {}
+    seen = "".join(f"\n      {line}" for line in proof.get("evidence", []))
+    shown = f"  proof: {proof['node']} is {proof['method']}{seen}" if proof else ""
+    yield Telling("proof", (proof.get("episode"), proof.get("provedAt")), shown)
+    stalled: Pair = next((c for c in status.get("conditions", []) if c["type"] == "Stalled"), {})
+    hold = stalled.get("reason") if stalled.get("status") == "True" else None
+    text = ""
+    if hold:
+        text = f"  … waits: {hold}: {stalled.get('message')}"
+    elif episode:
+        done = [item for item in episode.get("steps", []) if item["state"] != "Running"]
+        last = f"   ({done[-1]['name']} took {done[-1].get('seconds', 0):.2f} s)" if done else ""
+        text = f"  → {episode['kind']}: {episode['step']}{last}"
+    yield Telling("step", (episode.get("id"), episode.get("step"), hold), text)
 
 
 def finished(status: Pair, kind: str, *, count: int = 1) -> bool:
