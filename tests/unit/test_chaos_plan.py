@@ -44,6 +44,7 @@ def test_a_strike_that_fell_elsewhere_is_drawn_again_and_nothing_strikes_before_
     drawn = next_round(seed, 7, counts, missed={missed: 1})
 
     assert drawn.strikes[0].cell == missed
+    assert (drawn.opening is Opening.OUTAGE) == (missed[0] in (Phase.FENCE, Phase.SEVER))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

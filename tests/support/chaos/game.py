@@ -73,6 +73,8 @@ class Game:
         self._listed = listed
         self._striker = Striker(stage, hands, watch=watch, pen=self)
         self._audited: str | None = None
+        self._since = 0
+        """How many changes of phase there were when this part of the round began."""
         self.moves_audited = 0
         self.longest_rest_seconds = 0.0
 
@@ -101,14 +103,17 @@ class Game:
         if drawn.by_git:
             self._repository.order(active)
             self._repository.start()
+        self._since = len(self._watch.phases)
         self._open(drawn, active)
         is_healed = False
         for strike in drawn.strikes:
             if drawn.opening is Opening.OUTAGE and strike.phase in (Phase.REJOIN, Phase.RESYNC) and not is_healed:
                 self._await_failover(active)
+                self._since = len(self._watch.phases)
                 self._hands.heal()
                 is_healed = True
             self._strike(strike, active, among=ORDER[drawn.opening])
+        self._hands.endings.wait()
         self._repository.stop()
         self.come_to_rest()
 
@@ -148,13 +153,15 @@ class Game:
 
     def _await_phase(self, phase: Phase, *, among: Sequence[Phase]) -> bool:
         """Wait for a phase, or find it under way; False where it was passed by, or where only a person could go on."""
+        later = among[among.index(phase) + 1 :]
         ends = clock.monotonic_seconds() + STRIKE_SECONDS
         quiet = since_wanted = clock.monotonic_seconds()
         before, since = None, len(self._watch.phases) - 1
         while (now := clock.monotonic_seconds()) < min(ends, quiet + QUIET_SECONDS):
             if self._watch.until_phase(phase, since=since, seconds=0.25):
                 return True
-            if self._watch.phase() in among[among.index(phase) + 1 :]:
+            is_passed = self._watch.phase() in (Phase.REST, *later)
+            if is_passed and any(seen in later for seen in self._watch.phases[self._since :]):
                 return False
             spec, status = self._newest()
             wanted = people.remedy(spec, status, dice=0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from support.bed import clock, layout
 from support.bed.wire import HolderFailedError
+from support.chaos.endings import Endings
 from support.demo.stage import HEALTH_PORT
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Hands:
         self._started = 1
         self.newest_port = HEALTH_PORT
         self._is_api_up = True
-        self._are_held: list[int] = []
+        self.endings = Endings()
 
     # ------------------------------------------------------------ the operator
 
@@ -142,6 +143,10 @@ class Hands:
         ran = self.node(name).run(FILL_SCRIPT, timeout_seconds=60)
         return ran.stdout.decode().strip()
 
+    def empty_disk(self, name: str) -> None:
+        """Give a node's data disk its room again."""
+        self.node(name).run(f"rm -f {FILL}", timeout_seconds=10)
+
     def take_away(self, name: str, how: str) -> None:
         """Take a node away by a power cut, a freeze or a cut cable."""
         node = self.node(name)
@@ -170,12 +175,13 @@ class Hands:
                 node.power_on()
         if not self._is_api_up:
             self.start_api()
+        self.endings.hurry()
         self.continue_operators()
         if self.running_operators() == 0:
             self.start_operator()
-        for node in bed.nodes.values():
+        for name in bed.nodes:
             with contextlib.suppress(HolderFailedError, clock.TimedOutError):
-                node.run(f"rm -f {FILL}", timeout_seconds=10)
+                self.empty_disk(name)
 
     def one_operator(self) -> None:
         """Let the newest operator alone run on."""

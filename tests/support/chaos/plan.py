@@ -109,7 +109,7 @@ def next_round(
         # What a planned switch passes as well is left to it where an outage has enough of its own.
         key=lambda cell: (-misses.get(cell, 0), cell[0] in SHARED),
     )
-    opening, cells = _chosen(waiting, misses, dice=dice, number=number)
+    opening, cells = _chosen(waiting, misses, number=number)
     if not waiting:
         cells = (dice.choice(order),)
         opening = dice.choice(openings_for(cells[0][0]))
@@ -121,17 +121,20 @@ def next_round(
     return Round(number, opening, outage, by_git=by_git and Fault.DELETED not in faults, strikes=strikes)
 
 
-def _chosen(
-    waiting: Sequence[Cell], misses: Mapping[Cell, int], *, dice: random.Random, number: int
-) -> tuple[Opening, tuple[Cell, ...]]:
+def _chosen(waiting: Sequence[Cell], misses: Mapping[Cell, int], *, number: int) -> tuple[Opening, tuple[Cell, ...]]:
     """Return the opening whose round fills most empty cells, and these; the first round is always an outage."""
     if waiting and misses.get(waiting[0], 0):
-        opening = dice.choice(openings_for(waiting[0][0]))
+        opening = _cheapest(waiting[0][0])
         return opening, _packed(waiting, opening, undisturbed=waiting[0])
     found = [(opening, _packed(waiting, opening)) for opening in HARDEST_FIRST]
     # Nobody loses a node for what a planned switch shows as well.
     wanted = [one for one in found if one[0] is not Opening.OUTAGE or any(phase not in SHARED for phase, _ in one[1])]
     return max(wanted, key=lambda one: (number == 1 and one[0] is Opening.OUTAGE, len(one[1])))
+
+
+def _cheapest(phase: Phase) -> Opening:
+    """Return the opening that comes to a phase soonest: nobody loses a node for what can be had without."""
+    return next((opening for opening in openings_for(phase) if opening is not Opening.OUTAGE), Opening.OUTAGE)
 
 
 def _packed(waiting: Iterable[Cell], opening: Opening, *, undisturbed: Cell | None = None) -> tuple[Cell, ...]:

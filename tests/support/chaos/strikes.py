@@ -203,9 +203,16 @@ class Striker:
             self._stage.kubectl_maestro("maintenance", PAIR, "--end")
 
     def _away(self, strike: Strike) -> None:
-        """Wait as long as the fault lasts: below or above what concludes an outage; a power cut at rest is one."""
+        clock.pause(self._away_seconds(strike))
+
+    def _away_seconds(self, strike: Strike) -> float:
+        """Return how long the fault lasts: below or above what concludes an outage; a power cut at rest is one."""
         is_outage = strike.phase is Phase.REST and strike.fault is Fault.POWER_CUT and strike.victim == "source"
-        clock.pause(20.0 if is_outage else AWAY_SECONDS[(strike.dice >> 4) % 2])
+        return 20.0 if is_outage else AWAY_SECONDS[(strike.dice >> 4) % 2]
+
+    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+        """End a fault beside what strikes next: the episode does not wait for it."""
+        self._hands.endings.later(seconds, action)
 
     # ------------------------------------------------------------ what the nodes need
 
@@ -222,8 +229,7 @@ class Striker:
         with self._hands.operator_held():
             self._stage.bed.dns.freeze()
             self._fell(strike, "the zone is told as it was")
-        clock.pause(AWAY_SECONDS[strike.dice % 2])
-        self._stage.bed.dns.thaw()
+        self._later(AWAY_SECONDS[strike.dice % 2], self._stage.bed.dns.thaw)
 
     def _kill_service(self, strike: Strike, _node: str) -> None:
         """Kill a service where services run: on the active node, or on the one where they are being started."""
@@ -236,7 +242,7 @@ class Striker:
         with self._hands.operator_held():
             self._fell(strike, f"node {node}")
             self._hands.fill_disk(node)
-        clock.pause(12.0)
+        self._later(12.0, lambda: self._hands.empty_disk(node))
 
     # ------------------------------------------------------------ what people do
 
@@ -252,20 +258,20 @@ class Striker:
                 self._json_patch("/spec/failover/maxDataLossSeconds", 200)
                 detail = "maxDataLossSeconds"
             self._fell(strike, detail)
-        clock.pause(5.0)
-        self._json_patch(DEVICE.format(index=index), ("8441", "8442")[index])
-        self._json_patch("/spec/failover/maxDataLossSeconds", 152)
+
+        def put_back() -> None:
+            self._json_patch(DEVICE.format(index=index), ("8441", "8442")[index])
+            self._json_patch("/spec/failover/maxDataLossSeconds", 152)
+
+        self._later(5.0, put_back)
 
     def _edit_secret(self, strike: Strike, _node: str) -> None:
         """Change the password of the node that is being fenced under the episode; and put it back."""
         name = f"{self._source}-bmc"
-        try:
-            with self._hands.operator_held():
-                self._stage.apply_secret(name, password="no-longer-the-password")
-                self._fell(strike, f"Secret {name}")
-            clock.pause(5.0)
-        finally:
-            self._stage.apply_secret(name)
+        with self._hands.operator_held():
+            self._stage.apply_secret(name, password="no-longer-the-password")
+            self._fell(strike, f"Secret {name}")
+        self._later(5.0, lambda: self._stage.apply_secret(name))
 
     def _delete(self, strike: Strike, _node: str) -> None:
         """Delete the pair; at rest it goes at once, else at the end of its episode. The person creates it again."""
@@ -285,8 +291,7 @@ class Striker:
         with self._hands.operator_held():
             self._pen.patch(json.dumps({"spec": {"management": management}}))
             self._fell(strike, management)
-        clock.pause(5.0)
-        self._pen.patch(json.dumps({"spec": {"management": "Enforce"}}))
+        self._later(5.0, lambda: self._pen.patch(json.dumps({"spec": {"management": "Enforce"}})))
 
     def _git(self, strike: Strike, _node: str) -> None:
         """Order by patch while the sync loop holds the old value: the loop takes the order back within seconds."""
