@@ -157,14 +157,18 @@ async def once(name: str, make: Callable[[], Awaitable[ToldPair]]) -> ToldPair:
     return _MADE[name].forked()
 
 
+ACCEPTED_SECONDS = 3600
+"""A busy machine brings the pairs of a batch to their deaths within minutes; what is lost is declared all the same."""
 DETECTION: Mapping[str, Any] = {"startup_grace_seconds": 5, "down_for_seconds": 6, "period_seconds": 4}
 """Soon enough for a test, and seldom enough that fifty pairs leave the machine some time."""
 
 
 def pair_spec() -> PairSpec:
-    """Returns the spec of a pair that fails over by itself, soon."""
+    """Returns the spec of a pair that fails over by itself, soon, and however long the copies wait for their deaths."""
     spec = plain_spec()
-    return spec.model_copy(update={"detection": spec.detection.model_copy(update=DETECTION)})
+    failover = spec.failover.model_copy(update={"max_data_loss_seconds": ACCEPTED_SECONDS})
+    detection = spec.detection.model_copy(update=DETECTION)
+    return spec.model_copy(update={"detection": detection, "failover": failover})
 
 
 async def fresh() -> ToldPair:
