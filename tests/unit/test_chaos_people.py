@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from support.chaos import people
-from support.chaos.people import Answer, CutAndConfirm, Enforce, Order, StartServices, StopServices
+from support.chaos.people import Answer, CutAndConfirm, Enforce, Order, StartServices, StopServices, SwitchOn
 
 MOVE = {"id": "failover-3-x", "kind": "Failover", "result": "Done"}
 
@@ -59,7 +59,9 @@ EPISODE = {"id": "failover-4-y", "kind": "Failover", "source": "a", "step": "Fen
             ),
             Answer("adopt-u-1", "Adopt", "u-1"),
         ),
-        (status("TargetUnreadable", episode=EPISODE), None),
+        (status("TargetUnreadable", episode={**EPISODE, "target": "b"}), SwitchOn("b")),
+        (status("StandbyAbsent"), SwitchOn("a")),
+        (status("PeerUnreadable"), None),
         (status(), None),
     ],
 )

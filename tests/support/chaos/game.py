@@ -245,6 +245,8 @@ class Game:
                     self._hands.start_services(node)
                 case people.StopServices(node):
                     self._hands.node(node).run("systemctl stop maestro.service maestro-db.service", timeout_seconds=60)
+                case people.SwitchOn(node):
+                    self._hands.node(node).power_on()
                 case people.CutAndConfirm(answer, node):
                     self._hands.node(node).power_cut()
                     self.patch(people.answers_with(self._newest()[0], answer))

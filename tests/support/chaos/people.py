@@ -54,6 +54,13 @@ class StopServices:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchOn:
+    """Go and look at a node that does not answer, and switch it on where it is off."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class CutAndConfirm:
     """Pull a node's plug, and then say so."""
 
@@ -66,7 +73,7 @@ class Enforce:
     """End a pause."""
 
 
-Remedy = Answer | Order | StartServices | StopServices | CutAndConfirm | Enforce
+Remedy = Answer | Order | StartServices | StopServices | SwitchOn | CutAndConfirm | Enforce
 
 
 def hold_of(status: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -128,12 +135,25 @@ def _to_a_hold(reason: str, message: str, status: Mapping[str, Any], *, dice: in
             return CutAndConfirm(Answer(episode["id"], "ConfirmFenced", episode["source"]), episode["source"])
         case "StateLost" | "NodeRolledBack" if active and not episode:
             return Order(other_than(active))
+        case _:
+            return _at_a_node(reason, status) or fail_over(status)
+
+
+def _at_a_node(reason: str, status: Mapping[str, Any]) -> Remedy | None:
+    """Return what is to be done at a node itself."""
+    episode, active = status.get("episode"), str(status.get("activeNode") or "")
+    match reason:
+        case "StandbyAbsent" if active and not episode:
+            # A fence that was under way when everything was healed may have switched it off since.
+            return SwitchOn(other_than(active))
+        case "TargetUnreadable" if episode:
+            return SwitchOn(str(episode["target"]))
         case "ServiceDown" if active:
             return StartServices(active)
         case "SplitBrain" if active:
             return StopServices(other_than(active))
         case _:
-            return fail_over(status)
+            return None
 
 
 def other_than(node: str) -> str:
