@@ -77,35 +77,35 @@ class BedCell:
 
 
 PLANNED = (
-    BedCell("quiesce-before", "Switchover.Quiesce.order-quiesce-*.1.before"),
-    BedCell("quiesce-after", "Switchover.Quiesce.stop-*.1.after"),
-    BedCell("final-sync-before", "Switchover.FinalSync.final_sync-*.1.before"),
-    BedCell("final-sync-after", "Switchover.FinalSync.final_sync-*.1.after"),
-    BedCell("promote-before", "Switchover.Promote.order-promote-*.1.before"),
-    BedCell("promote-after", "Switchover.Promote.promote-*.1.after"),
-    BedCell("move-traffic-before", "Switchover.MoveTraffic.move-*.1.before"),
-    BedCell("move-traffic-after", "Switchover.MoveTraffic.move-*.1.after"),
-    BedCell("start-services-before", "Switchover.StartServices.order-permit-*.1.before"),
-    BedCell("start-services-after", "Switchover.StartServices.start-*.1.after"),
+    BedCell("quiesce-before", "Switchover.Quiesce.order-quiesce-*.before"),
+    BedCell("quiesce-after", "Switchover.Quiesce.stop-*.after"),
+    BedCell("final-sync-before", "Switchover.FinalSync.final_sync-*.before"),
+    BedCell("final-sync-after", "Switchover.FinalSync.final_sync-*.after"),
+    BedCell("promote-before", "Switchover.Promote.order-promote-*.before"),
+    BedCell("promote-after", "Switchover.Promote.promote-*.after"),
+    BedCell("move-traffic-before", "Switchover.MoveTraffic.move-*.before"),
+    BedCell("move-traffic-after", "Switchover.MoveTraffic.move-*.after"),
+    BedCell("start-services-before", "Switchover.StartServices.order-permit-*.before"),
+    BedCell("start-services-after", "Switchover.StartServices.start-*.after"),
 )
 """Each is one planned switch."""
 
 UNPLANNED = (
     (
-        BedCell("fence-before", "Failover.Fence.off-*.1.before"),
-        BedCell("rejoin-before", "Rejoin.Quarantine.quarantine-*.1.before"),
+        BedCell("fence-before", "Failover.Fence.off-*.before"),
+        BedCell("rejoin-before", "Rejoin.Quarantine.quarantine-*.before"),
     ),
     (
-        BedCell("fence-after", "Failover.Fence.off-*.1.after"),
-        BedCell("rejoin-after", "Rejoin.Quarantine.quarantine-*.1.after"),
+        BedCell("fence-after", "Failover.Fence.off-*.after"),
+        BedCell("rejoin-after", "Rejoin.Quarantine.quarantine-*.after"),
     ),
     (
-        BedCell("sever-before", "Failover.Sever.order-sever-*.1.before"),
-        BedCell("resync-before", "Rejoin.Resync.sync-*.1.before"),
+        BedCell("sever-before", "Failover.Sever.order-sever-*.before"),
+        BedCell("resync-before", "Rejoin.Resync.sync-*.before"),
     ),
     (
-        BedCell("sever-after", "Failover.Sever.order-sever-*.1.after"),
-        BedCell("resync-after", "Rejoin.Resync.sync-*.1.after"),
+        BedCell("sever-after", "Failover.Sever.order-sever-*.after"),
+        BedCell("resync-after", "Rejoin.Resync.sync-*.after"),
     ),
 )
 """Each is one power cut and the return of the node: two deaths."""
