@@ -35,7 +35,7 @@ class Node:
 
     def __init__(self, bed: "Bed", name: str) -> None:
         self._bed = bed
-        self.identity = bed.description.nodes[name]
+        self.identity = bed.description.identity(name)
         self.name = name
         self.address = self.identity.address
         self.host_key = self.identity.host_key
@@ -112,6 +112,22 @@ class Node:
     def push(self, path: str, content: bytes, *, mode: int) -> None:
         """Writes a file of root's at an absolute path, /srv included, whether the node is on or off."""
         self._call("push", path=path, content=base64.b64encode(content).decode(), mode=mode)
+
+    def alter(self, script: str) -> None:
+        """Runs a bash script on the disks of a node that is off, as root; /srv is there, no process of the node is."""
+        self._call("alter", script=script)
+
+    def keep_disks(self, name: str) -> None:
+        """Keeps both disks as they are now under a name; of a running node as a power cut at this moment would."""
+        self._call("keep_disks", name=name, timeout_seconds=60.0)
+
+    def put_disks_back(self, name: str) -> None:
+        """Gives the node, which is off, the disks that were kept under a name."""
+        self._call("put_disks_back", name=name, timeout_seconds=60.0)
+
+    def renew_disks(self) -> None:
+        """Gives the node, which is off, new, empty disks; only what the machine is known by stays."""
+        self._call("renew_disks", timeout_seconds=60.0)
 
     def ssh_command(self, *command: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Returns an OpenSSH command, to be run in the bed's network, that pins the node's host key."""
@@ -205,17 +221,22 @@ class Bed:
         self.process_id = wire.holder_process_id(self.plan.control)
         self.description = Description.load(self.plan.description)
         self.nodes: Mapping[str, Node] = {name: Node(self, name) for name in self.description.nodes}
+        self.router = Node(self, layout.ROUTER) if self.description.router is not None else None
         self.bmcs: Mapping[str, Bmc] = {name: Bmc(self, name) for name in self.description.nodes}
         self.dns = Dns(self)
 
     @classmethod
-    def up(cls, directory: Path, *, powered: bool = True, outlive_caller: bool = False) -> "Bed":
-        """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise."""
+    def up(cls, directory: Path, *, powered: bool = True, outlive_caller: bool = False, routed: bool = False) -> "Bed":
+        """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise.
+
+        `routed` puts node a into a site of its own, behind a third machine that routes between it and all others.
+        """
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)
         _check_machine()
         root = rootfs.ensure()
-        holder = _start_holder(plan, root=root, powered=powered, outlive_caller=outlive_caller)
+        options = (*(() if powered else ("--unpowered",)), *(("--routed",) if routed else ()))
+        holder = _start_holder(plan, root=root, options=options, outlive_caller=outlive_caller)
         try:
             clock.wait_until(
                 lambda: holder.process.poll() is not None or plan.control.exists(),
@@ -227,7 +248,7 @@ class Bed:
             bed = cls(plan.directory, holder=holder)
             _write_known_hosts(bed)
             if powered:
-                for node in bed.nodes.values():
+                for node in (*bed.nodes.values(), *((bed.router,) if bed.router is not None else ())):
                     node.ssh_ready()
         except BaseException:
             # An interrupt while the bed comes up leaves nothing either: one kill takes the namespaces along.
@@ -324,7 +345,7 @@ class Bed:
         return not Path(f"/proc/{self.process_id}").exists()
 
 
-def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_caller: bool) -> _Started:
+def _start_holder(plan: layout.Layout, *, root: Path, options: Sequence[str], outlive_caller: bool) -> _Started:
     if _is_held(plan):
         raise BedFailedError(f"a bed is up at {plan.directory}; take it down first")
     for path in (plan.control, plan.description):
@@ -337,7 +358,7 @@ def _start_holder(plan: layout.Layout, *, root: Path, powered: bool, outlive_cal
                 *("--propagation=private", "--", sys.executable, "-m", "support.bed.holder"),
                 *("--directory", str(plan.directory), "--root", str(root)),
                 *("--host-network", str(namespace.network_inode())),
-                *(() if powered else ("--unpowered",)),
+                *options,
                 *(("--outlive-caller",) if outlive_caller else ()),
             ),
             stdin=subprocess.DEVNULL if outlive_caller else life,

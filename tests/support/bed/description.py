@@ -76,6 +76,14 @@ class Description:
     tsig: TsigKey
     ssh_key: str
     """The path of the private key that user maestro's authorized_keys lists on both nodes."""
+    router: Identity | None = None
+    """The router between the switch and the site of the nodes in `layout.FAR_ADDRESSES`, where the bed has one."""
+
+    def identity(self, name: str) -> Identity:
+        """Returns one machine's identity, the router's too."""
+        if self.router is not None and self.router.name == name:
+            return self.router
+        return self.nodes[name]
 
     def save(self, path: Path) -> None:
         """Writes the description, for root's eyes only, in one step."""
@@ -93,4 +101,5 @@ class Description:
             accounts={name: Account(**fields) for name, fields in found["accounts"].items()},
             tsig=TsigKey(**found["tsig"]),
             ssh_key=found["ssh_key"],
+            router=None if found["router"] is None else Identity(**found["router"]),
         )

@@ -21,14 +21,77 @@ iface host0 inet static
 """
 
 
-def prepare(name: str, *, paths: layout.NodePaths, root: Path, authorized_key: str) -> Identity:
+FAR_LEG = """
+auto host1
+iface host1 inet static
+  address {address}/{prefix}
+  up sysctl --quiet --write net.ipv4.ip_forward=1
+"""
+
+IDENTITY = (
+    *("etc/machine-id", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/network/interfaces"),
+    *("etc/systemd/journald.conf.d", "etc/ssh/ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key.pub"),
+    f"home/{layout.NODE_USER}",
+)
+"""What makes a machine known to those who knew it: a replaced one has it from its administrator's backup."""
+
+
+def prepare(name: str, *, place: layout.Place, paths: layout.NodePaths, root: Path, authorized_key: str) -> Identity:
     """Makes and mount both disks of a node that never ran, and give it its identity."""
     for folder in (paths.upper, paths.work, paths.root, paths.srv, paths.disk):
         folder.mkdir(parents=True)
+    _mount_root(paths, root)
+    _make_volume(paths)
+    return _personalise(name, place=place, root=paths.root, authorized_key=authorized_key)
+
+
+def keep(paths: layout.NodePaths, name: str) -> None:
+    """Keeps both disks as they are now under a name; of a running node as a power cut at this moment would."""
+    kept = paths.kept / name
+    kept.mkdir(parents=True)
+    _run("fsfreeze", "--freeze", str(paths.srv))
+    try:
+        _run("cp", "--sparse=always", str(paths.image), str(kept / "srv.img"))
+        _run("cp", "--archive", str(paths.upper), str(kept / "upper"))
+    finally:
+        _run("fsfreeze", "--unfreeze", str(paths.srv))
+
+
+def put_back(paths: layout.NodePaths, name: str, *, root: Path) -> None:
+    """Gives a node that is off the disks that were kept under a name."""
+    kept = paths.kept / name
+    unmount(paths)
+    _empty(paths)
+    _run("cp", "--archive", str(kept / "upper"), str(paths.upper))
+    _run("cp", "--sparse=always", str(kept / "srv.img"), str(paths.image))
+    _mount_root(paths, root)
+    _mount_volume(paths)
+
+
+def renew(paths: layout.NodePaths, *, root: Path) -> None:
+    """Gives a node that is off new, empty disks; only what the machine is known by stays."""
+    kept = paths.kept / "identity"
+    for path in IDENTITY:
+        (kept / path).parent.mkdir(parents=True, exist_ok=True)
+        _run("cp", "--archive", "--no-target-directory", str(paths.root / path), str(kept / path))
+    unmount(paths)
+    _empty(paths)
+    paths.upper.mkdir()
+    _mount_root(paths, root)
+    _run("cp", "--archive", f"{kept}/.", str(paths.root))
+    _make_volume(paths)
+
+
+def _empty(paths: layout.NodePaths) -> None:
+    for folder in (paths.upper, paths.work):
+        shutil.rmtree(folder)
+    paths.work.mkdir()
+    paths.image.unlink()
+
+
+def _mount_root(paths: layout.NodePaths, root: Path) -> None:
     options = f"lowerdir={root},upperdir={paths.upper},workdir={paths.work}"
     _run("mount", "-t", "overlay", "overlay", "-o", options, str(paths.root))
-    _make_volume(paths)
-    return _personalise(name, root=paths.root, authorized_key=authorized_key)
 
 
 def unmount(paths: layout.NodePaths) -> None:
@@ -47,14 +110,18 @@ def _make_volume(paths: layout.NodePaths) -> None:
     with paths.image.open("wb") as image:
         image.truncate(layout.DISK_BYTES)
     _run("mkfs.btrfs", "--quiet", str(paths.image))
-    _run("mount", "-o", "loop", str(paths.image), str(paths.srv))
+    _mount_volume(paths)
     _run("btrfs", "subvolume", "create", str(paths.srv / "maestro"))
+
+
+def _mount_volume(paths: layout.NodePaths) -> None:
+    _run("mount", "-o", "loop", str(paths.image), str(paths.srv))
     _run("mount", "--bind", str(paths.srv), str(paths.disk))
     _run("mount", "-o", "remount,bind,ro", str(paths.disk))
 
 
-def _personalise(name: str, *, root: Path, authorized_key: str) -> Identity:
-    address = layout.NODE_ADDRESSES[name]
+def _personalise(name: str, *, place: layout.Place, root: Path, authorized_key: str) -> Identity:
+    address = place.address
     etc = root / "etc"
     machine_id = uuid.uuid4().hex
     hostname = f"node-{name}"
@@ -62,7 +129,10 @@ def _personalise(name: str, *, root: Path, authorized_key: str) -> Identity:
     _write(etc / "hostname", f"{hostname}\n")
     _write(etc / "hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n")
     _write(etc / "resolv.conf", f"nameserver {layout.NAMESERVER_ADDRESS}\noptions timeout:1 attempts:2\n")
-    interfaces = INTERFACES.format(address=address, prefix=layout.PREFIX_LENGTH, gateway=layout.BED_ADDRESS)
+    interfaces = INTERFACES.format(address=address, prefix=layout.PREFIX_LENGTH, gateway=place.gateway)
+    interfaces += "".join(f"  up ip route add {network} via {via}\n" for network, via in place.routes)
+    if name == layout.ROUTER:
+        interfaces += FAR_LEG.format(address=layout.ROUTER_FAR_ADDRESS, prefix=layout.PREFIX_LENGTH)
     _write(etc / "network" / "interfaces", interfaces)
     journald = etc / "systemd" / "journald.conf.d"
     journald.mkdir(parents=True, exist_ok=True)

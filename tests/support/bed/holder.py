@@ -33,10 +33,12 @@ LOCK_SECONDS = 10.0
 class Holder:
     """The parts of a running bed, and the verbs that callers have."""
 
-    def __init__(self, plan: layout.Layout, *, root: Path) -> None:
+    def __init__(self, plan: layout.Layout, *, root: Path, routed: bool) -> None:
         self.ended = threading.Event()
         self.keep_disks = False
         self._plan = plan
+        self._root = root
+        self._routed = routed
         self._power = Journal(plan.evidence / "power.jsonl")
         self._audit = Journal(plan.evidence / "bmc.jsonl")
         self._nameserver = Nameserver(plan)
@@ -45,14 +47,17 @@ class Holder:
         self._group.remove()
         self._group.make()
         network.make_switch()
+        if routed:
+            network.make_far_switch()
         ssh_key = _make_ssh_key(plan.keys)
         with ThreadPoolExecutor() as pool:
             certificate = pool.submit(certificates.make, plan.keys, address=layout.BED_ADDRESS)
             naming = pool.submit(self._nameserver.start)
-            making = [pool.submit(self._make_machine, name, root, ssh_key) for name in layout.NODE_ADDRESSES]
+            making = [pool.submit(self._make_machine, name, root, ssh_key) for name in self._names()]
             machines = [made.result() for made in making]
             naming.result()
-        self.machines = {machine.name: machine for machine in machines}
+        self._all = {machine.name: machine for machine in machines}
+        self.machines = {name: self._all[name] for name in layout.NODE_ADDRESSES}
         self._bmcs = {name: self._make_bmc(name, certificate.result()) for name in self.machines}
         first, second = self._bmcs.values()
         first.twin, second.twin = second, first
@@ -62,32 +67,37 @@ class Holder:
         for bmc in self._bmcs.values():
             bmc.start()
         if powered:
-            for machine in self.machines.values():
+            for machine in self._all.values():
                 machine.power_on("bed")
         Description(
             nodes={name: machine.identity for name, machine in self.machines.items()},
             accounts={name: bmc.account for name, bmc in self._bmcs.items()},
             tsig=self._nameserver.key,
             ssh_key=str(self._plan.keys / "id_ed25519"),
+            router=self._all[layout.ROUTER].identity if self._routed else None,
         ).save(self._plan.description)
         wire.Listener(self._plan.control, self._verbs())
 
     def stop(self) -> None:
         """Cuts the power of everything and clean up; the kernel does the rest when this process ends."""
-        for machine in self.machines.values():
+        for machine in self._all.values():
             machine.power_cut("bed")
         self._nameserver.stop()
         self._group.remove()
-        for name in self.machines:
+        for name in self._all:
             disks.unmount(self._plan.node(name))
         if not self.keep_disks:
             disks.discard(self._plan.nodes)
         for path in (self._plan.control, self._plan.description):
             path.unlink(missing_ok=True)
 
+    def _names(self) -> tuple[str, ...]:
+        return (*layout.NODE_ADDRESSES, *((layout.ROUTER,) if self._routed else ()))
+
     def _make_machine(self, name: str, root: Path, authorized_key: str) -> Machine:
-        identity = disks.prepare(name, paths=self._plan.node(name), root=root, authorized_key=authorized_key)
-        return Machine(identity=identity, plan=self._plan, power=self._power)
+        place, paths = layout.place_of(name, routed=self._routed), self._plan.node(name)
+        identity = disks.prepare(name, place=place, paths=paths, root=root, authorized_key=authorized_key)
+        return Machine(identity=identity, plan=self._plan, power=self._power, bridge=place.bridge)
 
     def _make_bmc(self, name: str, certificate: certificates.ServerCertificate) -> redfish.Bmc:
         account = redfish.account_for(
@@ -114,6 +124,10 @@ class Holder:
             "wait_boot": self._wait_boot,
             "run": self._run,
             "push": self._push,
+            "alter": lambda request: self._machine(request).alter(str(request.arguments["script"])),
+            "keep_disks": self._keep_disks,
+            "put_disks_back": self._put_disks_back,
+            "renew_disks": self._renew_disks,
             "bmc_mode": self._bmc_mode,
             "dns_freeze": lambda _: self._nameserver.freeze(),
             "dns_thaw": lambda _: self._nameserver.thaw(),
@@ -122,7 +136,7 @@ class Holder:
         }
 
     def _machine(self, request: wire.Request) -> Machine:
-        return self.machines[str(request.arguments["node"])]
+        return self._all[str(request.arguments["node"])]
 
     def _cut(self, request: wire.Request) -> None:
         direction = next(known for known in DIRECTIONS if known == request.arguments["direction"])
@@ -180,6 +194,31 @@ class Holder:
         content = base64.b64decode(str(request.arguments["content"]))
         self._machine(request).push(str(request.arguments["path"]), content, mode=int(_number(request, "mode")))
 
+    def _keep_disks(self, request: wire.Request) -> None:
+        machine, name = self._machine(request), str(request.arguments["name"])
+        was_on = machine.is_on()
+        if was_on:
+            # As a hypervisor does for a snapshot: both disks are of one moment.
+            machine.freeze()
+        try:
+            disks.keep(machine.paths, name)
+        finally:
+            if was_on:
+                machine.thaw()
+        self._power.write(node=machine.name, event="disks-kept", name=name, was_on=was_on)
+
+    def _put_disks_back(self, request: wire.Request) -> None:
+        machine, name = self._machine(request), str(request.arguments["name"])
+        machine.need_off()
+        disks.put_back(machine.paths, name, root=self._root)
+        self._power.write(node=machine.name, event="disks-put-back", name=name)
+
+    def _renew_disks(self, request: wire.Request) -> None:
+        machine = self._machine(request)
+        machine.need_off()
+        disks.renew(machine.paths, root=self._root)
+        self._power.write(node=machine.name, event="disks-renewed")
+
     def _bmc_mode(self, request: wire.Request) -> None:
         mode = next(known for known in MODES if known == request.arguments["mode"])
         bmc = self._bmcs[str(request.arguments["node"])]
@@ -201,6 +240,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--unpowered", action="store_true")
+    parser.add_argument("--routed", action="store_true", help="put node a behind a router")
     parser.add_argument("--outlive-caller", action="store_true")
     parser.add_argument("--host-network", type=int, required=True, help="the inode of the namespace to keep out of")
     options = parser.parse_args()
@@ -215,7 +255,7 @@ def main() -> int:
     clock.wait_until(lambda: _locked(lock), timeout_seconds=LOCK_SECONDS, what="an earlier holder to end")
     _clear(plan)
     _isolate(plan)
-    holder = Holder(plan, root=options.root)
+    holder = Holder(plan, root=options.root, routed=options.routed)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: holder.ended.set())
     holder.start(powered=not options.unpowered)

@@ -10,6 +10,13 @@ BED_ADDRESS = "10.77.0.1"
 """The operator, clients, the API server and the BMCs live here."""
 NAMESERVER_ADDRESS = "10.77.0.53"
 NODE_ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
+ROUTER = "r"
+"""The name of the third machine of a routed bed: the router between the switch and a site of its own."""
+FAR_BRIDGE = "bed1"
+FAR_NETWORK = "10.78.0.0/24"
+ROUTER_ADDRESS, ROUTER_FAR_ADDRESS = "10.77.0.2", "10.78.0.1"
+FAR_ADDRESSES = {"a": "10.78.0.11"}
+"""The nodes that lie behind the router of a routed bed, with the addresses that they have there."""
 BMC_PORTS = {"a": 8441, "b": 8442}
 ZONE = "example.org"
 PUBLIC_NAME = "maestro.example.org"
@@ -17,6 +24,28 @@ TTL_SECONDS = 5
 NODE_USER = "maestro"
 CGROUP_PREFIX = "maestro-bed-"
 DISK_BYTES = 2 * 1024**3
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a machine is plugged in, and how it finds the others."""
+
+    bridge: str
+    address: str
+    gateway: str
+    routes: tuple[tuple[str, str], ...] = ()
+    """Networks that are not behind the gateway, and the address behind which they are."""
+
+
+def place_of(name: str, *, routed: bool) -> Place:
+    """Returns where a node is plugged in."""
+    if not routed:
+        return Place(BRIDGE, NODE_ADDRESSES[name], BED_ADDRESS)
+    if name in FAR_ADDRESSES:
+        return Place(FAR_BRIDGE, FAR_ADDRESSES[name], ROUTER_FAR_ADDRESS)
+    if name == ROUTER:
+        return Place(BRIDGE, ROUTER_ADDRESS, BED_ADDRESS)
+    return Place(BRIDGE, NODE_ADDRESSES[name], BED_ADDRESS, ((FAR_NETWORK, ROUTER_ADDRESS),))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +83,11 @@ class NodePaths:
     def disk(self) -> Path:
         """The same volume read-only, for judges."""
         return self.folder / "disk"
+
+    @property
+    def kept(self) -> Path:
+        """Both disks as they were at some moments, each under a name."""
+        return self.folder / "kept"
 
 
 @dataclasses.dataclass(frozen=True)

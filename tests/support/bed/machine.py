@@ -31,11 +31,16 @@ class NodeIsOffError(Exception):
     """The node was asked for something that only a running one can do."""
 
 
+class NodeIsOnError(Exception):
+    """The node was asked for something that only one without power can do."""
+
+
 class Machine:
     """One node; each method is safe to call from several threads."""
 
-    def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal) -> None:
+    def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, bridge: str = layout.BRIDGE) -> None:
         self.identity = identity
+        self._bridge = bridge
         self.paths = plan.node(identity.name)
         self._console = plan.evidence / f"console-{identity.name}.log"
         self._scratch = plan.scratch
@@ -76,6 +81,12 @@ class Machine:
             self._supply = threading.Event()
             threading.Thread(target=self._supervise, args=(self._supply, self._boot()), daemon=True).start()
             clock.wait_until(self.is_on, timeout_seconds=10, what=f"a process of node {self.name}")
+            if self.name == layout.ROUTER:
+                clock.wait_until(self._has_far_cable, timeout_seconds=10, what="the router's second cable")
+                network.plug_in_far_cable()
+
+    def _has_far_cable(self) -> bool:
+        return network.is_there(network.far_cable())
 
     def power_cut(self, cause: str) -> None:
         """Cuts the power: first the link, so that no dying socket says goodbye, then every process at once."""
@@ -160,6 +171,20 @@ class Machine:
             message = f"writing {path} on node {self.name}: {ran.stderr.decode(errors='replace')}"
             raise OSError(message)
 
+    def alter(self, script: str) -> None:
+        """Runs a script in the file system of a node that is off, as somebody with its disk in hand would."""
+        self.need_off()
+        ran = self._run_offline(script, stdin=b"")
+        if ran.return_code != 0:
+            message = f"altering node {self.name}: {ran.stderr.decode(errors='replace')}"
+            raise OSError(message)
+
+    def need_off(self) -> None:
+        """Raises NodeIsOnError where the node has power."""
+        if self.is_on():
+            message = f"node {self.name} is on"
+            raise NodeIsOnError(message)
+
     def _run_offline(self, script: str, *, stdin: bytes) -> Ran:
         root, srv = shlex.quote(str(self.paths.root)), shlex.quote(str(self.paths.srv))
         outside = f"mount --bind {srv} {root}/srv && exec chroot {root} bash -c {shlex.quote(script)}"
@@ -219,7 +244,8 @@ class Machine:
         return (
             *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=read-only"),
             *(f"--machine={self.identity.hostname}", f"--directory={self.paths.root}"),
-            *(f"--network-bridge={layout.BRIDGE}", f"--bind={self.paths.srv}:/srv"),
+            *(f"--network-bridge={self._bridge}", f"--bind={self.paths.srv}:/srv"),
+            *((f"--network-veth-extra={network.far_cable()}:host1",) if self.name == layout.ROUTER else ()),
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--kill-signal=SIGRTMIN+3"),
         )
 

@@ -37,6 +37,24 @@ def port_of(node: str) -> str:
     return f"vb-node-{node}"
 
 
+def make_far_switch() -> None:
+    """Creates the bridge of the site behind the router; the bed itself reaches it by the router alone."""
+    _run("ip", "link", "add", layout.FAR_BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    _run("ip", "link", "set", layout.FAR_BRIDGE, "up")
+    _run("ip", "route", "add", layout.FAR_NETWORK, "via", layout.ROUTER_ADDRESS)
+
+
+def far_cable() -> str:
+    """Returns the name of the switch's end of the router's second cable."""
+    return "vb-far"
+
+
+def plug_in_far_cable() -> None:
+    """Plugs the router's second cable into the site's switch; systemd-nspawn plugs in only the first."""
+    _run("ip", "link", "set", far_cable(), "master", layout.FAR_BRIDGE)
+    _run("ip", "link", "set", far_cable(), "up")
+
+
 def make_switch() -> None:
     """Creates the bridge with the bed's own addresses."""
     _run("ip", "link", "set", "lo", "up")
@@ -72,6 +90,11 @@ def part(source: str, destination: str, *, port: int | None = None) -> None:
 def join() -> None:
     """Ends every `part`."""
     _nft("flush set bridge cuts ways\nflush set bridge cuts doors")
+
+
+def is_there(port: str) -> bool:
+    """Says whether a port exists; /sys shows the namespace in which it was mounted."""
+    return subprocess.run(("ip", "link", "show", port), check=False, capture_output=True, timeout=10).returncode == 0
 
 
 def silence(node: str) -> None:
