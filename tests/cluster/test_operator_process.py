@@ -19,6 +19,7 @@ import asyncssh
 import pytest
 import yaml
 
+from maestro_operator.cli import main as cli
 from maestro_operator.metrics import GAUGES, OWN, TURN_SECONDS, TURNS
 from maestro_operator.model.reasons import Reason
 from maestro_operator.report.conditions import CONDITIONS
@@ -213,6 +214,49 @@ def test_a_changed_decision_is_one_event_and_idle_turns_are_none(
     uid = pairs.read("told").body["metadata"]["uid"]
     assert {(one["regarding"]["kind"], one["regarding"]["uid"]) for one in told} == {("MaestroPair", uid)}
     assert {one["reportingController"] for one in told} == {"maestropair.dev"}
+
+
+def test_whoever_may_view_a_pair_sees_why_and_the_same_is_decided_again(
+    operator: Operator,
+    pairs: PairApi,
+    rights: ControlPlane,
+    private_key: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del operator
+    created(pairs, "explained")
+    viewer = rights.kubeconfig_for_service_account(PAIRS, viewing(rights))
+    assert is_true(lambda: status(pairs, "explained").get("conditions"), within_seconds=20)
+    assert is_true(lambda: events(rights, "explained"), within_seconds=20)
+    known = ["explained", "-n", PAIRS, "--kubeconfig", str(viewer)]
+
+    assert cli.main(["explain", *known]) == 0
+    explained = capsys.readouterr().out
+    rules = {one["action"] for one in events(rights, "explained")}
+    assert any(f"\n→ {rule} " in explained for rule in rules)
+    assert cli.main(["replay", *known]) == 0
+    assert "looks, each decided again as it was" in capsys.readouterr().out
+    assert cli.main(["explain", *known, "-o", "json"]) == 0
+    uid = pairs.read("explained").body["metadata"]["uid"]
+    assert json.loads(capsys.readouterr().out)["key"] == {"namespace": PAIRS, "name": "explained", "uid": uid}
+    secret = private_key.splitlines()[1]
+    assert secret not in json.dumps(events(rights, "explained"))
+
+
+def viewing(rights: ControlPlane) -> str:
+    """A ServiceAccount with the chart's role of a viewer; returns its name."""
+    name = "looks-on"
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-viewer"}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": PAIRS},
+        "roleRef": role,
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": PAIRS}],
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": PAIRS}}
+    rights.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump_all([account, binding]))
+    return name
 
 
 def test_every_declared_metric_is_there_and_the_series_of_a_gone_pair_go(operator: Operator, pairs: PairApi) -> None:

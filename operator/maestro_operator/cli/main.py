@@ -48,11 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _common(*, may_be_left_out: bool = False) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("pair", help="the MaestroPair's name")
+    common.add_argument("pair", help="the MaestroPair's name", nargs="?" if may_be_left_out else None)
     common.add_argument("-n", "--namespace", help="its namespace; default: the one of the kubeconfig's context")
     common.add_argument("--kubeconfig", help="default: $KUBECONFIG, else ~/.kube/config")
+    return common
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _common()
     spoken = argparse.ArgumentParser(add_help=False, parents=[common])
     spoken.add_argument("--by", help="who says it; default: your login name")
     spoken.add_argument("--why", help="why; it stands in the resource")
@@ -62,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     status = found.add_parser("status", parents=[common], help="one screen for one pair")
     status.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text")
     status.set_defaults(verb=verbs.status)
+    _add_decisions(found, common=_common(may_be_left_out=True))
     for name, how, text in MANAGED:
         found.add_parser(name, parents=[common], help=text).set_defaults(verb=verbs.manage, how=how)
     move = found.add_parser("switchover", parents=[common], help="make a node active")
@@ -76,6 +82,20 @@ def _parser() -> argparse.ArgumentParser:
     planned.set_defaults(verb=verbs.maintenance)
     _add_answers(found, common=common, spoken=spoken)
     return parser
+
+
+def _add_decisions(
+    found: argparse._SubParsersAction[argparse.ArgumentParser], *, common: argparse.ArgumentParser
+) -> None:
+    why = found.add_parser("explain", parents=[common], help="why the newest decision was made, rule by rule")
+    why.add_argument("--ago", type=_count, default=0, help="a decision before it: 1 is the one before the newest")
+    why.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help="yaml: what was seen")
+    why.set_defaults(verb=verbs.explain)
+    again = found.add_parser("replay", parents=[common], help="decide anew from every look that is kept")
+    again.set_defaults(verb=verbs.replay)
+    for verb in (why, again):
+        text = "a look, an event or a list of events, as YAML or JSON, in place of the pair's events"
+        verb.add_argument("-f", "--file", type=argparse.FileType(), help=text)
 
 
 def _add_answers(
@@ -103,6 +123,12 @@ def _add_answers(
     confirm.add_argument("--why", required=True, help="how you made sure; it is kept in the history")
     confirm.add_argument("--by", help="who says it; default: your login name")
     confirm.set_defaults(verb=verbs.confirm_fence)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("write a whole number from 0 on")
+    return int(text)
 
 
 def _minutes(text: str) -> int:

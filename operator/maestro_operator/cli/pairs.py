@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pykube.config import KubeConfig
 from pykube.exceptions import HTTPError, PyKubeError
@@ -14,6 +14,8 @@ from pykube.objects import NamespacedAPIObject
 from maestro_operator.cli.change import CannotError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maestro_operator.cli.change import Change
 
 CALL_SECONDS = 10
@@ -26,6 +28,14 @@ class MaestroPair(NamespacedAPIObject):
     version = "maestropair.dev/v1alpha1"
     endpoint = "maestropairs"
     kind = "MaestroPair"
+
+
+class Event(NamespacedAPIObject):
+    """One event of events.k8s.io."""
+
+    version = "events.k8s.io/v1"
+    endpoint = "events"
+    kind = "Event"
 
 
 def connect(kubeconfig: str | None) -> HTTPClient:
@@ -64,6 +74,21 @@ def read(api: HTTPClient, namespace: str | None, name: str) -> MaestroPair:
     if not isinstance(pair, MaestroPair):
         raise CannotError(f"there is no MaestroPair {name} in namespace {where}")
     return pair
+
+
+def events_of(pair: MaestroPair) -> list[Mapping[str, Any]]:
+    """Return every event about exactly this pair; one of an earlier pair of the name is not among them.
+
+    Raises:
+        CannotError: they may not be read.
+
+    """
+    mine = {"regarding.uid": pair.obj["metadata"]["uid"]}
+    try:
+        found = Event.objects(pair.api).filter(namespace=pair.namespace, field_selector=mine)
+        return [event.obj for event in found]
+    except HTTPError as error:
+        raise CannotError(f"the events of {pair.namespace}/{pair.name} cannot be read: {error}") from error
 
 
 def change(pair: MaestroPair, wanted: Change) -> None:

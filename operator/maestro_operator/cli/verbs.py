@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from maestro_operator.cli import orders
+from maestro_operator.cli import decisions, orders
 from maestro_operator.cli.change import CannotError, Change, answered, say_of
 from maestro_operator.cli.episodes import known, waiting_for
 from maestro_operator.cli.fence import objection
-from maestro_operator.cli.pairs import MaestroPair, change, connect, read
+from maestro_operator.cli.pairs import MaestroPair, change, connect, events_of, read
 from maestro_operator.cli.screen import screen
+from maestro_operator.cli.why import why
 from maestro_operator.clock import SystemClock
 from maestro_operator.model.pair import Management, Say
 
@@ -35,6 +36,44 @@ def status(given: argparse.Namespace) -> None:
         print(yaml.safe_dump(pair.get("status", {}), sort_keys=False), end="")
     else:
         print(screen(pair, width=shutil.get_terminal_size(WIDTH_UNKNOWN).columns))
+
+
+def explain(given: argparse.Namespace) -> None:
+    """Print why the newest decision was made, or one before it, rule by rule; or the look that it was made from."""
+    kept = _kept(given)
+    if given.ago >= len(kept):
+        raise CannotError(f"{len(kept)} decisions are kept; ask for one from 0, the newest, to {len(kept) - 1}")
+    item = kept[-1 - given.ago]
+    if given.output == "text":
+        print(why(item.seen()))
+    elif given.output == "json":
+        print(json.dumps(json.loads(item.look), indent=2))
+    else:
+        print(yaml.safe_dump(json.loads(item.look), sort_keys=False), end="")
+
+
+def replay(given: argparse.Namespace) -> None:
+    """Decide anew from every look that is kept, and say where another decision comes of it."""
+    told = [decisions.again(item) for item in _kept(given)]
+    print("\n".join(line for line, _ in told))
+    others = sum(not is_same for _, is_same in told)
+    if others:
+        raise CannotError(f"{others} of {len(told)} looks lead to another decision with this version")
+    print(f"{len(told)} looks, each decided again as it was")
+
+
+def _kept(given: argparse.Namespace) -> tuple[decisions.Kept, ...]:
+    """Return the decisions that a file keeps, else those of the pair's events, oldest first."""
+    if given.file is not None:
+        with given.file as file:
+            return decisions.kept_by(yaml.safe_load(file))
+    if given.pair is None:
+        raise CannotError("name a pair, or a file by --file")
+    pair = _read(given)
+    kept = decisions.kept_in(events_of(pair))
+    if not kept:
+        raise CannotError(f"no decision about {pair.namespace}/{pair.name} is kept: does an operator lead?")
+    return kept
 
 
 def confirm_fence(given: argparse.Namespace) -> None:

@@ -17,6 +17,8 @@ from maestro_operator.kube.resource import GROUP, KIND, VERSION
 from maestro_operator.model.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maestro_operator.clock import Clock
     from maestro_operator.model.pair import PairKey
 
@@ -39,10 +41,21 @@ class EventRecorder:
         self._clock = clock
         self._queue: asyncio.Queue[tuple[PairKey, client.EventsV1Event]] = asyncio.Queue(QUEUED)
 
-    def record(self, key: PairKey, *, kind: Literal["Normal", "Warning"], reason: str, action: str, note: str) -> None:
+    def record(
+        self,
+        key: PairKey,
+        *,
+        kind: Literal["Normal", "Warning"],
+        reason: str,
+        action: str,
+        note: str,
+        annotations: Mapping[str, str],
+    ) -> None:
         """Take one event about a pair."""
         event = client.EventsV1Event(
-            metadata=client.V1ObjectMeta(generate_name=_beginning(key.name), namespace=key.namespace),
+            metadata=client.V1ObjectMeta(
+                generate_name=_beginning(key.name), namespace=key.namespace, annotations=dict(annotations)
+            ),
             event_time=moment(self._clock),
             type=kind,
             reason=reason,

@@ -8,6 +8,8 @@ left out.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
@@ -15,12 +17,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from maestro_operator.model.decision import Decision
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.seen import Seen
 
 Plain = Mapping[str, object]
+
+LOOK, DECISION = "maestropair.dev/look", "maestropair.dev/decision"
+"""Annotations of an event: the look as JSON, and the digest of what was decided from it."""
+LOOK_LENGTH = 128 * 1024
+"""Half of what an API server takes as annotations; a look has some six thousand characters."""
 
 _SEEN = TypeAdapter(Seen)
 _OUTCOMES: Mapping[str, TypeAdapter[Outcome]] = {
@@ -51,6 +59,12 @@ def from_plain(plain: Plain) -> Seen:
     if strange is not None:
         raise BadInput(strange, "this version knows no such field of a look")
     return seen
+
+
+def digest(decision: Decision) -> str:
+    """Return a word for exactly this decision: equal ones have the same, down to the status that would be written."""
+    told = json.dumps([type(decision).__name__, _plain(decision, whole=True)], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _plain(value: object, *, whole: bool) -> Any:  # noqa: ANN401 - as JSON has it
