@@ -92,9 +92,13 @@ class NodesServer:
     on_effect: Callable[[Line], None] | None = None
     """Told of each effect right after it was carried out and before it is answered."""
     hold_order_of: dict[str, float] = field(default_factory=dict)
-    """Per operator: its next order to a guard arrives so many seconds late."""
+    """Per operator: its next order to a guard arrives right after another operator's order there, or so many seconds
+    late where none comes."""
+    on_held: Callable[[], None] | None = None
+    """Told when such an order has left its sender."""
     _worlds: dict[str, _World] = field(default_factory=dict)
     _server: asyncio.Server | None = None
+    _carried_out: asyncio.Condition = field(default_factory=asyncio.Condition)
     _on_their_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def open(self, path: Path) -> None:
@@ -152,14 +156,35 @@ class NodesServer:
             return await getattr(port, call.verb)(*call.words, **call.options)
         line = self._line(call)
         held_seconds = self.hold_order_of.pop(call.operator, 0.0) if call.verb == "order" else 0.0
-        await asyncio.sleep(self.effect_seconds + held_seconds)
+        await asyncio.sleep(self.effect_seconds)
+        if held_seconds:
+            if self.on_held is not None:
+                self.on_held()
+            await self._overtaken(line, within_seconds=held_seconds)
         line["arrived_ns"] = monotonic_nanoseconds()
         value = await getattr(port, call.verb)(*self._believed(call), **call.options)
         line["outcome"], line["word"] = _outcome(value)
         line["carried_out_ns"] = monotonic_nanoseconds()
+        async with self._carried_out:
+            self._carried_out.notify_all()
         if self.on_effect is not None:
             self.on_effect(line)
         return value
+
+    async def _overtaken(self, line: Line, *, within_seconds: float) -> None:
+        """Wait until another operator's order was carried out at the same node, or the time is over."""
+
+        def is_later(other: Line) -> bool:
+            is_there = (other["world"], other["node"]) == (line["world"], line["node"])
+            return is_there and other["is_order"] and other["operator"] != line["operator"]
+
+        def is_overtaken() -> bool:
+            begun = next(at for at, one in enumerate(self.record) if one is line)
+            return any(is_later(other) and other.get("outcome") == "Done" for other in self.record[begun:])
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds), self._carried_out:
+                await self._carried_out.wait_for(is_overtaken)
 
     def _believed(self, call: Call) -> tuple[Any, ...]:
         """Returns the call's words as the guards take them: as they are, but for the planted fault."""

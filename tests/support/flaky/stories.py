@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TROUBLE_SECONDS = 22.0
 """Longer than a Lease lasts, so that the other one has to take over where the leader cannot renew."""
 FROZEN_SECONDS = 20.0
+OVERTAKEN_SECONDS = 60.0
+"""So long an order may be on its way, at most: it arrives right after the first one of the next leader."""
 REST_SECONDS = 90.0
 REACHED_SECONDS = 30.0
 HOUR = 3600.0
@@ -59,11 +61,27 @@ class Story:
         return self.how in ENDS_A_LEADERSHIP and (self.how, self.scope) not in READ_BACK
 
 
+TROUBLES: tuple[tuple[str, How], ...] = (
+    ("frozen", How.DROP),
+    ("api", How.DROP),
+    ("api", How.HANG),
+    ("late-order", How.DROP),
+    ("api", How.STATUS),
+    ("jump", How.DROP),
+    ("api", How.SLOW),
+    ("killed", How.DROP),
+    ("api", How.LOSE),
+    ("api", How.LATE),
+    ("jump", How.DROP),
+    ("api", How.HALF),
+)
+"""What the seeds walk through, one after the other; where it falls, and what is hurt, each seed draws."""
+
+
 def drawn(seed: int) -> Story:
     """Returns the story of a seed."""
     chance = random.Random(seed)
-    kind = chance.choice(("frozen", "frozen", "api", "api", "api", "api", "killed", "jump", "late-order"))
-    how = chance.choice((*ENDS_A_LEADERSHIP, How.SLOW))
+    kind, how = TROUBLES[(seed - 1) % len(TROUBLES)]
     return Story(
         kind=kind,
         after_effect=chance.randint(1, LAST_EFFECT),
@@ -73,7 +91,7 @@ def drawn(seed: int) -> Story:
         # A late one arrives when its sender leads no more; a slow one is answered, each just in time.
         delay_seconds=TROUBLE_SECONDS if how is How.LATE else 1.0,
         jump_seconds=chance.choice((-HOUR, HOUR)),
-        at_spare=chance.random() < 0.5,
+        at_spare=seed % 2 == 0,
     )
 
 
@@ -137,9 +155,14 @@ class Player:
         sufferer = spare if story.at_spare and story.kind == "jump" else leader
         fault = Fault(story.how, SCOPES[story.scope], delay_seconds=story.delay_seconds, status=story.status)
 
-        def order_is_late() -> None:
+        def order_has_left() -> None:
+            rig.note("leader-lost", operator=leader.name)
             leader.api.fault = Fault(How.DROP)
-            rig.server.hold_order_of[leader.name] = TROUBLE_SECONDS
+
+        def order_is_late() -> None:
+            # Who is cut off before it has written its intent gives no order: the order comes first.
+            rig.server.on_held = order_has_left
+            rig.server.hold_order_of[leader.name] = OVERTAKEN_SECONDS
 
         def api_fails() -> None:
             leader.api.fault = fault
@@ -159,7 +182,7 @@ class Player:
         begin, end = kinds[story.kind]
 
         def noted() -> None:
-            if story.ends_the_leadership:
+            if story.ends_the_leadership and story.kind != "late-order":
                 rig.note("leader-lost", operator=leader.name)
             begin()
 
