@@ -73,6 +73,7 @@ async def release(pair: BedPair, name: str, *, is_owner: bool, uid: str = PAIR_U
 async def test_a_release_leaves_nothing_behind_and_the_owners_services_as_they_were_found(pair: BedPair) -> None:
     await pair.do("a", "cp /etc/hosts /tmp/hosts; printf 'ssh-ed25519 AAAA anna\n' >>/root/.ssh/authorized_keys")
     await pair.do("b", "cp /etc/hosts /tmp/hosts")
+    await pair.do("a", "mkdir -p /srv/.maestro-replica/generations/7.1")
     running = await adopted(pair)
     foreign = await release(pair, "a", is_owner=True, uid="another-pair")
 
@@ -83,6 +84,8 @@ async def test_a_release_leaves_nothing_behind_and_the_owners_services_as_they_w
     assert (foreign.remote_reason, isinstance(standby, Done)) == ("ForeignPair", True)
     assert isinstance(owner, Done)
     assert owner.facts["enabled"] == f"{DB} {APP}"
+    assert owner.facts["left"].startswith("/srv/.maestro-replica.released-")
+    assert await pair.do("a", f"ls -d {owner.facts['left']}/generations/7.1 && [ ! -e /srv/.maestro-replica ]")
     assert await main_pids(pair) == running
     for name in ("a", "b"):
         assert await pair.do(name, OURS) == "", name

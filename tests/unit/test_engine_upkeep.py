@@ -36,7 +36,7 @@ async def test_a_release_takes_the_guards_off_and_what_runs_runs_on() -> None:
     assert pair.world.writers() == ["a"]
     assert pair.status.state is State.RELEASED
     assert "delete the resource" in held.message
-    assert [node.pins for node in pair.world.nodes.values()] == [{}, {}]
+    assert [(node.pins, node.copies) for node in pair.world.nodes.values()] == [({}, ()), ({}, ())]
     pair.store.delete()
     pair.loop.wake()
     await pair.hold(Reason.DELETING)

@@ -100,8 +100,9 @@ class MemoryNodes(_Over):
         if there.running and not is_owner:
             return Refused(Reason.STEP_REFUSED, f"{node.name} runs services", "StillRunning")
         there.guard, there.is_equipped, there.has_peer_key, there.is_outdated = NEVER, False, False, False
-        there.pins = {}
-        return Done({"left": "/srv/.maestro-replica"})
+        # The copies stay under another name: no pair that comes later counts on from them.
+        there.pins, there.copies = {}, ()
+        return Done({"left": "/srv/.maestro-replica.released-20260101000000"})
 
     async def order(self, node: FrozenNode, order: Order, *, deadline_seconds: float) -> Outcome:
         """Let the twin answer, and do on the node what the real guard does beside its state."""

@@ -78,12 +78,18 @@ for unit in maestro-guard.service maestro-replica.service maestro-replica.timer 
 done
 systemctl daemon-reload
 systemctl reset-failed maestro-guard.service maestro-replica.service maestro-replica.timer 2>/dev/null
+# What was copied and kept aside stays, under another name: its numbers are of this pair's epochs, and a pair that comes
+# later begins anew with its own, which would all be too low.
+store=${live%/*}/.maestro-replica left=
+if [ -n "$live" ] && [ -e "$root$store" ]; then
+    left=$store.released-$(date +%Y%m%d%H%M%S)
+    mv -T "$root$store" "$root$left" || unstored "$root$left"
+    sync -f "$root${live%/*}" 2>/dev/null
+fi
 rm -rf "$root/run/maestro-guard" "$root/run/maestro-hosts.lock" "$state" "$state.new" "$folder" || unstored "$state"
 for file in "$library"/* "$library"; do
     case $file in */maestro-guard/maestro-guard) ;; "$library") ;; *) rm -rf "$file" ;; esac
 done
 rm -rf "$library" "$root/run/maestro-equip.lock" || unstored "$library"
 sync -f "$units" 2>/dev/null
-left=
-if [ -n "$live" ] && [ -e "$root${live%/*}/.maestro-replica" ]; then left=${live%/*}/.maestro-replica; fi
 printf '%s\n' released=yes "enabled=${enabled# }" "left=$left"
