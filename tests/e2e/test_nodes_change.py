@@ -1,7 +1,7 @@
-"""A node changes under a running pair: another host key, another address, an empty machine."""
+"""A node changes under a running pair: another host key, address or machine, a reboot, a take-over by root."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,10 +10,29 @@ from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PAIR, PUBLIC_NAME
 from support.demo.watcher import condition
 from support.manifests import Manifest
+from support.served import (
+    GUARD,
+    SECONDS,
+    do,
+    edit,
+    is_active,
+    is_protected,
+    maestro,
+    main_pid,
+    manifest,
+    moves,
+    reason,
+    sides,
+    spec,
+    status,
+    until,
+)
 
 pytestmark = [pytest.mark.root, pytest.mark.long, pytest.mark.timeout(600)]
-SECONDS = 150.0
-GUARD = "/usr/local/lib/maestro-guard/maestro-guard"
+OURS = (
+    "find /etc /usr/local /root /var/lib /run -xdev -name '*maestro-guard*' -o -name '*maestro-replica*'; "
+    "grep -rl maestro-guard /root/.ssh /etc/systemd || true"
+)
 NEW_HOST_KEY = """
 rm -f /etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key.pub
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
@@ -47,42 +66,6 @@ def pair(stage: Stage) -> Stage:
     return stage
 
 
-def status(stage: Stage) -> Manifest:
-    found: Manifest = json.loads(stage.kubectl("get", "mp", PAIR, "-n", NAMESPACE, "-o", "json"))
-    return dict(found.get("status", {}))
-
-
-def spec(stage: Stage) -> Manifest:
-    found: Manifest = json.loads(stage.kubectl("get", "mp", PAIR, "-n", NAMESPACE, "-o", "json"))
-    return dict(found["spec"])
-
-
-def until(stage: Stage, reached: Callable[[Manifest], bool], *, what: str) -> None:
-    clock.wait_until(lambda: reached(status(stage)), timeout_seconds=SECONDS, what=what)
-
-
-def is_protected(status: Manifest) -> bool:
-    return not status.get("episode") and condition(status, "Protected") == "True"
-
-
-def sides(stage: Stage) -> tuple[str, str]:
-    """The active node and the standby."""
-    active = str(status(stage)["activeNode"])
-    return active, "b" if active == "a" else "a"
-
-
-def edit(stage: Stage, node: str, change: Callable[[Manifest], None]) -> None:
-    nodes = spec(stage)["nodes"]
-    change(next(item for item in nodes if item["name"] == node))
-    stage.kubectl("patch", "mp", PAIR, "-n", NAMESPACE, "--type=merge", "-p", json.dumps({"spec": {"nodes": nodes}}))
-
-
-def do(stage: Stage, node: str, script: str) -> str:
-    ran = stage.bed.nodes[node].run(script, timeout_seconds=60)
-    assert ran.return_code == 0, (script, ran)
-    return ran.stdout.decode()
-
-
 def reading(stage: Stage, node: str) -> Manifest:
     return next((item for item in status(stage).get("nodes", []) if item["name"] == node), {})
 
@@ -98,7 +81,7 @@ def reboot(stage: Stage, node: str) -> None:
 
 def test_a_rotated_host_key_is_refused_until_the_spec_has_it(pair: Stage) -> None:
     active, standby = sides(pair)
-    main_pid = do(pair, active, "systemctl show -p MainPID --value maestro.service")
+    process = main_pid(pair, active)
 
     key = do(pair, standby, NEW_HOST_KEY).strip()
     reboot(pair, standby)
@@ -108,12 +91,12 @@ def test_a_rotated_host_key_is_refused_until_the_spec_has_it(pair: Stage) -> Non
     until(pair, is_protected, what="the pair is protected under the new key")
 
     assert do(pair, active, f"{GUARD} ask-peer epoch")
-    assert do(pair, active, "systemctl show -p MainPID --value maestro.service") == main_pid
+    assert main_pid(pair, active) == process
 
 
 def test_an_empty_machine_in_the_standbys_place_becomes_the_standby(pair: Stage) -> None:
     active, standby = sides(pair)
-    main_pid = do(pair, active, "systemctl show -p MainPID --value maestro.service")
+    process = main_pid(pair, active)
 
     do(pair, standby, EMPTY)
     key = do(pair, standby, NEW_HOST_KEY).strip()
@@ -128,7 +111,7 @@ def test_an_empty_machine_in_the_standbys_place_becomes_the_standby(pair: Stage)
     )
 
     assert sides(pair) == (active, standby)
-    assert do(pair, active, "systemctl show -p MainPID --value maestro.service") == main_pid
+    assert main_pid(pair, active) == process
 
 
 def test_a_changed_address_of_the_active_node_is_followed_by_names_pins_and_guards(pair: Stage) -> None:
@@ -150,3 +133,98 @@ def test_a_changed_address_of_the_active_node_is_followed_by_names_pins_and_guar
     assert pinned == address
     assert f"address={address}\n" in config[active]
     assert f"peer_address={address}\n" in config[standby]
+
+
+def test_a_planned_reboot_in_a_maintenance_is_no_outage(pair: Stage) -> None:
+    active, standby = sides(pair)
+    before = status(pair)
+
+    maestro(pair, "maintenance", PAIR, "--minutes", "15")
+    until(
+        pair,
+        lambda it: reason(it, "AutomaticFailoverAllowed") == "Maintenance",
+        what="nothing fails over by itself",
+    )
+    pair.bed.nodes[active].power_cut()
+    # Three times as long as an outage has to last to be one.
+    clock.pause(3 * float(spec(pair)["detection"]["downForSeconds"]))
+    pair.bed.nodes[active].power_on()
+    until(pair, is_protected, what="the owner is back")
+    maestro(pair, "maintenance", PAIR, "--end")
+
+    after = status(pair)
+    assert sides(pair) == (active, standby)
+    assert after["epoch"]["inForce"] == before["epoch"]["inForce"]
+    assert moves(after) == moves(before)
+
+
+def test_both_nodes_that_lose_their_power_with_the_operator_gone_come_up_as_they_were(pair: Stage) -> None:
+    active, standby = sides(pair)
+    epoch = status(pair)["epoch"]["inForce"]
+    pair.operator.stop()
+
+    for name in (active, standby):
+        pair.bed.nodes[name].power_cut()
+    for name in (standby, active):
+        pair.bed.nodes[name].power_on()
+    clock.wait_until(
+        lambda: is_active(pair, active), timeout_seconds=SECONDS, what="the owner serves, as its peer vouches"
+    )
+    standby_runs = is_active(pair, standby)
+    pair.operator = pair.start_operator(log="operator-both.log")
+    until(pair, is_protected, what="the operator finds everything as it was")
+
+    assert not standby_runs
+    assert sides(pair) == (active, standby)
+    assert status(pair)["epoch"]["inForce"] == epoch
+
+
+def test_what_root_took_while_the_operator_was_gone_is_adopted_by_it(pair: Stage) -> None:
+    active, standby = sides(pair)
+    epoch = int(status(pair)["epoch"]["inForce"]["number"])
+    pair.operator.stop()
+    for name in (active, standby):
+        pair.bed.nodes[name].power_cut()
+    pair.bed.nodes[standby].power_on()
+    pair.bed.nodes[standby].ssh_ready()
+
+    taken = do(pair, standby, f"{GUARD} take --reason 'the other room burns' --peer-is-off")
+    serves_alone = is_active(pair, standby)
+    pair.bed.nodes[active].power_on()
+    pair.operator = pair.start_operator(log="operator-take.log")
+    until(pair, lambda it: condition(it, "Ready") == "False", what="the operator finds that another one leads")
+    order = json.dumps({"spec": {"activeNode": standby}})
+    pair.kubectl("patch", "mp", PAIR, "-n", NAMESPACE, "--type=merge", "-p", order)
+    until(pair, lambda it: is_protected(it) and it["activeNode"] == standby, what="the new owner is adopted")
+
+    assert f"taken={epoch + 1}" in taken
+    assert serves_alone
+    assert int(status(pair)["epoch"]["inForce"]["number"]) > epoch
+    assert is_active(pair, standby)
+    assert not is_active(pair, active)
+
+
+def test_a_released_pair_leaves_nothing_behind_and_created_anew_it_adopts_what_runs(pair: Stage) -> None:
+    active, standby = sides(pair)
+    process = main_pid(pair, active)
+    found = manifest(pair)
+    anew = {
+        **{key: found[key] for key in ("apiVersion", "kind")},
+        "metadata": {"name": PAIR, "namespace": NAMESPACE},
+        "spec": {**found["spec"], "activeNode": active, "answers": []},
+    }
+
+    maestro(pair, "release", PAIR)
+    until(pair, lambda it: it.get("state") == "Released", what="the nodes are released")
+    left = {name: do(pair, name, OURS) for name in (active, standby)}
+    pinned = do(pair, active, "cat /etc/hosts")
+    pair.kubectl("delete", "mp", PAIR, "-n", NAMESPACE)
+    runs = (is_active(pair, active), is_active(pair, standby))
+    pair.kubectl("apply", "-f", "-", input_text=json.dumps(anew))
+    until(pair, is_protected, what="the pair is protected anew")
+
+    assert left == {active: "", standby: ""}
+    assert PUBLIC_NAME not in pinned
+    assert runs == (True, False)
+    assert sides(pair) == (active, standby)
+    assert main_pid(pair, active) == process

@@ -66,7 +66,7 @@ class Stage:
             self._say("the operator, under its own ServiceAccount with the chart's rules")
             self.operator_kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
             self.operator = self.start_operator()
-            undo.callback(self.operator.stop)
+            undo.callback(self._stop_operator)
             self.watcher = PairWatcher(
                 [*self.bed.enter, *self._kubectl("get", "mp", "-n", NAMESPACE, "--watch", "-o", "json")],
                 say=self._say,
@@ -128,6 +128,10 @@ class Stage:
                 **self.belonging(port),
             },
         )
+
+    def _stop_operator(self) -> None:
+        """Stop the operator that there is now: a story may have started another one."""
+        self.operator.stop()
 
     def start_client(self, name: str, *, url: str | None = None) -> None:
         """Start a client that writes numbered records through the public name."""
