@@ -44,7 +44,18 @@ def test_a_strike_that_fell_elsewhere_is_drawn_again_and_nothing_strikes_before_
     drawn = next_round(seed, 7, counts, missed={missed: 1})
 
     assert drawn.strikes[0].cell == missed
-    assert (drawn.opening is Opening.OUTAGE) == (missed[0] in (Phase.FENCE, Phase.SEVER))
+    assert (drawn.opening is Opening.OUTAGE) == (missed[0] in (Phase.FENCE, Phase.SEVER, Phase.REJOIN, Phase.RESYNC))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cell_that_is_missed_again_and_again_holds_up_no_other(seed: int) -> None:
+    missed = (Phase.RESYNC, Fault.CUT)
+    counts: Counter[Cell] = Counter()
+    for number in range(1, 33):
+        drawn = next_round(seed, number, counts, missed={missed: number - 1})
+        counts.update(strike.cell for strike in drawn.strikes if strike.cell != missed)
+
+    assert empty_cells(counts) == (missed,)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -42,7 +42,6 @@ SHORT_PATIENCE_SECONDS = 2.0
 """The same while a strike waits: a word that is needed for the episode to go on is said soon."""
 STABLE_SECONDS = 3.0
 """How long rest has to last to be believed: status says nothing new while nobody can look."""
-AWAY_SECONDS = 4.0
 
 
 class StuckError(Exception):
@@ -129,10 +128,6 @@ class Game:
                     # Its kernel still answers, so it is alive to all who ask: only a person gives it up.
                     self._watch.until(lambda status: people.hold_of(status) is not None, seconds=HOLD_SECONDS)
                     self.order(standby)
-            case Opening.RETURN:
-                self._hands.node(standby).power_cut()
-                clock.pause(AWAY_SECONDS)
-                self._hands.node(standby).power_on()
             case Opening.STILL:
                 pass
 

@@ -72,8 +72,6 @@ class Opening(StrEnum):
     """The other node is ordered."""
     OUTAGE = "Outage"
     """The active node is taken away."""
-    RETURN = "Return"
-    """The standby was away and comes back."""
 
 
 Cell = tuple[Phase, Fault]
@@ -110,14 +108,13 @@ _OPENINGS: dict[Phase, tuple[Opening, ...]] = {
     P.MOVE_TRAFFIC: (Opening.SWITCH, Opening.OUTAGE),
     P.START_SERVICES: (Opening.SWITCH, Opening.OUTAGE),
     P.VERIFY: (Opening.SWITCH,),
-    P.REJOIN: (Opening.RETURN, Opening.OUTAGE),
-    P.RESYNC: (Opening.RETURN, Opening.OUTAGE),
+    P.REJOIN: (Opening.OUTAGE,),
+    P.RESYNC: (Opening.OUTAGE,),
 }
 ORDER: dict[Opening, tuple[Phase, ...]] = {
     Opening.STILL: (P.REST,),
     Opening.SWITCH: (P.QUIESCE, P.FINAL_SYNC, P.DEMOTE, P.PROMOTE, P.MOVE_TRAFFIC, P.START_SERVICES, P.VERIFY),
     Opening.OUTAGE: (P.FENCE, P.SEVER, P.PROMOTE, P.MOVE_TRAFFIC, P.START_SERVICES, P.REJOIN, P.RESYNC),
-    Opening.RETURN: (P.REJOIN, P.RESYNC),
 }
 """The phases that a round passes through after its opening, in order."""
 

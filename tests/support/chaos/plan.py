@@ -57,7 +57,7 @@ SHARED = frozenset(ORDER[Opening.SWITCH]) & frozenset(ORDER[Opening.OUTAGE])
 VICTIMS = ("source", "target")
 SURVIVOR_DIES: Cell = (Phase.FENCE, Fault.POWER_CUT)
 """The second failure of a double one: the other node is off already."""
-HARDEST_FIRST = (Opening.OUTAGE, Opening.SWITCH, Opening.STILL, Opening.RETURN)
+HARDEST_FIRST = (Opening.OUTAGE, Opening.SWITCH, Opening.STILL)
 """Of two that fill as many cells, what takes longer to come about is tried first, while there is time to try again."""
 
 
@@ -103,13 +103,13 @@ def next_round(
     dice = random.Random(f"{seed}/{number}")
     order = list(listed)
     random.Random(seed).shuffle(order)
-    misses = missed or {}
-    waiting = sorted(
-        (cell for cell in order if not counts.get(cell, 0)),
-        # What a planned switch passes as well is left to it where an outage has enough of its own.
-        key=lambda cell: (-misses.get(cell, 0), cell[0] in SHARED),
-    )
-    opening, cells = _chosen(waiting, misses, number=number)
+    empty = [cell for cell in order if not counts.get(cell, 0)]
+    # What is missed again and again has its turn in every second round only, so that it holds up nothing else.
+    leads = {cell: count for cell, count in (missed or {}).items() if count == 1 or number % 2}
+    patient = [cell for cell in empty if cell in leads or not (missed or {}).get(cell, 0)]
+    # What a planned switch passes as well is left to it where an outage has enough of its own.
+    waiting = sorted(patient or empty, key=lambda cell: (-leads.get(cell, 0), cell[0] in SHARED))
+    opening, cells = _chosen(waiting, leads, number=number)
     if not waiting:
         cells = (dice.choice(order),)
         opening = dice.choice(openings_for(cells[0][0]))
@@ -121,9 +121,9 @@ def next_round(
     return Round(number, opening, outage, by_git=by_git and Fault.DELETED not in faults, strikes=strikes)
 
 
-def _chosen(waiting: Sequence[Cell], misses: Mapping[Cell, int], *, number: int) -> tuple[Opening, tuple[Cell, ...]]:
+def _chosen(waiting: Sequence[Cell], leads: Mapping[Cell, int], *, number: int) -> tuple[Opening, tuple[Cell, ...]]:
     """Return the opening whose round fills most empty cells, and these; the first round is always an outage."""
-    if waiting and misses.get(waiting[0], 0):
+    if waiting and leads.get(waiting[0], 0):
         opening = _cheapest(waiting[0][0])
         return opening, _packed(waiting, opening, undisturbed=waiting[0])
     found = [(opening, _packed(waiting, opening)) for opening in HARDEST_FIRST]
