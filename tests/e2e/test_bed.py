@@ -199,6 +199,8 @@ def test_a_bed_ends_with_its_interrupted_or_killed_caller(tmp_path: Path, number
     wait_until(lambda: host_traces(tmp_path) == [], timeout_seconds=10, what="the last trace")
     with Bed.up(tmp_path, powered=False) as again:
         assert not again.nodes["a"].is_on()
+    assert host_network() == before
+    assert host_traces(tmp_path) == []
 
 
 def test_an_interrupt_while_it_comes_up_leaves_nothing(tmp_path: Path) -> None:

@@ -76,18 +76,22 @@ def test_it_looks_like_the_product(node: Node) -> None:
     assert "start-up complete" in do(node, f"cat {LOG}")
 
 
-def test_an_acknowledgement_names_the_epoch_the_guard_has_in_force(node: Node) -> None:
+def test_an_acknowledgement_names_node_boot_epoch_and_the_hosts_clock(node: Node) -> None:
     start(node)
     without_guard = record(node, 1)
     stop(node)
     node.push(GUARD, b"#!/bin/sh\necho promised=8,b,next\necho inforce=7,a,this\n", mode=0o755)
 
     start(node)
+    before_ns = clock.monotonic_nanoseconds()
     with_guard = record(node, 2)
+    after_ns = clock.monotonic_nanoseconds()
 
     do(node, f"rm {GUARD}")
     assert (without_guard["epoch"], with_guard["epoch"]) == (None, 7)
+    assert with_guard["node"] == "a"
     assert with_guard["boot_id"] == do(node, "cat /proc/sys/kernel/random/boot_id").strip()
+    assert before_ns < with_guard["monotonic_ns"] < after_ns
 
 
 def test_without_the_pin_it_finds_no_database_and_says_so(bed: Bed, node: Node) -> None:
