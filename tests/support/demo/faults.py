@@ -109,7 +109,7 @@ class FrozenDns(Fault):
     """The name server confirms updates and goes on telling what was true before."""
 
     name = "frozen-dns"
-    catches = ("story-was-told", "names-followed")
+    catches = ("names-followed",)
 
     @override
     def before_switchover(self, stage: Stage) -> None:

@@ -115,6 +115,9 @@ class MemoryStage:
     def keep_promotion(self, node: str) -> None:
         """Keep nothing: a memory node's word proves nothing that the world has not recorded."""
 
+    def keep_units(self, episode: str) -> None:
+        """Keep nothing: no systemd stopped or started anything here."""
+
     def start_prober(self, node: str) -> None:
         """Look whether services run on a node, at every beat of the world."""
         self.living.knocked_at = node

@@ -19,7 +19,7 @@ from support.demo.story import NAMESPACE, PAIR, PUBLIC_NAME
 from support.demo.watcher import PairWatcher
 from support.manifests import demo_pair, demo_secrets
 from support.operator_environment import belonging
-from support.standin import initialise, install
+from support.standin import SERVICES, initialise, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,6 +203,13 @@ class Stage:
         record = "/srv/.maestro-replica/meta/promoted"
         ran = self.bed.nodes[node].run(f"stat --format='written=%.9Y' {record} && cat {record}")
         (self.evidence / f"promoted-{node}.txt").write_bytes(ran.stdout)
+
+    def keep_units(self, episode: str) -> None:
+        """Keep when each node's systemd stopped and started the services of a planned switch, by its own journal."""
+        units = " ".join(f"UNIT={unit}" for unit in SERVICES)
+        words = f"journalctl --boot --quiet --output=json --output-fields=MESSAGE_ID,UNIT _PID=1 {units}"
+        for name, node in self.bed.nodes.items():
+            (self.evidence / f"units-{episode}-{name}.jsonl").write_bytes(node.run(words).stdout)
 
     def keep_evidence(self) -> None:
         """Put the raw evidence together: disks after power-off, logs of every part, the pair at the end."""

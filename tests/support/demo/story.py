@@ -45,6 +45,9 @@ class Scene(Protocol):
     def keep_promotion(self, node: str) -> None:
         """Keep what a node itself has written down of its last promotion."""
 
+    def keep_units(self, episode: str) -> None:
+        """Keep when the nodes' own systemd stopped and started the services of a planned switch."""
+
     def start_prober(self, node: str) -> None:
         """Look whether services answer on a node, until stopped."""
 
@@ -135,8 +138,13 @@ class Story(Generic[SceneT]):
         patch = json.dumps({"spec": {"activeNode": "b"}})
         self._stage.kubectl("patch", "mp", PAIR, "-n", NAMESPACE, "--type=merge", "-p", patch)
         self._stage.watcher.until(lambda status: finished(status, "Switchover"), what="the switchover", seconds=60)
+        self._keep_units()
         self._stage.await_writes(CLIENT, more=50, seconds=30)
         self._protected()
+
+    def _keep_units(self) -> None:
+        history = self._stage.watcher.newest()["status"]["history"]
+        self._stage.keep_units(next(item["id"] for item in history if item["kind"] == "Switchover"))
 
     def _cut(self) -> None:
         self._stage.await_writes(CLIENT, more=20, seconds=30)
@@ -168,5 +176,6 @@ class Story(Generic[SceneT]):
         self._stage.watcher.until(
             lambda status: finished(status, "Switchover", count=2), what="the hand-back", seconds=60
         )
+        self._keep_units()
         self._stage.await_writes(CLIENT, more=50, seconds=30)
         self._protected()
