@@ -11,6 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from support.bed import layout
 from support.controlplane.errors import ControlPlaneError
 from support.demo.stage import Stage
@@ -26,6 +28,14 @@ INTERVAL_SECONDS = "0.25"
 
 class ChaosStage(Stage):
     """Bed, control plane, stand-in, operator and clients."""
+
+    interval_seconds = 15
+    """Where much else is done on two cores a copy takes longer than five seconds, and no standby would be in sync."""
+
+    @property
+    def accepted_loss_seconds(self) -> int:
+        """Return what the pair may lose, as its manifest says."""
+        return int(yaml.safe_load(self.pair())["spec"]["failover"]["maxDataLossSeconds"])
 
     def start_clients(self) -> None:
         """Start every client; a record is tried until it is acknowledged, then the next."""

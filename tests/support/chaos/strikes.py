@@ -248,20 +248,20 @@ class Striker:
 
     def _edit_spec(self, strike: Strike, _node: str) -> None:
         """Edit a fence device, or what the standby may lose, under a running episode; and put it back."""
-        index = 0 if self._source == "a" else 1
+        index, accepted = 0 if self._source == "a" else 1, self._stage.accepted_loss_seconds
         with self._hands.operator_held():
             if strike.dice % 2:
                 other = "8442" if index == 0 else "8441"
                 self._json_patch(DEVICE.format(index=index), other)
                 detail = f"the fence device of {self._source} is the other node's"
             else:
-                self._json_patch("/spec/failover/maxDataLossSeconds", 200)
+                self._json_patch("/spec/failover/maxDataLossSeconds", accepted + 48)
                 detail = "maxDataLossSeconds"
             self._fell(strike, detail)
 
         def put_back() -> None:
             self._json_patch(DEVICE.format(index=index), ("8441", "8442")[index])
-            self._json_patch("/spec/failover/maxDataLossSeconds", 152)
+            self._json_patch("/spec/failover/maxDataLossSeconds", accepted)
 
         self._later(5.0, put_back)
 

@@ -36,6 +36,9 @@ HEALTH_PORT = 8080
 class Stage:
     """The running parts; leaving the block takes all of them down."""
 
+    interval_seconds = 5
+    """How often the standby gets a copy."""
+
     def __init__(self, directory: Path, *, say: Callable[[str], None], outlive: bool = False) -> None:
         """Keep where everything is; nothing is up before the block is entered."""
         self.directory = directory
@@ -107,7 +110,7 @@ class Stage:
             b_bmc=self.bed.bmcs["b"].account,
             name=PAIR,
             namespace=NAMESPACE,
-            interval_seconds=5,
+            interval_seconds=self.interval_seconds,
         )
         return yaml.safe_dump(manifest, sort_keys=False)
 
