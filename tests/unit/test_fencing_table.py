@@ -8,7 +8,7 @@ import pytest
 
 from support.fencematrix import agents, judge
 from support.fencematrix.cells import CELLS, Cell
-from support.fencematrix.table import PAGE
+from support.fencematrix.table import PAGE, REPORT, written_into
 
 CELL = next(cell for cell in CELLS if cell.id == "redfish-honest")
 DENYING = next(cell for cell in CELLS if cell.id == "redfish-denying")
@@ -18,7 +18,6 @@ SECOND = 1_000_000_000
 def evidence(folder: Path, cell: Cell, *, promoted_at: int | None, cut_at: int | None, **end: Any) -> Path:  # noqa: ANN401
     """Writes what a played cell leaves."""
     (folder / cell.id).mkdir()
-    (folder / "bed" / "evidence").mkdir(parents=True)
     told: list[dict[str, Any]] = [{"event": "begin", "monotonic_ns": 0, "cell": cell.id}]
     if promoted_at is not None:
         lines = [f"fence_redfish x: off at {at:.3f}, process {process}" for at, process in ((1.0, 7), (3.1, 8))]
@@ -27,7 +26,7 @@ def evidence(folder: Path, cell: Cell, *, promoted_at: int | None, cut_at: int |
     told.append({"event": "end", "monotonic_ns": 9 * SECOND, "concluded": "Fenced", "agents": 0, **end})
     power = [] if cut_at is None else [{"event": "power-cut", "node": "a", "monotonic_ns": cut_at * SECOND}]
     (folder / cell.id / "told.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in told))
-    (folder / "bed" / "evidence" / "power.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in power))
+    (folder / cell.id / "power.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in power))
     return folder
 
 
@@ -39,6 +38,12 @@ def test_the_agents_table_in_the_docs_is_what_the_code_says() -> None:
     page = PAGE.read_text()
 
     assert agents.written_into(page) == page
+
+
+def test_the_matrix_in_the_docs_is_what_the_committed_report_says() -> None:
+    page = PAGE.read_text()
+
+    assert written_into(page, REPORT) == page
 
 
 def test_a_lawful_cell_is_found_lawful(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from maestro_operator.drivers.nodes.ssh import known_hosts_line
 from maestro_operator.drivers.ports import Equipment
 from maestro_operator.model.addresses import ALLOWED_BY
 from maestro_operator.model.claims import host_claim
+from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Barred
@@ -43,7 +44,7 @@ def refused_address(spec: PairSpec, policy: AddressPolicy) -> Barred | None:
 
 def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred | None:
     """Return the refusal of the first fault of a spec, None where it can be carried out."""
-    for find in (_indistinct_nodes, _configuration, _patterns, _repeated_names):
+    for find in (_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names):
         for field, fault in find(spec):
             reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
             return Barred(reason, f"{field}: {fault}")
@@ -147,7 +148,7 @@ def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault
                 yield f"spec.nodes[{node.name}].fencing[{rung.name}].devices", doubled
             for device in rung.devices:
                 field = device_field(node, rung.name, device)
-                if not has_agent(device.agent):
+                if device.agent != GATEWAY and not has_agent(device.agent):
                     yield f"{field}.agent", f"this operator has no agent {device.agent}: write one that it has"
                 place = _place(device)
                 owner = owners.setdefault(place, node.name)
@@ -156,10 +157,33 @@ def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault
                     yield f"{field}.parameters", f"{text}: write the address of {node.name}'s own"
 
 
+def _denials(spec: PairSpec) -> Iterator[Fault]:
+    """Find rungs that would leave the node what it must not have, and isolation that could not be seen to be one."""
+    points = {point.name for point in spec.detection.vantage_points}
+    for node in spec.nodes:
+        for rung in node.fencing:
+            field = f"spec.nodes[{node.name}].fencing[{rung.name}].devices"
+            missing = lacking(rung.devices, spec.replication) if rung.devices else frozenset()
+            if missing:
+                text = f"together they leave the node its {in_words(missing)}, with which it could still do harm"
+                yield field, f"{text}: add a device that switches the node off, or takes that away"
+            isolated = [device.identity for device in rung.devices if device.agent == GATEWAY]
+            if isolated and node.address not in isolated:
+                yield field, f"no gateway isolates {node.address}: write the node's address as identity of one"
+            if rung.devices and leaves_it_running(rung.devices) and not points.issuperset(OUTSIDE):
+                text = (
+                    "a node that is isolated must be seen from outside to be cut off, by the operator and by the peer"
+                )
+                yield "spec.detection.vantagePoints", f"{text}: write operator: {{}} and peer: {{}}"
+
+
 def _place(device: FencingDevice) -> tuple[str, ...]:
     """Return which machine an agent would switch: its address, and behind it the plug or system."""
     told = {canonical(name): value for name, value in device.parameters.items()}
     ip = told.get("ip", "")
     if not ip:
         return (device.identity,)
+    if device.agent == GATEWAY:
+        # One router may serve both nodes: what it cuts off is told by the identity.
+        return host_claim(ip), told.get("ipport", ""), device.identity
     return host_claim(ip), told.get("ipport", ""), told.get("plug", ""), told.get("systems_uri", "")

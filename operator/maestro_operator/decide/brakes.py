@@ -12,6 +12,7 @@ from maestro_operator.decide import facts
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
 from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude
 from maestro_operator.model.decision import Assessment, Hold
+from maestro_operator.model.denial import lacking
 from maestro_operator.model.pair import Automatic, FencingDevice, FencingRung, Management, Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, NodeSeen, Seen, Vote
@@ -138,7 +139,12 @@ def fencing_ready(seen: Seen, name: str) -> bool:
         return item.tells_identity or facts.is_drilled(seen, node=name, rung=rung.name, device=device)
 
     ladder = seen.spec.node(name).fencing
-    return any(rung.devices and all(serves(rung, device) for device in rung.devices) for rung in ladder)
+    return any(
+        rung.devices
+        and not lacking(rung.devices, seen.spec.replication)
+        and all(serves(rung, device) for device in rung.devices)
+        for rung in ladder
+    )
 
 
 def peer_ready(seen: Seen) -> Hold | None:

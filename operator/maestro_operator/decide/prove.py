@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
+from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import HUMAN, Say
 from maestro_operator.model.proof import Method, Proof
@@ -20,6 +21,7 @@ from maestro_operator.model.seen import NodeSeen, Vote
 from maestro_operator.model.steps import EpisodeKind, StepName
 
 if TYPE_CHECKING:
+    from maestro_operator.model.pair import FencingDevice
     from maestro_operator.model.proof import FenceEvidence
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import Episode
@@ -155,32 +157,55 @@ def _from_evidence(seen: Seen, episode: Episode, node: str, *, evidence: FenceEv
     rung = next((item for item in facts.ladder(episode, node) if item.name == evidence.rung), None)
     if rung is None or evidence.node != node or not rung.devices:
         return NoProof(Reason.FENCE_UNPROVEN, f"the evidence is not about a rung of {node}")
+    left = lacking(rung.devices, seen.spec.replication)
+    if left:
+        return NoProof(Reason.FENCE_UNPROVEN, f"rung {rung.name} leaves {node} its {in_words(left)}")
     if len({device.identity for device in rung.devices}) < len(rung.devices):
         return NoProof(Reason.FENCE_UNPROVEN, "two devices of one identity could pass for one that was read twice")
     for device in rung.devices:
-        readings = [item for item in evidence.readings if item.identity == device.identity]
-        last_two = readings[-2:]
-        if len(last_two) < len(("first look", "second look")):
-            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was not read twice")
-        told = all(item.tells_identity for item in last_two)
-        if not told and not facts.is_drilled(seen, node=node, rung=rung.name, device=device):
-            text = f"{device.agent} cannot tell which machine it serves, and no fence drill showed it"
-            return NoProof(Reason.FENCE_UNPROVEN, text)
-        first, second = last_two
-        if {first.state, second.state} != {"off"}:
-            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} says {second.state}: {second.detail}")
-        if second.at_seconds - first.at_seconds < SECOND_LOOK_SECONDS:
-            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was read twice in one moment")
-        if first.process == second.process:
-            return NoProof(Reason.FENCE_UNPROVEN, f"{device.agent} was read twice by one process")
+        open_still = _unproven(seen, node, rung.name, device=device, evidence=evidence)
+        if open_still is not None:
+            return NoProof(Reason.FENCE_UNPROVEN, open_still)
     strangers = {item.identity for item in evidence.readings} - {item.identity for item in rung.devices}
     if strangers:
         return NoProof(Reason.FENCE_UNPROVEN, "a device answered for a machine that is not the node")
+    heard = _who_cannot_say(seen, node) if leaves_it_running(rung.devices) else ()
+    if heard:
+        text = f"{node} runs on behind its gateway, and {' and '.join(heard)} did not say to find it cut off"
+        return NoProof(Reason.FENCE_UNPROVEN, text)
     lines = tuple(
         f"{item.device} {item.identity}: {item.state} at {item.at_seconds:.3f}, process {item.process}"
         for item in evidence.readings
     )
     return _proof(seen, episode, node, method=Method.FENCED, evidence=lines)
+
+
+def _unproven(seen: Seen, node: str, rung: str, *, device: FencingDevice, evidence: FenceEvidence) -> str | None:
+    """Return why the readings of one device show nothing, or None where they show what they should."""
+    last_two = [item for item in evidence.readings if item.identity == device.identity][-2:]
+    if len(last_two) < len(("first look", "second look")):
+        return f"{device.agent} was not read twice"
+    told = all(item.tells_identity for item in last_two)
+    if not told and not facts.is_drilled(seen, node=node, rung=rung, device=device):
+        return f"{device.agent} cannot tell which machine it serves, and no fence drill showed it"
+    first, second = last_two
+    if {first.state, second.state} != {"isolated" if device.agent == GATEWAY else "off"}:
+        return f"{device.agent} says {second.state}: {second.detail}"
+    if second.at_seconds - first.at_seconds < SECOND_LOOK_SECONDS:
+        return f"{device.agent} was read twice in one moment"
+    if first.process == second.process:
+        return f"{device.agent} was read twice by one process"
+    return None
+
+
+def _who_cannot_say(seen: Seen, node: str) -> tuple[str, ...]:
+    """Return who has not just found from outside that neither the survivor nor the public reaches a node.
+
+    Every vantage point is asked, the peer among them, whether the resource names it for outages or not.
+    """
+    wanted = dict.fromkeys((*(point.name for point in seen.spec.detection.vantage_points), *OUTSIDE))
+    dead = {vote.vantage_point for vote in seen.votes if vote.node == node and vote.vote is Vote.DEAD}
+    return tuple(name for name in wanted if name not in dead)
 
 
 def may_permit(seen: Seen, episode: Episode) -> Proof | NoProof:

@@ -87,7 +87,7 @@ class Ssh(ResourceValue):
 
 
 class FencingDevice(ResourceValue):
-    """One out-of-band device, driven by a ClusterLabs fence agent."""
+    """One out-of-band device, driven by a ClusterLabs fence agent; or the `gateway` behind which the node lies."""
 
     agent: str
     identity: str
@@ -187,6 +187,11 @@ class Replication(ResourceValue):
     """One driver for the one consistency group."""
 
     rsync: Rsync | None = None
+
+    @property
+    def shares_data(self) -> bool:
+        """Tell whether both nodes may write to one disk; so it is taken to be of every driver not known to copy."""
+        return self.rsync is None
 
 
 class Dns(ResourceValue):

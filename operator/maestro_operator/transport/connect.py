@@ -22,11 +22,11 @@ ReadSecret = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
 PRIVATE_KEY = "ssh-privatekey"
 REMEDIES = {
     Reason.WRONG_HOST_KEY: (
-        "another machine answers there, or its key was made anew: write the key of the right machine into "
-        "spec.nodes[{}].ssh.hostKey"
+        "another machine answers there, or its key was made anew: write the key of the right machine into {key_field}"
     ),
-    Reason.WRONG_CREDENTIALS: "put the key of spec.nodes[{}].ssh.credentialsSecret among that user's authorized keys",
+    Reason.WRONG_CREDENTIALS: "put the key of {secret_field} among that user's authorized keys",
 }
+_FIELDS = {"key_field": "hostKey", "secret_field": "credentialsSecret"}
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_MISSES = 3
 
@@ -49,17 +49,19 @@ async def open_connection(
     addresses = await resolved(node.ssh.host, node.ssh.port, policy=policy, what=what)
     if isinstance(addresses, Unknown):
         return addresses
+    fields = {key: f"spec.nodes[{node.name}].ssh.{name}" for key, name in _FIELDS.items()}
     found: asyncssh.SSHClientConnection | Unknown = Unknown(Reason.NAME_NOT_FOUND, f"{what}: no address")
     for address in addresses:
-        found = await _connected(node, address, key=key, pinned=pinned)
+        found = await connect_pinned(node, address, key=key, pinned=pinned, fields=fields)
         if not isinstance(found, Unknown):
             break
     return found
 
 
-async def _connected(
-    node: FrozenNode, address: str, *, key: asyncssh.SSHKey, pinned: asyncssh.SSHKey
+async def connect_pinned(
+    node: FrozenNode, address: str, *, key: asyncssh.SSHKey, pinned: asyncssh.SSHKey, fields: Mapping[str, str]
 ) -> asyncssh.SSHClientConnection | Unknown:
+    """Connect to one address, to this host key and with this key alone; `fields` name where both are written."""
     try:
         return await asyncssh.connect(
             address,
@@ -84,7 +86,7 @@ async def _connected(
         what = f"{node.name}: ssh {node.ssh.user}@{node.ssh.host}:{node.ssh.port}"
         failed = unknown_from(error, what=what)
         remedy = REMEDIES.get(failed.reason)
-        return failed if remedy is None else replace(failed, message=f"{failed.message}: {remedy.format(node.name)}")
+        return failed if remedy is None else replace(failed, message=f"{failed.message}: {remedy.format(**fields)}")
 
 
 async def _private_key(node: FrozenNode, *, secrets: ReadSecret, namespace: str) -> asyncssh.SSHKey | Unknown:

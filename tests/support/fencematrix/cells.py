@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["redfish", "ipmi"]
+Kind = Literal["redfish", "ipmi", "gateway"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,34 @@ class Cell:
     """The mode of a's Redfish controller."""
     ipmi: str = "honest"
     """The mode of a's IPMI controller."""
+    gateway: str = ""
+    """What is wrong with the gateway behind which a lies."""
     twist: str = ""
     """What else is wrong, in a word of `play`."""
     proven: bool
     """Whether a proof is possible; then, and only then, the survivor may be promoted."""
     fault: str
     """In words, for the table."""
+
+    @property
+    def is_late(self) -> bool:
+        """Tells whether the controller cuts only after the rung's deadline."""
+        return self.twist in ("late", "handed-back")
+
+    @property
+    def is_lost(self) -> bool:
+        """Tells whether the operator's process is killed or frozen while its agent runs."""
+        return self.twist.startswith("operator-")
+
+    @property
+    def is_isolation(self) -> bool:
+        """Tells whether the node is cut off at a gateway, and not switched off."""
+        return any("gateway" in rung for rung in self.rungs)
+
+    @property
+    def bed(self) -> str:
+        """Returns the folder of the bed that the cell is played on."""
+        return "bed-routed" if self.is_isolation else "bed"
 
     @property
     def ladder(self) -> str:
@@ -34,6 +56,8 @@ REDFISH: tuple[tuple[Kind, ...], ...] = (("redfish",),)
 IPMI: tuple[tuple[Kind, ...], ...] = (("ipmi",),)
 BOTH: tuple[tuple[Kind, ...], ...] = (("redfish", "ipmi"),)
 LADDER: tuple[tuple[Kind, ...], ...] = (("redfish",), ("ipmi",))
+
+GATEWAY: tuple[tuple[Kind, ...], ...] = (("gateway",),)
 
 CELLS = (
     Cell(id="redfish-honest", rungs=REDFISH, proven=True, fault="none"),
@@ -59,6 +83,16 @@ CELLS = (
          fault="the leadership ends with the agent running"),
     Cell(id="redfish-edited", rungs=REDFISH, redfish="denying", twist="edited", proven=False,
          fault="the spec names the survivor's controller in mid-episode"),
+    Cell(id="redfish-pulled", rungs=REDFISH, redfish="denying", twist="pulled", proven=False,
+         fault="the spec loses the ladder in mid-episode"),
+    Cell(id="redfish-next-leader", rungs=REDFISH, redfish="hanging", twist="next-leader", proven=True,
+         fault="hangs, the leadership ends with the agent running; the next leader waits, then fences"),
+    Cell(id="redfish-handed-back", rungs=REDFISH, redfish="slow", twist="handed-back", proven=False,
+         fault="cuts after the pair was handed back: the old owner, late"),
+    Cell(id="redfish-operator-killed", rungs=REDFISH, redfish="hanging", twist="operator-killed", proven=False,
+         fault="the operator is killed with the agent running"),
+    Cell(id="redfish-operator-frozen", rungs=REDFISH, redfish="hanging", twist="operator-frozen", proven=False,
+         fault="the operator is frozen with the agent running"),
     Cell(id="ipmi-honest", rungs=IPMI, proven=True, fault="none"),
     Cell(id="ipmi-denying", rungs=IPMI, ipmi="denying", proven=False, fault="refuses the order"),
     Cell(id="ipmi-hanging", rungs=IPMI, ipmi="hanging", proven=False, fault="never answers"),
@@ -68,5 +102,14 @@ CELLS = (
     Cell(id="supplies-one-silent", rungs=BOTH, ipmi="hanging", proven=False, fault="the second one never answers"),
     Cell(id="ladder-second", rungs=LADDER, redfish="offline", proven=True, fault="the first rung refuses connections"),
     Cell(id="ladder-none", rungs=LADDER, redfish="denying", ipmi="hanging", proven=False, fault="both rungs fail"),
+    Cell(id="gateway-honest", rungs=GATEWAY, proven=True, fault="none"),
+    Cell(id="gateway-refusing", rungs=GATEWAY, gateway="refusing", proven=False, fault="refuses the order"),
+    Cell(id="gateway-forgetful", rungs=GATEWAY, gateway="forgetful", proven=False, fault="says done and does nothing"),
+    Cell(id="gateway-silent", rungs=GATEWAY, gateway="silent", proven=False, fault="never answers"),
+    Cell(id="gateway-bypassed", rungs=GATEWAY, gateway="bypassed", proven=False,
+         fault="isolates, and there is another way to the node"),
+    Cell(id="gateway-host-key", rungs=GATEWAY, twist="host-key", proven=False, fault="another host key"),
+    Cell(id="gateway-same-side", rungs=GATEWAY, twist="same-side", proven=False,
+         fault="the address lies on this side of it"),
 )  # fmt: skip
 """In the order in which they are played."""

@@ -17,6 +17,8 @@ from support.report import Claim
 
 PACKAGE = "fence-agents"
 SECOND_LOOK_SECONDS = 2.0
+REACHING = ("public", "survivor", "node")
+"""Who tries an isolated node's sshd, and the node itself tries the survivor's."""
 _READING = re.compile(
     r"^(?P<device>\S+) (?P<identity>.+): (?P<state>\w+) at (?P<at>[0-9.]+), process (?P<process>\d+)$"
 )
@@ -30,7 +32,8 @@ class Found:
     seconds: float
     promoted: bool
     off_before_promotion: bool
-    """The node's supply was off at the first write that carries the promotion."""
+    """At the first write that carries the promotion the node's supply was off; or, where it was isolated, nobody
+    reached it any more, nor it anybody, from then on."""
     was_cut: bool
     other_was_cut: bool
     agents_left: int
@@ -49,16 +52,21 @@ def found(folder: Path, cell: Cell) -> Found:
     promotion = next((line for line in told if line["event"] == "write" and _is_promotion(line)), None)
     power = [
         line
-        for line in _lines(folder / "bed" / "evidence" / "power.jsonl")
+        for line in _lines(folder / cell.id / "power.jsonl")
         if begin["monotonic_ns"] <= line["monotonic_ns"] <= until and line.get("event") in ("power-cut", "power-on")
     ]
+    if cell.is_isolation:
+        tried = _lines(folder / cell.id / "reach.jsonl")
+        is_out = promotion is not None and _is_out_of_reach(tried, since_ns=promotion["monotonic_ns"], until_ns=until)
+    else:
+        is_out = promotion is not None and _is_off(power, "a", promotion["monotonic_ns"])
     proof = (promotion or {}).get("proof") or {}
     readings = [match for line in proof.get("evidence", ()) if (match := _READING.match(line))]
     return Found(
         concluded=end["concluded"] if end else "NotConcluded",
         seconds=round((until - begin["monotonic_ns"]) / 1e9, 1) if end else 0.0,
         promoted=promotion is not None,
-        off_before_promotion=promotion is not None and _is_off(power, "a", promotion["monotonic_ns"]),
+        off_before_promotion=is_out,
         was_cut=any(line["event"] == "power-cut" and line["node"] == "a" for line in power),
         other_was_cut=any(line["event"] == "power-cut" and line["node"] == "b" for line in power),
         agents_left=end["agents"] if end else -1,
@@ -72,7 +80,8 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
     made: list[Claim] = []
     for cell in cells:
         seen = found(folder, cell)
-        evidence = (f"{cell.id}/told.jsonl", "bed/evidence/power.jsonl", "bed/evidence/bmc.jsonl")
+        raw = f"{cell.id}/reach.jsonl" if cell.is_isolation else f"{cell.id}/bmc.jsonl"
+        evidence = (f"{cell.id}/told.jsonl", f"{cell.id}/power.jsonl", raw)
         made.append(Claim(f"{cell.id}.promoted", seen.promoted is cell.proven, seen.promoted, cell.proven, evidence))
         lawful = not seen.promoted or seen.off_before_promotion
         made.append(Claim(f"{cell.id}.off-before-promotion", lawful, measured=lawful, bound=True, evidence=evidence))
@@ -89,6 +98,9 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
         words = (f"concluded {seen.concluded}", f"processes {', '.join(map(str, seen.processes)) or 'none'}")
         bounded = seen.seconds > 0
         made.append(Claim(f"{cell.id}.concluded", bounded, seen.seconds, "> 0", words))
+        if cell.is_lost:
+            landed = Claim(f"{cell.id}.landed-nothing", not seen.was_cut, seen.was_cut, bound=False, evidence=evidence)
+            made.append(landed)
         if cell.proven:
             own = len(set(seen.processes)) == len(seen.processes) >= 2 * max(len(rung) for rung in cell.rungs)
             made.append(Claim(f"{cell.id}.own-processes", own, len(set(seen.processes)), "two a device", words))
@@ -105,6 +117,7 @@ def claim_ids() -> tuple[str, ...]:
     more = ("own-processes", "read-twice")
     return (
         *(f"{cell.id}.{name}" for cell in CELLS for name in (*names, *(more if cell.proven else ()))),
+        *(f"{cell.id}.landed-nothing" for cell in CELLS if cell.is_lost),
         "agents-unpatched",
     )
 
@@ -116,13 +129,25 @@ def line(cell: Cell, seen: Found) -> str:
 
 
 def _is_promotion(line: dict[str, Any]) -> bool:
-    return line.get("step") == "Promote" or line.get("active") == "b"
+    """Tells whether a write makes the survivor the owner; an old owner that goes on is promoted to itself."""
+    return (line.get("step") == "Promote" and line.get("target", "b") == "b") or line.get("active") == "b"
 
 
 def _is_off(power: Sequence[dict[str, Any]], node: str, at_ns: int) -> bool:
     """Tells whether the node's supply was cut and not on again at a moment."""
     before = [item["event"] for item in power if item["node"] == node and item["monotonic_ns"] <= at_ns]
     return bool(before) and before[-1] == "power-cut"
+
+
+def _is_out_of_reach(tried: Sequence[dict[str, Any]], *, since_ns: int, until_ns: float) -> bool:
+    """Tells whether every place tried after a moment, found nothing, and had found something before."""
+    for source in REACHING:
+        mine = [line for line in tried if line["source"] == source]
+        after = [line["reached"] for line in mine if since_ns <= line["began_ns"] and line["monotonic_ns"] <= until_ns]
+        before = [line["reached"] for line in mine if line["monotonic_ns"] < since_ns]
+        if not after or any(after) or not any(before):
+            return False
+    return True
 
 
 def _spread(readings: Sequence[re.Match[str]]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,15 @@ from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.memory.world import OPERATOR
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done, Outcome
-from maestro_operator.model.pair import FencingDevice, FencingRung, PairSpec, Say, SecretReference
+from maestro_operator.model.pair import FencingDevice, FencingRung, PairSpec, Probe, Say, SecretReference, TcpProbe
 from maestro_operator.model.proof import FenceEvidence, PowerReading
-from maestro_operator.model.steps import StepName
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.steps import EpisodeKind, StepName
+from support.bed import clock, layout
 from support.bed.evidence import Journal
+from support.fencematrix import lost
+from support.fencematrix.agents_alive import agents_left
+from support.fencematrix.gateway import SSHD, Gateway, OutsideNodes, Reach, outside_probes
 from support.ipmi import IpmiBmc
 from support.worlds import Pair, pair_spec
 
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.model.status import FrozenNode
     from support.bed import Bed
-    from support.fencematrix.cells import Cell
+    from support.fencematrix.cells import Cell, Kind
 
 AGENTS = Path("/usr/sbin")
 RUNG_SECONDS = 40
@@ -41,8 +46,9 @@ POWER_TIMEOUT = "8"
 SLOW_SECONDS = 5.0
 LATE_SECONDS = 22.0
 CELL_SECONDS = 120.0
+LOOKED_SECONDS = 10.0
+STAYS_SECONDS = 5.0
 LOST_AFTER_SECONDS = 2.0
-AGENTS_GONE_TRIES = 15
 
 
 class BelievingFencing(AgentFencing):
@@ -62,10 +68,12 @@ class BelievingFencing(AgentFencing):
 
 
 class _Secrets:
-    def __init__(self, passwords: Mapping[str, str]) -> None:
-        self._passwords = passwords
+    def __init__(self, passwords: Mapping[str, str], *, key: bytes) -> None:
+        self._passwords, self._key = passwords, key
 
     async def __call__(self, _namespace: str, name: str) -> Mapping[str, bytes]:
+        if name == "gateway":
+            return {"ssh-privatekey": self._key}
         return {"password": self._passwords[name].encode()}
 
 
@@ -75,12 +83,16 @@ async def tell(cell: Cell, *, bed: Bed, folder: Path, fault: str) -> None:
     place.mkdir()
     journal = Journal(place / "told.jsonl")
     _restore(bed)
-    needs_ipmi = any("ipmi" in rung for rung in cell.rungs)
+    if cell.twist in lost.ENDINGS:
+        await _lose(cell, bed=bed, place=place, journal=journal)
+        _restore(bed)
+        return
     with contextlib.ExitStack() as stack:
-        ipmi = stack.enter_context(IpmiBmc(bed, "a", folder=place / "ipmi")) if needs_ipmi else None
-        pair = await _pair(cell, bed, ipmi, fault=fault)
+        parts = _parts(cell, bed, place=place, stack=stack)
+        ipmi = parts.ipmi
+        pair = await _pair(cell, bed, parts, fault=fault)
         _record_writes(pair, journal)
-        slow = LATE_SECONDS if cell.twist == "late" else SLOW_SECONDS
+        slow = LATE_SECONDS if cell.is_late else SLOW_SECONDS
         bed.bmcs["a"].set_mode(cell.redfish, slow_seconds=slow)  # type: ignore[arg-type]
         if ipmi is not None:
             ipmi.set_mode(cell.ipmi)  # type: ignore[arg-type]
@@ -88,14 +100,44 @@ async def tell(cell: Cell, *, bed: Bed, folder: Path, fault: str) -> None:
         try:
             async with asyncio.timeout(CELL_SECONDS):
                 concluded = await _climb(pair, cell, bed=bed, journal=journal)
+            if cell.is_isolation:
+                # What is out of reach stays so: the places go on trying.
+                await asyncio.sleep(STAYS_SECONDS)
         finally:
             pair.loop.close_observer()
-        if cell.twist == "late":
+        if cell.is_late:
             await asyncio.sleep(LATE_SECONDS)
         if ipmi is not None:
             ipmi.set_mode("honest")
-        journal.write(event="end", concluded=concluded, agents=await _agents_left())
+        journal.write(event="end", concluded=concluded, agents=await agents_left())
     _restore(bed)
+
+
+async def _lose(cell: Cell, *, bed: Bed, place: Path, journal: Journal) -> None:
+    bed.bmcs["a"].set_mode(cell.redfish)  # type: ignore[arg-type]
+    journal.write(event="begin", cell=cell.id)
+    password = bed.bmcs["a"].account.password
+    concluded, left = await lost.lose(cell.twist, _redfish(cell, bed, "a"), bed=bed, password=password, place=place)
+    journal.write(event="end", concluded=concluded, agents=left)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a cell needs beside the bed."""
+
+    ipmi: IpmiBmc | None = None
+    gateway: Gateway | None = None
+
+
+def _parts(cell: Cell, bed: Bed, *, place: Path, stack: contextlib.ExitStack) -> Parts:
+    if cell.is_isolation:
+        gateway = Gateway(bed, folder=place / "key")
+        stack.callback(gateway.mend)
+        gateway.spoil(cell.gateway)
+        stack.callback(Reach(bed, Journal(place / "reach.jsonl")).stop)
+        return Parts(gateway=gateway)
+    needs_ipmi = any("ipmi" in rung for rung in cell.rungs)
+    return Parts(ipmi=stack.enter_context(IpmiBmc(bed, "a", folder=place / "ipmi")) if needs_ipmi else None)
 
 
 def _restore(bed: Bed) -> None:
@@ -105,33 +147,65 @@ def _restore(bed: Bed) -> None:
         node.power_on()
 
 
-async def _pair(cell: Cell, bed: Bed, ipmi: IpmiBmc | None, *, fault: str) -> Pair:
+async def _pair(cell: Cell, bed: Bed, parts: Parts, *, fault: str) -> Pair:
     """Returns a pair served by a whose ladder is the cell's."""
+    ipmi = parts.ipmi
     passwords = {"redfish": bed.bmcs["a"].account.password, "ipmi": ipmi.account.password if ipmi else ""}
     if cell.twist == "password":
         passwords = dict.fromkeys(passwords, "wrong")
-    pair = Pair(_spec(cell, bed, ipmi))
+    pair = Pair(_spec(cell, bed, parts))
     await pair.settle()
     kind = BelievingFencing if fault else AgentFencing
-    driver = kind(namespace="pairs", folder=AGENTS, secrets=_Secrets(passwords), clock=SystemClock())
+    secrets = _Secrets(passwords, key=parts.gateway.private_key if parts.gateway is not None else b"")
+    driver = kind(namespace="pairs", folder=AGENTS, secrets=secrets, clock=SystemClock())
     pair.drivers = replace(pair.drivers, fencing=driver)
+    if parts.gateway is not None:
+        nodes = OutsideNodes(pair.world)
+        nodes.node = bed.nodes["b"]
+        pair.drivers = replace(pair.drivers, nodes=nodes, probes=outside_probes())
     pair.restart_operator()
     return pair
 
 
-def _spec(cell: Cell, bed: Bed, ipmi: IpmiBmc | None, *, about: str = "a") -> PairSpec:
-    seconds = LATE_RUNG_SECONDS if cell.twist == "late" else RUNG_SECONDS
+def _spec(cell: Cell, bed: Bed, parts: Parts, *, about: str = "a") -> PairSpec:
+    seconds = LATE_RUNG_SECONDS if cell.is_late else RUNG_SECONDS
     rungs = tuple(
         FencingRung(
             name=f"rung-{number}",
-            devices=tuple(_redfish(cell, bed, about) if kind == "redfish" else _ipmi(cell, bed, ipmi) for kind in rung),
+            devices=tuple(_device(kind, cell, bed=bed, parts=parts, about=about) for kind in rung),
             deadline_seconds=seconds,
         )
         for number, rung in enumerate(cell.rungs, start=1)
     )
     spec = pair_spec()
     first, second = spec.nodes
-    return spec.model_copy(update={"nodes": (first.model_copy(update={"fencing": rungs}), second)})
+    nodes = {"nodes": (first.model_copy(update={"fencing": rungs, "address": bed.nodes["a"].address}), second)}
+    probed = {"detection": spec.detection.model_copy(update={"probes": (Probe(tcp=TcpProbe(port=SSHD)),)})}
+    return spec.model_copy(update={**nodes, **(probed if cell.is_isolation else {})})
+
+
+def _device(kind: Kind, cell: Cell, *, bed: Bed, parts: Parts, about: str) -> FencingDevice:
+    match kind:
+        case "redfish":
+            return _redfish(cell, bed, about)
+        case "ipmi":
+            return _ipmi(cell, bed, parts.ipmi)
+        case "gateway":
+            return _gateway(cell, bed, parts.gateway)
+
+
+def _gateway(cell: Cell, bed: Bed, gateway: Gateway | None) -> FencingDevice:
+    assert gateway is not None
+    return FencingDevice(
+        agent="gateway",
+        identity=layout.BED_ADDRESS if cell.twist == "same-side" else bed.nodes["a"].address,
+        parameters={
+            "ip": layout.ROUTER_ADDRESS,
+            "username": "root",
+            "host_key": bed.nodes["b"].host_key if cell.twist == "host-key" else gateway.host_key,
+        },
+        secret=SecretReference(name="gateway"),
+    )
 
 
 def _redfish(cell: Cell, bed: Bed, about: str) -> FencingDevice:
@@ -171,6 +245,7 @@ def _record_writes(pair: Pair, journal: Journal) -> None:
             event="write",
             active=status.get("activeNode"),
             step=episode.get("step"),
+            target=episode.get("target"),
             rung=episode.get("rung"),
             proof=episode.get("proof"),
         )
@@ -180,36 +255,88 @@ def _record_writes(pair: Pair, journal: Journal) -> None:
 
 async def _climb(pair: Pair, cell: Cell, *, bed: Bed, journal: Journal) -> str:
     """Takes turns until the survivor is promoted or the ladder has concluded without a proof."""
-    if cell.twist == "seen":
+    is_alive = cell.twist == "seen" or cell.is_isolation
+    if is_alive:
         pair.world.cut(OPERATOR, "a")
     else:
         pair.world.power_cut("a")
     pair.order("b")
     task = asyncio.create_task(_twist(pair, cell, bed))
+    pace = Pace(pair)
     climbed: list[str] = []
     try:
         while True:
             decided = await pair.turn()
-            status, last = pair.status, pair.recorder.decided[-1].decision if pair.recorder.decided else None
-            if status.active_node == "b":
-                return "Fenced"
-            episode = status.episode
+            episode = pair.status.episode
             if episode is not None and episode.step is StepName.FENCE and (not climbed or climbed[-1] != episode.rung):
                 climbed.append(episode.rung or "")
                 journal.write(event="rung", rung=episode.rung)
-            if not pair.leader.has_lease:
-                return "NotLeader"
-            if cell.twist == "seen" and episode is not None and isinstance(last, Hold):
+            last = pair.recorder.decided[-1].decision if pair.recorder.decided else None
+            if is_alive and episode is not None and isinstance(last, Hold):
                 _give_up(pair, episode.id)
-            if decided is None or not isinstance(last, Hold):
-                continue
-            if episode is not None and episode.step is StepName.FENCE and climbed:
-                return last.reason.value
-            if episode is not None and last.reason.value in ("InvalidSpec", "FencingNotReady"):
-                return last.reason.value
+            held = last if decided is not None and isinstance(last, Hold) else None
+            # The looks from outside take their time to find what is out of reach.
+            if cell.is_isolation and not await pace.is_long_held(held):
+                held = None
+            concluded = _concluded(pair, held, has_climbed=bool(climbed))
+            if concluded is not None and not _goes_on(pair, cell, concluded):
+                return concluded
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _concluded(pair: Pair, held: Hold | None, *, has_climbed: bool) -> str | None:
+    """Returns what the ladder came to, or None while it is being climbed."""
+    episode = pair.status.episode
+    if pair.status.active_node == "b":
+        return "Fenced"
+    if not pair.leader.has_lease:
+        return "NotLeader"
+    if episode is None and pair.status.observed_active_node == "a" and _was_handed_back(pair):
+        return "HandedBack"
+    if held is None or episode is None:
+        return None
+    is_over = episode.step is StepName.FENCE and has_climbed and held.reason is not Reason.INHERITED_STEP
+    return held.reason.value if is_over or held.reason.value in ("InvalidSpec", "FencingNotReady") else None
+
+
+def _was_handed_back(pair: Pair) -> bool:
+    """Tells whether the failover of this story ended without a new owner."""
+    return any(item.kind is EpisodeKind.FAILOVER and item.result != "Done" for item in pair.status.history)
+
+
+def _goes_on(pair: Pair, cell: Cell, concluded: str) -> bool:
+    """Does what comes after the first conclusion of a story that has a second part; tells whether there is one."""
+    if cell.twist == "next-leader" and concluded == "NotLeader":
+        pair.restart_operator()
+        return True
+    if cell.twist == "handed-back" and concluded not in ("HandedBack", "Fenced"):
+        # The network is back before the device has done what it was told: the old side is seen to be well.
+        pair.world.power_on("a")
+        pair.order("a")
+        return True
+    return False
+
+
+class Pace:
+    """Keeps the pair's clock from outrunning the real one, by which real looks from outside go."""
+
+    def __init__(self, pair: Pair) -> None:
+        """Begins now, on both clocks."""
+        self._pair = pair
+        self._apart = pair.clock.monotonic_seconds() - clock.monotonic_seconds()
+        self._held_since: float | None = None
+
+    async def is_long_held(self, held: Hold | None) -> bool:
+        """Waits for the real clock, and tells whether the same hold has stood for long."""
+        ahead = self._pair.clock.monotonic_seconds() - clock.monotonic_seconds() - self._apart
+        await asyncio.sleep(max(0.0, ahead))
+        if held is None:
+            self._held_since = None
+            return False
+        self._held_since = self._held_since or clock.monotonic_seconds()
+        return clock.monotonic_seconds() - self._held_since >= LOOKED_SECONDS
 
 
 def _give_up(pair: Pair, episode: str) -> None:
@@ -220,33 +347,16 @@ def _give_up(pair: Pair, episode: str) -> None:
 
 async def _twist(pair: Pair, cell: Cell, bed: Bed) -> None:
     """Does what happens in the middle."""
-    if cell.twist not in ("leader-lost", "edited"):
+    if cell.twist not in ("leader-lost", "next-leader", "edited", "pulled"):
         return
     while pair.status.episode is None or pair.status.episode.step is not StepName.FENCE:  # noqa: ASYNC110 - a poll
         await asyncio.sleep(0.05)
     await asyncio.sleep(LOST_AFTER_SECONDS)
-    if cell.twist == "leader-lost":
+    if cell.twist in ("leader-lost", "next-leader"):
         pair.leader.lose()
+        bed.bmcs["a"].set_mode("honest")
+    elif cell.twist == "pulled":
+        first, second = pair.store.spec.nodes
+        pair.change(nodes=(first.model_copy(update={"fencing": ()}), second))
     else:
-        pair.change(nodes=_spec(cell, bed, None, about="b").nodes)
-
-
-async def _agents_left() -> int:
-    """Returns how many fence agents of this bed outlive their operator's interest by more than a moment."""
-    left = _agents_alive()
-    for _ in range(AGENTS_GONE_TRIES):
-        if not left:
-            break
-        await asyncio.sleep(0.2)
-        left = _agents_alive()
-    return left
-
-
-def _agents_alive() -> int:
-    """Returns how many fence agents run in this bed's network."""
-    alive, here = 0, Path("/proc/thread-self/ns/net").readlink()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            is_agent = any(word.startswith(b"/usr/sbin/fence_") for word in path.read_bytes().split(b"\0")[:3])
-            alive += is_agent and Path(path.with_name("ns") / "net").readlink() == here
-    return alive
+        pair.change(nodes=_spec(cell, bed, Parts(), about="b").nodes)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from support.fencematrix import agents
 from support.fencematrix.cells import CELLS
-from support.report import BUILD, ROOT
+from support.report import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "fencing.md"
+REPORT = ROOT / "evidence" / "fence-matrix.json"
 BEGIN, END = "<!-- fence-matrix: begin -->", "<!-- fence-matrix: end -->"
 
 
@@ -25,9 +26,13 @@ def rows(report: Path) -> str:
     return "\n".join(lines)
 
 
-def write(page: Path = PAGE, report: Path = BUILD / "fence-matrix.json") -> None:
-    """Replaces what stands between the marks."""
-    text = page.read_text()
+def written_into(text: str, report: Path) -> str:
+    """Returns the page with both tables between their marks."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    page.write_text(agents.written_into(f"{before}{BEGIN}\n{rows(report)}\n{END}{after}"))
+    return agents.written_into(f"{before}{BEGIN}\n{rows(report)}\n{END}{after}")
+
+
+def write(page: Path = PAGE, report: Path = REPORT) -> None:
+    """Replaces what stands between the marks."""
+    page.write_text(written_into(page.read_text(), report))

@@ -1,4 +1,4 @@
-"""The fencing port over ClusterLabs agents.
+"""The fencing port over ClusterLabs agents, and over gateways that isolate.
 
 The law of this file: `off` only, never reboot; every answer is kept as it came; what the answers
 prove is not decided here. Nothing is ordered of a device whose identity was not read where it can
@@ -15,7 +15,9 @@ from maestro_operator.drivers.fencing.agent import AgentRun, run_agent
 from maestro_operator.drivers.fencing.device import Given, given, host_of, twice
 from maestro_operator.drivers.fencing.identity import Machine, is_same, machine_of
 from maestro_operator.drivers.fencing.ipmi import quietly
+from maestro_operator.drivers.fencing.isolation import run_gateway
 from maestro_operator.drivers.fencing.metadata import AgentCatalog, complaint
+from maestro_operator.model.denial import GATEWAY
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
@@ -40,8 +42,15 @@ LEAST_ATTEMPT_SECONDS = 5.0
 """Less than this is no time for an order and two looks."""
 LOOK_SHARE = 0.2
 """How much of a rung's deadline one look may take, so that the order and two looks fit into it."""
+FENCED_STATES = ({"off"}, {"isolated"}, {"off", "isolated"})
+"""What the readings of an attempt that left nothing on may say."""
 SHOWN_CHARACTERS = 200
-SAYS: Mapping[tuple[int | None, str], str] = {(0, "Status: ON"): "on", (2, "Status: OFF"): "off"}
+SAYS: Mapping[tuple[int | None, str], str] = {
+    (0, "Status: ON"): "on",
+    (2, "Status: OFF"): "off",
+    (0, "Status: OPEN"): "on",
+    (2, "Status: ISOLATED"): "isolated",
+}
 """Exit status and words: an interpreter that cannot open an agent exits 2 as well."""
 
 
@@ -220,11 +229,14 @@ class AgentFencing:
         )
 
     async def _run(self, item: _Ready, action: str, *, seconds: float) -> AgentRun:
-        told, environment = quietly(item.device.agent, item.given.parameters)
-        told["action"] = action
+        if item.device.agent == GATEWAY:
+            told = item.given.parameters
+            return await run_gateway(action, item.device.identity, told, deadline_seconds=seconds)
+        told_agent, environment = quietly(item.device.agent, item.given.parameters)
+        told_agent["action"] = action
         program = self._folder / item.device.agent
         try:
-            return await run_agent(program, told, deadline_seconds=seconds, environment=environment)
+            return await run_agent(program, told_agent, deadline_seconds=seconds, environment=environment)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, f"{item.device.agent}: {error}") from None
 
@@ -243,7 +255,8 @@ class AgentFencing:
             told = given(device, secret)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, str(error)) from None
-        await self._match(device, told)
+        if device.agent != GATEWAY:
+            await self._match(device, told)
         if self._policy is not None and told.parameters.get("ip"):
             # An agent resolves a name again by itself, so this keeps out mistakes, not a name server that lies.
             host = host_of(told.parameters["ip"])
@@ -269,13 +282,14 @@ class AgentFencing:
 
 async def _machine(item: _Ready, *, seconds: float) -> Machine | Unknown:
     """Return what the device says of the machine that it speaks for."""
-    return await machine_of(item.device.agent, item.given.parameters, seconds=seconds)
+    device = item.device
+    return await machine_of(device.agent, item.given.parameters, identity=device.identity, seconds=seconds)
 
 
 def _is_worth_another(outcome: Outcome) -> bool:
     """Tell whether an attempt failed in a way that another one might not, or left something on."""
     if isinstance(outcome, Done):
-        return outcome.evidence is None or {item.state for item in outcome.evidence.readings} != {"off"}
+        return outcome.evidence is None or {item.state for item in outcome.evidence.readings} not in FENCED_STATES
     return isinstance(outcome, Failed)
 
 

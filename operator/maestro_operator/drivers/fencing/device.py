@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.fencing.believed import IPMI_AGENTS, REFUSED_AGENTS
+from maestro_operator.drivers.fencing.isolation import accept_gateway
 from maestro_operator.drivers.fencing.metadata import canonical
+from maestro_operator.model.denial import GATEWAY
 
 if TYPE_CHECKING:
     from maestro_operator.model.pair import FencingDevice, FencingRung
@@ -81,7 +83,10 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
     # fence_redfish looks only whether this is there, so a "0" would mean yes.
     if told.get("ssl_insecure", "1").lower() in _SWITCHED_OFF:
         del told["ssl_insecure"]
-    _accept_address(device, told)
+    if device.agent == GATEWAY:
+        accept_gateway(device.identity, told)
+    else:
+        _accept_address(device, told)
     return Given(told, tuple(values.values()), frozenset(canonical(name) for name in values))
 
 
@@ -100,6 +105,8 @@ def twice(rung: FencingRung) -> str | None:
 
 
 def _accept_agent(agent: str) -> None:
+    if agent == GATEWAY:
+        return
     if not AGENT_NAME.fullmatch(agent):
         raise ValueError(f"{agent!r} is no fence agent's name")
     if agent in REFUSED_AGENTS:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.fencing.believed import IPMI_AGENTS
 from maestro_operator.drivers.fencing.ipmi import ipmi_names
+from maestro_operator.drivers.fencing.isolation import gateway_names
 from maestro_operator.drivers.fencing.reply import ANSWER_LIMIT_BYTES, Reply, reply_of
+from maestro_operator.model.denial import GATEWAY
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 
@@ -46,10 +48,13 @@ class Machine:
         return not self.has_second_reader or self.power == _POWER_OFF
 
 
-async def machine_of(agent: str, parameters: Mapping[str, str], *, seconds: float) -> Machine | Unknown:
-    """Ask a device which machine it serves; one that cannot tell has no names."""
+async def machine_of(agent: str, parameters: Mapping[str, str], *, identity: str, seconds: float) -> Machine | Unknown:
+    """Ask a device which machine it serves, of several the one of this identity; one that cannot tell has no names."""
     if agent == "fence_redfish":
         return await redfish_machine(parameters, seconds=seconds)
+    if agent == GATEWAY:
+        seen = await gateway_names(identity, parameters, seconds=seconds)
+        return seen if isinstance(seen, Unknown) else Machine(seen)
     if agent in IPMI_AGENTS:
         names = await ipmi_names(agent, parameters, seconds=seconds)
         return names if isinstance(names, Unknown) else Machine(names)
