@@ -90,6 +90,10 @@ kill-matrix: venv ## The operator killed at every boundary of every episode; ONL
 fence-matrix: venv ## Every rung with every fault, on real agents and controllers: CELLS=a,b; BREAK=believe-the-order plants a fault
 	@$(PY) -m support.fencematrix --cells "$(CELLS)" --break "$(BREAK)"
 
+.PHONY: return-matrix
+return-matrix: venv ## A node that was active comes back in every way, and starts nothing: ROUNDS=a,b; BREAK=name plants a fault
+	@$(PY) -m support.returns --rounds "$(ROUNDS)" --break "$(BREAK)"
+
 .PHONY: bad-manifests
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests
