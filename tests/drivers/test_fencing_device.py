@@ -213,7 +213,7 @@ async def test_a_secret_cannot_lead_an_agent_elsewhere(bench: Bench, name: str) 
 @pytest.mark.parametrize(
     ("agent", "parameters"),
     [
-        ("fence_virsh", {}),
+        ("fence_pve", {}),
         ("fence_vmware_rest", {}),
         ("fence_dummy", {}),
         ("../fence_apc", {}),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAMESPACE = "bad"
 END_SECONDS = 10.0
 START_SECONDS = 60.0
-AGENTS = ("fence_ipmilan", "fence_redfish", "fence_virsh")
+AGENTS = ("fence_ipmilan", "fence_pve", "fence_redfish")
 
 
 class Stage:

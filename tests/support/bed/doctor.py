@@ -29,11 +29,16 @@ PACKAGES = (
     "fence-agents",
     "iproute2",
     "ipmitool",
+    "libvirt-clients",
+    "libvirt-daemon",
+    "libvirt-daemon-driver-qemu",
     "mmdebstrap",
     "nftables",
     "openipmi",
     "openssh-client",
+    "openssh-server",
     "openssl",
+    "qemu-system-x86",
     "rsync",
     "systemd-container",
     "util-linux",
@@ -42,6 +47,7 @@ SERVERS = {
     "bind9": "named.service",
     "dovecot-imapd": "dovecot.service",
     "exim4-daemon-light": "exim4.service",
+    "openssh-server": "ssh.service",
 }
 NEEDED_DISK_BYTES = 4 * 1024**3
 NEEDED_MEMORY_BYTES = 1536 * 1024**2

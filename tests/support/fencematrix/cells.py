@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["redfish", "ipmi", "gateway"]
+Kind = Literal["redfish", "ipmi", "gateway", "virsh"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,16 @@ class Cell:
         return any("gateway" in rung for rung in self.rungs)
 
     @property
+    def is_guest(self) -> bool:
+        """Tells whether the node that is fenced is a guest of a libvirt host, and not of the bed."""
+        return any("virsh" in rung for rung in self.rungs)
+
+    @property
+    def power(self) -> str:
+        """Returns the file that says when the fenced machine really had power."""
+        return "guest.jsonl" if self.is_guest else "power.jsonl"
+
+    @property
     def bed(self) -> str:
         """Returns the folder of the bed that the cell is played on."""
         return "bed-routed" if self.is_isolation else "bed"
@@ -57,6 +67,7 @@ IPMI: tuple[tuple[Kind, ...], ...] = (("ipmi",),)
 BOTH: tuple[tuple[Kind, ...], ...] = (("redfish", "ipmi"),)
 LADDER: tuple[tuple[Kind, ...], ...] = (("redfish",), ("ipmi",))
 
+VIRSH: tuple[tuple[Kind, ...], ...] = (("virsh",),)
 GATEWAY: tuple[tuple[Kind, ...], ...] = (("gateway",),)
 
 CELLS = (
@@ -102,6 +113,12 @@ CELLS = (
     Cell(id="supplies-one-silent", rungs=BOTH, ipmi="hanging", proven=False, fault="the second one never answers"),
     Cell(id="ladder-second", rungs=LADDER, redfish="offline", proven=True, fault="the first rung refuses connections"),
     Cell(id="ladder-none", rungs=LADDER, redfish="denying", ipmi="hanging", proven=False, fault="both rungs fail"),
+    Cell(id="virsh-honest", rungs=VIRSH, proven=True, fault="none"),
+    Cell(id="virsh-suspended", rungs=VIRSH, twist="guest-suspended", proven=True, fault="the guest is suspended"),
+    Cell(id="virsh-crashed", rungs=VIRSH, twist="guest-crashed", proven=False,
+         fault="the guest crashed and is kept: the agent says off, libvirt does not"),
+    Cell(id="virsh-stranger", rungs=VIRSH, twist="identity", proven=False, fault="another machine's UUID"),
+    Cell(id="virsh-host-key", rungs=VIRSH, twist="host-key", proven=False, fault="another host key"),
     Cell(id="gateway-honest", rungs=GATEWAY, proven=True, fault="none"),
     Cell(id="gateway-refusing", rungs=GATEWAY, gateway="refusing", proven=False, fault="refuses the order"),
     Cell(id="gateway-forgetful", rungs=GATEWAY, gateway="forgetful", proven=False, fault="says done and does nothing"),

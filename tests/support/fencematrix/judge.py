@@ -52,7 +52,7 @@ def found(folder: Path, cell: Cell) -> Found:
     promotion = next((line for line in told if line["event"] == "write" and _is_promotion(line)), None)
     power = [
         line
-        for line in _lines(folder / cell.id / "power.jsonl")
+        for line in _lines(folder / cell.id / cell.power)
         if begin["monotonic_ns"] <= line["monotonic_ns"] <= until and line.get("event") in ("power-cut", "power-on")
     ]
     if cell.is_isolation:
@@ -81,7 +81,7 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
     for cell in cells:
         seen = found(folder, cell)
         raw = f"{cell.id}/reach.jsonl" if cell.is_isolation else f"{cell.id}/bmc.jsonl"
-        evidence = (f"{cell.id}/told.jsonl", f"{cell.id}/power.jsonl", raw)
+        evidence = (f"{cell.id}/told.jsonl", f"{cell.id}/{cell.power}", raw)
         made.append(Claim(f"{cell.id}.promoted", seen.promoted is cell.proven, seen.promoted, cell.proven, evidence))
         lawful = not seen.promoted or seen.off_before_promotion
         made.append(Claim(f"{cell.id}.off-before-promotion", lawful, measured=lawful, bound=True, evidence=evidence))

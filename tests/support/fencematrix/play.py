@@ -25,10 +25,11 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.bed import clock, layout
 from support.bed.evidence import Journal
-from support.fencematrix import lost
+from support.fencematrix import guest, lost
 from support.fencematrix.agents_alive import agents_left
 from support.fencematrix.gateway import SSHD, Gateway, OutsideNodes, Reach, outside_probes
 from support.ipmi import IpmiBmc
+from support.libvirt import Hypervisor
 from support.worlds import Pair, pair_spec
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class _Secrets:
         self._passwords, self._key = passwords, key
 
     async def __call__(self, _namespace: str, name: str) -> Mapping[str, bytes]:
-        if name == "gateway":
+        if name in ("gateway", "virsh"):
             return {"ssh-privatekey": self._key}
         return {"password": self._passwords[name].encode()}
 
@@ -127,6 +128,7 @@ class Parts:
 
     ipmi: IpmiBmc | None = None
     gateway: Gateway | None = None
+    host: Hypervisor | None = None
 
 
 def _parts(cell: Cell, bed: Bed, *, place: Path, stack: contextlib.ExitStack) -> Parts:
@@ -136,6 +138,12 @@ def _parts(cell: Cell, bed: Bed, *, place: Path, stack: contextlib.ExitStack) ->
         gateway.spoil(cell.gateway)
         stack.callback(Reach(bed, Journal(place / "reach.jsonl")).stop)
         return Parts(gateway=gateway)
+    if cell.is_guest:
+        host = stack.enter_context(Hypervisor(place / "libvirt"))
+        stack.callback(guest.Lifeline(host, Journal(place / "guest.jsonl")).stop)
+        guest.spoil(host, cell.twist)
+        stack.enter_context(host.network())
+        return Parts(host=host)
     needs_ipmi = any("ipmi" in rung for rung in cell.rungs)
     return Parts(ipmi=stack.enter_context(IpmiBmc(bed, "a", folder=place / "ipmi")) if needs_ipmi else None)
 
@@ -156,7 +164,8 @@ async def _pair(cell: Cell, bed: Bed, parts: Parts, *, fault: str) -> Pair:
     pair = Pair(_spec(cell, bed, parts))
     await pair.settle()
     kind = BelievingFencing if fault else AgentFencing
-    secrets = _Secrets(passwords, key=parts.gateway.private_key if parts.gateway is not None else b"")
+    keeper = parts.gateway or parts.host
+    secrets = _Secrets(passwords, key=keeper.private_key if keeper is not None else b"")
     driver = kind(namespace="pairs", folder=AGENTS, secrets=secrets, clock=SystemClock())
     pair.drivers = replace(pair.drivers, fencing=driver)
     if parts.gateway is not None:
@@ -192,6 +201,9 @@ def _device(kind: Kind, cell: Cell, *, bed: Bed, parts: Parts, about: str) -> Fe
             return _ipmi(cell, bed, parts.ipmi)
         case "gateway":
             return _gateway(cell, bed, parts.gateway)
+        case "virsh":
+            assert parts.host is not None
+            return guest.device(parts.host, cell.twist, other_key=bed.nodes["b"].host_key)
 
 
 def _gateway(cell: Cell, bed: Bed, gateway: Gateway | None) -> FencingDevice:

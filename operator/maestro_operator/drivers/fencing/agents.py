@@ -17,6 +17,7 @@ from maestro_operator.drivers.fencing.identity import Machine, is_same, machine_
 from maestro_operator.drivers.fencing.ipmi import quietly
 from maestro_operator.drivers.fencing.isolation import run_gateway
 from maestro_operator.drivers.fencing.metadata import AgentCatalog, complaint
+from maestro_operator.drivers.fencing.virsh import of_agent, pinned
 from maestro_operator.model.denial import GATEWAY
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
@@ -203,7 +204,7 @@ class AgentFencing:
             # It was read before the agent, and may have gone off in between.
             again = await _machine(item, seconds=max(0.5, ends - self._clock.monotonic_seconds()))
             if isinstance(again, Unknown) or not again.may_be_off:
-                word = again.message if isinstance(again, Unknown) else f"PowerState of the System is {again.power}"
+                word = again.message if isinstance(again, Unknown) else f"{again.reads} is {again.power}"
                 return self._read(item, run, machine=machine, detail=f"the agent says off, and {word}")
         return self._read(item, run, state=state, machine=machine)
 
@@ -232,7 +233,9 @@ class AgentFencing:
         if item.device.agent == GATEWAY:
             told = item.given.parameters
             return await run_gateway(action, item.device.identity, told, deadline_seconds=seconds)
-        told_agent, environment = quietly(item.device.agent, item.given.parameters)
+        told_agent, session = pinned(item.device.agent, item.given.parameters)
+        told_agent, environment = quietly(item.device.agent, told_agent)
+        environment |= session
         told_agent["action"] = action
         program = self._folder / item.device.agent
         try:
@@ -275,7 +278,8 @@ class AgentFencing:
             raise _DeviceFault(Reason.DEVICE_FAILED, text) from None
         except ValueError as error:
             raise _DeviceFault(Reason.DEVICE_FAILED, f"{device.agent}: {error}") from None
-        wrong = complaint(device.agent, metadata, told.parameters, from_secret=told.from_secret)
+        own = of_agent(device.agent, told.parameters)
+        wrong = complaint(device.agent, metadata, own, from_secret=told.from_secret)
         if wrong is not None:
             raise _DeviceFault(Reason.INVALID_SPEC, wrong)
 

@@ -44,7 +44,6 @@ REFUSED_AGENTS: Mapping[str, str] = MappingProxyType(
         "fence_sbd": "it reads what was ordered, not what is",
         "fence_scsi": "it takes a reservation on a shared disk: the machine runs on, on its own disk and its addresses",
         "fence_vbox": _SAVED,
-        "fence_virsh": "it says off of a machine that is shutting down, crashed, suspended or not to be read",
         "fence_vmware": _SUSPENDED,
         "fence_vmware_rest": _SUSPENDED,
         "fence_vmware_soap": _SUSPENDED,
@@ -57,6 +56,7 @@ REFUSED_AGENTS: Mapping[str, str] = MappingProxyType(
 SECOND_READER: Mapping[str, str] = MappingProxyType(
     {
         "fence_redfish": "the operator reads PowerState of the same System itself; only Off counts as off",
+        "fence_virsh": "the operator asks libvirt itself, over a pinned host key; only shut off counts as off",
     }
 )
 """Agents whose word counts only together with a second reader's, and who that is."""
@@ -64,6 +64,7 @@ SECOND_READER: Mapping[str, str] = MappingProxyType(
 IDENTITY_BY_DEVICE: Mapping[str, str] = MappingProxyType(
     {
         "fence_redfish": "UUID or SerialNumber of the System",
+        "fence_virsh": "the UUID that libvirt has for the machine",
         **dict.fromkeys(
             (
                 "fence_idrac",
@@ -79,5 +80,5 @@ IDENTITY_BY_DEVICE: Mapping[str, str] = MappingProxyType(
     }
 )
 """Agents whose device says by itself which machine it serves, and by what. Every other one needs a fence drill."""
-IPMI_AGENTS = frozenset(IDENTITY_BY_DEVICE) - {"fence_redfish"}
+IPMI_AGENTS = frozenset(IDENTITY_BY_DEVICE) - {"fence_redfish", "fence_virsh"}
 """Agents that are `fence_ipmilan` under another name; their device serves one machine, named by its address."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.fencing.believed import IPMI_AGENTS, REFUSED_AGENTS
 from maestro_operator.drivers.fencing.isolation import accept_gateway
 from maestro_operator.drivers.fencing.metadata import canonical
+from maestro_operator.drivers.fencing.virsh import AGENT as VIRSH
+from maestro_operator.drivers.fencing.virsh import accept_virsh
 from maestro_operator.model.denial import GATEWAY
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
         del told["ssl_insecure"]
     if device.agent == GATEWAY:
         accept_gateway(device.identity, told)
+    elif device.agent == VIRSH:
+        accept_virsh(told)
     else:
         _accept_address(device, told)
     return Given(told, tuple(values.values()), frozenset(canonical(name) for name in values))

@@ -18,6 +18,8 @@ from maestro_operator.drivers.fencing.believed import IPMI_AGENTS
 from maestro_operator.drivers.fencing.ipmi import ipmi_names
 from maestro_operator.drivers.fencing.isolation import gateway_names
 from maestro_operator.drivers.fencing.reply import ANSWER_LIMIT_BYTES, Reply, reply_of
+from maestro_operator.drivers.fencing.virsh import AGENT as VIRSH
+from maestro_operator.drivers.fencing.virsh import virsh_machine
 from maestro_operator.model.denial import GATEWAY
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
@@ -41,6 +43,8 @@ class Machine:
     power: str | None = None
     """The power as a second reader saw it, in the device's own word; None where there is none."""
     has_second_reader: bool = False
+    reads: str = "PowerState of the System"
+    """What the second reader read, in words."""
 
     @property
     def may_be_off(self) -> bool:
@@ -55,6 +59,11 @@ async def machine_of(agent: str, parameters: Mapping[str, str], *, identity: str
     if agent == GATEWAY:
         seen = await gateway_names(identity, parameters, seconds=seconds)
         return seen if isinstance(seen, Unknown) else Machine(seen)
+    if agent == VIRSH:
+        said = await virsh_machine(parameters, seconds=seconds)
+        if isinstance(said, Unknown):
+            return said
+        return Machine(said[0], power=said[1], has_second_reader=True, reads="its state in libvirt")
     if agent in IPMI_AGENTS:
         names = await ipmi_names(agent, parameters, seconds=seconds)
         return names if isinstance(names, Unknown) else Machine(names)
