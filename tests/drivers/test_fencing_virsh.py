@@ -23,9 +23,9 @@ from support.libvirt import ADDRESS, GUEST, Hypervisor
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 AGENTS = Path("/usr/sbin")
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 OTHER_UUID = "00000000-1111-2222-3333-444444444444"
 
 
@@ -43,6 +43,8 @@ class Fences:
             "plug": GUEST,
             "host_key": self.host.host_key,
             "power_timeout": "5",
+            "login_timeout": "20",
+            "shell_timeout": "20",
             **changes,
         }
         device = FencingDevice(

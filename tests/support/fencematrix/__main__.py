@@ -32,7 +32,7 @@ def main() -> int:
     if options.what == "list":
         from support.fencematrix.judge import claim_ids  # noqa: PLC0415 - listing needs nothing else
 
-        print("\n".join(claim_ids()))
+        print("\n".join(claim_ids(_wanted(options))))
         return 0
     if options.what == "table":
         from support.fencematrix import table  # noqa: PLC0415
@@ -42,11 +42,16 @@ def main() -> int:
     return _play(options)
 
 
+def _wanted(options: argparse.Namespace) -> list[Cell]:
+    """Returns the cells that were asked for, all where none was."""
+    names = [item for item in options.cells.split(",") if item]
+    return [cell for cell in CELLS if not names or cell.id in names]
+
+
 def _play(options: argparse.Namespace) -> int:
     from support.fencematrix import judge  # noqa: PLC0415 - listing needs no operator
 
-    wanted = [item for item in options.cells.split(",") if item]
-    cells = [cell for cell in CELLS if not wanted or cell.id in wanted]
+    cells = _wanted(options)
     target = f"fence-matrix-{options.fault}" if options.fault else "fence-matrix"
     folder = BUILD / target
     _play_missing(cells, folder=folder, fault=options.fault)

@@ -71,6 +71,9 @@ def device(host: Hypervisor, twist: str, *, other_key: str) -> FencingDevice:
             "plug": GUEST,
             "host_key": other_key if twist == "host-key" else host.host_key,
             "power_timeout": "8",
+            # A session takes its time where nothing is accelerated.
+            "login_timeout": "20",
+            "shell_timeout": "20",
         },
         secret=SecretReference(name="virsh"),
     )

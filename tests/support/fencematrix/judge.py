@@ -111,13 +111,13 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
     return made
 
 
-def claim_ids() -> tuple[str, ...]:
-    """Returns the ids of all claims of a full matrix."""
+def claim_ids(cells: Sequence[Cell] = CELLS) -> tuple[str, ...]:
+    """Returns the ids of all claims of these cells, of a full matrix where none are given."""
     names = ("promoted", "off-before-promotion", "survivor-untouched", "agents-left", "concluded")
     more = ("own-processes", "read-twice")
     return (
-        *(f"{cell.id}.{name}" for cell in CELLS for name in (*names, *(more if cell.proven else ()))),
-        *(f"{cell.id}.landed-nothing" for cell in CELLS if cell.is_lost),
+        *(f"{cell.id}.{name}" for cell in cells for name in (*names, *(more if cell.proven else ()))),
+        *(f"{cell.id}.landed-nothing" for cell in cells if cell.is_lost),
         "agents-unpatched",
     )
 

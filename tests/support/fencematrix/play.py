@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 AGENTS = Path("/usr/sbin")
 RUNG_SECONDS = 40
 LATE_RUNG_SECONDS = 16
+GUEST_RUNG_SECONDS = 90
 POWER_TIMEOUT = "8"
 """How many looks an agent takes after its order, about one a second."""
 SLOW_SECONDS = 5.0
@@ -177,7 +178,7 @@ async def _pair(cell: Cell, bed: Bed, parts: Parts, *, fault: str) -> Pair:
 
 
 def _spec(cell: Cell, bed: Bed, parts: Parts, *, about: str = "a") -> PairSpec:
-    seconds = LATE_RUNG_SECONDS if cell.is_late else RUNG_SECONDS
+    seconds = LATE_RUNG_SECONDS if cell.is_late else GUEST_RUNG_SECONDS if cell.is_guest else RUNG_SECONDS
     rungs = tuple(
         FencingRung(
             name=f"rung-{number}",
