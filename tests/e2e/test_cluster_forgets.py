@@ -1,0 +1,71 @@
+"""The cluster forgets what it knew of a pair on real nodes, while that runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.bed import clock
+from support.demo.stage import Stage
+from support.demo.story import CLIENT
+from support.served import (
+    SECONDS,
+    is_active,
+    is_protected,
+    main_pid,
+    order,
+    reason,
+    sides,
+    status,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.root, pytest.mark.long, pytest.mark.timeout(600)]
+RELIST_SECONDS = 120.0
+"""A store that gives the same numbers out again fools a watch: then the next list sees the order."""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("forgets") / "stage", say=print) as stage:
+        stage.kubectl("apply", "-f", "-", input_text=stage.pair())
+        stage.watcher.until(is_protected, what="the pair is protected", seconds=90)
+        stage.start_client(CLIENT)
+        yield stage
+
+
+@pytest.fixture
+def pair(stage: Stage) -> Stage:
+    """The pair, protected, whoever is active."""
+    until(stage, is_protected, what="the pair is protected")
+    return stage
+
+
+def test_a_store_that_was_put_back_to_before_a_switch_moves_nothing_back(pair: Stage, tmp_path: Path) -> None:
+    before, after = sides(pair)
+    pair.plane.snapshot(tmp_path / "etcd")
+    order(pair, after)
+    until(pair, lambda it: is_protected(it) and it["activeNode"] == after, what="the switch is done")
+    epoch, process = status(pair)["epoch"]["inForce"]["number"], main_pid(pair, after)
+
+    pair.plane.restore(tmp_path / "etcd")
+    stood = status(pair)["activeNode"]
+    until(pair, lambda it: reason(it, "Stalled") == "WaitForUser", what="it waits for a person")
+    pair.await_writes(CLIENT, more=50, seconds=30)
+    runs = (is_active(pair, before), is_active(pair, after))
+    order(pair, after)
+    clock.wait_until(
+        lambda: is_protected(status(pair)) and status(pair)["activeNode"] == after,
+        timeout_seconds=SECONDS + RELIST_SECONDS,
+        what="the owner is adopted",
+    )
+
+    assert stood == before
+    assert runs == (False, True)
+    assert status(pair)["epoch"]["inForce"]["number"] > epoch
+    assert main_pid(pair, after) == process
