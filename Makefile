@@ -98,6 +98,10 @@ return-matrix: venv ## A node that was active comes back in every way, and start
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests
 
+.PHONY: mutants
+mutants: venv ## Mutants of what decides, of the guard and of the schema, all killed; goes on where it stopped (PARTS= MOST= ONE_IN= QUICK=1; BREAK=deaf)
+	@PARTS="$(PARTS)" MOST=$(MOST) ONE_IN=$(ONE_IN) QUICK=$(QUICK) BREAK=$(BREAK) $(PY) -m support.mutants
+
 .PHONY: verify-faults
 verify-faults: venv ## Each check against each fault on real parts (BREAK=check blinds one, FAULT=name plants one)
 	@$(PY) -m support.verify_faults

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from maestro_operator.drivers.ports import Order
 
-SCRIPT = Path(__file__).parents[2] / "operator/maestro_operator/transport/node/maestro-guard"
+SHIPPED = Path(__file__).parents[2] / "operator/maestro_operator/transport/node/maestro-guard"
+SCRIPT = Path(os.environ.get("MAESTRO_TEST_GUARD", SHIPPED))
+"""The guard that is tried: the shipped one, unless a mutant of it is."""
 SLOT_BYTES = 4096
 CALL_SECONDS = 60
 
