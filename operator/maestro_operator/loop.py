@@ -28,11 +28,12 @@ from maestro_operator.model.status import Episode, PairStatus
 from maestro_operator.model.steps import LEAVES_ALONE, StepName
 from maestro_operator.observe.census import Census
 from maestro_operator.observe.gather import Observer, unlooked
+from maestro_operator.observe.maintenance import maintenance
 from maestro_operator.observe.wallclock import (
     block_remaining_seconds,
     deadline_passed,
     fresh_words,
-    maintenance_remaining_seconds,
+    quarantined,
 )
 from maestro_operator.report.conditions import reported
 from maestro_operator.report.refusal import refused
@@ -286,7 +287,10 @@ class PairLoop:
             barred=barred,
             answers_by=resource.answers_by,
             fresh_words=fresh_words(status, now),
-            maintenance_remaining_seconds=maintenance_remaining_seconds(spec, now),
+            maintenance=maintenance(spec, now),
+            grace=look.grace,
+            quarantined=quarantined(status, now),
+            flapping=look.flapping,
             pairs_silent=self._census.silent,
             pairs_known=self._census.known,
         )

@@ -53,7 +53,16 @@ LOSS = Family(
 CHECK = Family(
     "maestro_pair_verification_passed", "1 for a check that passed when it was last made, 0 if it failed.", ("check",)
 )
-GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, LAG, DOWNTIME, LOSS, CHECK)
+VERDICT = Family("maestro_pair_verdict", "1 for the verdict on a node and its reason.", ("node", "verdict", "reason"))
+SERVICE = Family(
+    "maestro_pair_service_verdict", "1 for the verdict on the service and its reason.", ("verdict", "reason")
+)
+VOTE = Family(
+    "maestro_pair_vote",
+    "1 for what a vantage point says of a node, and why.",
+    ("vantage_point", "node", "vote", "reason"),
+)
+GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, VERDICT, SERVICE, VOTE, LAG, DOWNTIME, LOSS, CHECK)
 TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or failed.", ("result",))
 TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
 LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
@@ -115,7 +124,8 @@ class PairMetrics(Collector):
             values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
             values.append((EPOCH, (), float(status.epoch.in_force.number)))
-        self._shown[seen.key.uid] = (seen.key, (*values, *_lag(seen, status), *_episodes(status), *self._made(seen)))
+        more = (*_seen(status), *_lag(seen, status), *_episodes(status), *self._made(seen))
+        self._shown[seen.key.uid] = (seen.key, (*values, *more))
 
     def _made(self, seen: Seen) -> list[Value]:
         """Return the checks as they were last made; another step's outcome says nothing of them."""
@@ -140,6 +150,17 @@ class PairMetrics(Collector):
         self._shown.pop(key.uid, None)
         self._turns.pop(key.uid, None)
         self._checks.pop(key.uid, None)
+
+
+def _seen(status: PairStatus) -> list[Value]:
+    """Return the verdicts and the votes, as the status has them."""
+    found: list[Value] = []
+    for node in status.nodes:
+        found.append((VERDICT, (node.name, node.verdict, node.verdict_reason or ""), 1.0))
+        found += [(VOTE, (vote.vantage_point, node.name, vote.vote, vote.reason), 1.0) for vote in node.votes]
+    if status.service is not None:
+        found.append((SERVICE, (status.service.verdict, status.service.reason), 1.0))
+    return found
 
 
 def _lag(seen: Seen, status: PairStatus) -> list[Value]:

@@ -64,7 +64,7 @@ class RealParts:
                 catalog=self.agents,
             ),
             traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
-            probes=NetworkProbes(),
+            probes=NetworkProbes(sessions=sessions, secrets=self.secrets, namespace=key.namespace, policy=policy),
             verification=NodeVerification(
                 sessions,
                 clock=self.clock,

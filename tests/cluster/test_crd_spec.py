@@ -28,6 +28,17 @@ def but(**changes: object) -> Manifest:
     return pair
 
 
+WITNESS: Manifest = {
+    "ssh": {
+        "name": "third",
+        "host": "witness.example.net",
+        "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3",
+        "credentialsSecret": {"name": "witness-ssh"},
+    }
+}
+METRICS: Manifest = {"prometheus": {"name": "metrics", "url": "http://prometheus.example.net:9090", "query": "up"}}
+
+
 @dataclass(frozen=True)
 class Case:
     """One object that a rule refuses, and one beside it that it does not."""
@@ -344,7 +355,7 @@ CASES = (
         "exactly one kind",
         bad=but(detection__probes=[{"http": {}, "tcp": {"port": 1}}]),
         good=but(detection__probes=[{"tcp": {"port": 1}}]),
-        remedy="write either http or tcp",
+        remedy="write one of http, tcp, icmp, https, smtp, tcpgui, command",
         field="spec.detection.probes[0]",
     ),
     case("spec.replication", "exactly one driver", bad=but(replication={}), good=base(), remedy="write rsync"),
@@ -459,7 +470,75 @@ CASES = (
     ),
     case(
         "spec.detection.vantagePoints",
-        "different places",
+        "write each witness",
+        bad=but(detection__vantagePoints=[{"peer": {}}, WITNESS, {"ssh": {**WITNESS["ssh"], "name": "fourth"}}]),
+        good=but(detection__vantagePoints=[{"peer": {}}, WITNESS]),
+        remedy="with its own host and hostKey",
+    ),
+    case(
+        "spec.detection.vantagePoints",
+        "write each Prometheus server once",
+        bad=but(
+            detection__vantagePoints=[METRICS, {"prometheus": {**METRICS["prometheus"], "name": "again"}}],
+        ),
+        good=but(detection__vantagePoints=[METRICS, {"peer": {}}]),
+        remedy="once",
+    ),
+    case(
+        "spec.detection.vantagePoints",
+        "names must differ",
+        bad=but(detection__vantagePoints=[WITNESS, {"prometheus": {**METRICS["prometheus"], "name": "third"}}]),
+        good=but(detection__vantagePoints=[WITNESS, METRICS]),
+        remedy="write another name",
+    ),
+    case(
+        "spec.detection.vantagePoints[].ssh",
+        "vantage points of their own",
+        bad=but(detection__vantagePoints=[{"peer": {}}, {"ssh": {**WITNESS["ssh"], "name": "peer"}}]),
+        good=but(detection__vantagePoints=[{"peer": {}}, WITNESS]),
+        remedy="write another name",
+        field="spec.detection.vantagePoints[1].ssh.name",
+    ),
+    case(
+        "spec.detection.vantagePoints[].prometheus",
+        "vantage points of their own",
+        bad=but(detection__vantagePoints=[{"peer": {}}, {"prometheus": {**METRICS["prometheus"], "name": "drbd"}}]),
+        good=but(detection__vantagePoints=[{"peer": {}}, METRICS]),
+        remedy="write another name",
+        field="spec.detection.vantagePoints[1].prometheus.name",
+    ),
+    case(
+        "spec",
+        "a witness must be a third machine",
+        bad=but(
+            detection__vantagePoints=[
+                {"peer": {}},
+                {"ssh": {**WITNESS["ssh"], "host": base()["spec"]["nodes"][0]["address"]}},
+            ]
+        ),
+        good=but(detection__vantagePoints=[{"peer": {}}, WITNESS]),
+        remedy="write another host",
+        field="spec.detection.vantagePoints",
+    ),
+    case(
+        "spec.detection.probes[].https",
+        "path must begin with one /",
+        bad=but(detection__probes=[{"https": {"path": "//elsewhere.example.net/"}}]),
+        good=but(detection__probes=[{"https": {"path": "/lui/"}}]),
+        remedy="write the path alone",
+        field="spec.detection.probes[0].https.path",
+    ),
+    case(
+        "spec.detection.probes[].command",
+        "absolute path",
+        bad=but(detection__probes=[{"command": {"argv": ["pg_isready"]}}]),
+        good=but(detection__probes=[{"command": {"argv": ["/usr/bin/pg_isready"]}}]),
+        remedy="write it in full",
+        field="spec.detection.probes[0].command.argv",
+    ),
+    case(
+        "spec.detection.vantagePoints",
+        "peer: {} once each",
         bad=but(detection__vantagePoints=[{"peer": {}}, {"peer": {}}]),
         good=but(detection__vantagePoints=[{"peer": {}}, {"operator": {}}]),
         remedy="once each",
@@ -469,7 +548,7 @@ CASES = (
         "exactly one kind",
         bad=but(detection__vantagePoints=[{"peer": {}}, {}]),
         good=base(),
-        remedy="write operator: {} or peer: {}",
+        remedy="write one of operator: {}, peer: {}, ssh, prometheus, drbd",
         field="spec.detection.vantagePoints[1]",
     ),
     case(

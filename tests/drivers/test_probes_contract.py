@@ -159,7 +159,7 @@ async def world(
 
 
 async def vote(probes: ProbePort, *asked: Probe, address: str = "127.0.0.1") -> VoteSeen:
-    seen = await probes.vote(node(address), asked, timeout_seconds=PATIENCE_SECONDS)
+    seen = await probes.vote(node(address), asked, timeout_seconds=PATIENCE_SECONDS, slow_seconds=PATIENCE_SECONDS)
     assert isinstance(seen, VoteSeen), seen
     assert (seen.vantage_point, seen.node) == ("operator", "a")
     return seen
@@ -300,7 +300,9 @@ async def test_no_free_descriptor_here_is_no_death_there(serve: Serve, monkeypat
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(socket, "socket", none_left)
-    seen = await NetworkProbes().vote(node("127.0.0.1"), [Probe(tcp=TcpProbe(port=port))], timeout_seconds=1)
+    seen = await NetworkProbes().vote(
+        node("127.0.0.1"), [Probe(tcp=TcpProbe(port=port))], timeout_seconds=1, slow_seconds=1
+    )
     assert isinstance(seen, VoteSeen)
     assert seen.vote is Vote.UNKNOWN
 
@@ -338,6 +340,6 @@ async def test_silence_beside_a_probe_that_could_not_be_made_is_not_death() -> N
 
 
 async def test_no_probes_are_no_vote() -> None:
-    seen = await NetworkProbes().vote(node("127.0.0.1"), [], timeout_seconds=1)
+    seen = await NetworkProbes().vote(node("127.0.0.1"), [], timeout_seconds=1, slow_seconds=1)
     assert isinstance(seen, Unknown)
     assert seen.reason is Reason.NOT_CONFIGURED

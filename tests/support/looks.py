@@ -50,6 +50,8 @@ def node(name: str, *, is_running: bool = False, guard: Guard | None = None, **c
         pins={NAME: ADDRESSES[name]},
         replica=Replica(live_present=True),
         systemd_version=252,
+        disk_free_bytes=10**9,
+        memory_available_bytes=10**9,
     )
     return replace(reading, **changes)
 
@@ -112,7 +114,7 @@ def standby(**changes: Any) -> NodeSeen:  # noqa: ANN401
 
 def vote(value: Vote, *, point: str = "operator", about: str = "a", for_seconds: float = 60.0) -> VoteSeen:
     """Returns one vote."""
-    return VoteSeen(point, about, value, Reason.TIMED_OUT, "as it looks", for_seconds)
+    return VoteSeen(point, about, value, Reason.TIMED_OUT, "as it looks", for_seconds, times=int(for_seconds) + 1)
 
 
 def dead_to_all(about: str = "a") -> tuple[VoteSeen, ...]:

@@ -19,7 +19,7 @@ from maestro_operator.model.errors import BadInput
 from maestro_operator.model.outcome import Done, Failed, InProgress, Refused
 from maestro_operator.model.pair import Answer, Automatic, Failover, Management, Platform, Replication, Say
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import DeviceSeen, Leadership, Replica, Seen, TrafficSeen, Unknown, Vote
+from maestro_operator.model.seen import DeviceSeen, Leadership, Maintenance, Replica, Seen, TrafficSeen, Unknown, Vote
 from maestro_operator.model.status import (
     AutomaticMove,
     Episode,
@@ -101,7 +101,7 @@ BRAKES: dict[str, tuple[Seen, Reason]] = {
     "nobody is active": (seen(status=PairStatus()), Reason.WAIT_FOR_USER),
     "by hand only": (seen(spec=pair_spec(failover=Failover())), Reason.AUTOMATIC_DISABLED),
     "paused": (seen(spec=pair_spec(management=Management.PAUSED)), Reason.PAUSED),
-    "a maintenance": (seen(maintenance_remaining_seconds=1.0), Reason.MAINTENANCE),
+    "a maintenance": (seen(maintenance=Maintenance("until noon", 1.0)), Reason.MAINTENANCE),
     "another platform": (
         seen(
             spec=pair_spec(
@@ -199,7 +199,7 @@ def test_a_copy_is_in_sync_when_it_is_whole_young_and_of_this_epoch(replica: Rep
 VOTES: dict[str, tuple[Seen, Reason | None]] = {
     "all dead for long": (outage(), None),
     "one sees it alive": (outage(votes=(vote(Vote.DEAD), vote(Vote.ALIVE, point="peer"))), Reason.SEEN_ALIVE),
-    "one sees it sick": (outage(votes=(vote(Vote.SICK), vote(Vote.DEAD, point="peer"))), Reason.SEEN_ALIVE),
+    "one sees it sick": (outage(votes=(vote(Vote.SICK), vote(Vote.DEAD, point="peer"))), Reason.TIMED_OUT),
     "one vote": (outage(votes=(vote(Vote.DEAD),)), Reason.TOO_FEW_VOTES),
     "one unknown": (outage(votes=(vote(Vote.DEAD), vote(Vote.UNKNOWN, point="peer"))), Reason.TOO_FEW_VOTES),
     "about the other node": (outage(votes=dead_to_all("b")), Reason.TOO_FEW_VOTES),

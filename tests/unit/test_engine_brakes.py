@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maestro_operator.model.reasons import Reason
-from maestro_operator.observe.wallclock import maintenance_remaining_seconds
+from maestro_operator.observe.maintenance import maintenance
 from support.beginnings import serving
 from support.worlds import Pair, pair_spec
 
@@ -37,7 +37,9 @@ def maintained(until: str | None) -> dict[str, object]:
 def test_a_maintenance_lasts_until_its_moment_and_for_ever_where_that_cannot_be_read(
     until: str | None, left: float
 ) -> None:
-    assert maintenance_remaining_seconds(pair_spec(**maintained(until)), NOW) == left
+    found = maintenance(pair_spec(**maintained(until)), NOW)
+
+    assert (found.left_seconds if found is not None else 0.0) == left
 
 
 async def test_an_owner_that_is_down_in_a_maintenance_is_failed_over_only_when_that_is_over() -> None:

@@ -713,6 +713,7 @@ async def test_an_operator_without_the_lease_does_nothing() -> None:
 
 async def test_an_unreachable_name_server_does_not_keep_the_services_down_and_is_put_right_later() -> None:
     pair = await owner_dead()
+    await pair.run_until(lambda it: it.status.episode is not None)
     pair.world.is_dns_up = False
     await pair.run_until(
         lambda it: it.status.active_node == "b" and it.status.episode is None and it.world.nodes["b"].running != set()

@@ -17,7 +17,7 @@ from maestro_operator.metrics import (
     PairMetrics,
 )
 from maestro_operator.model.checks import Click
-from maestro_operator.model.decision import Assessment, Decided, Decision, Hold, Steady
+from maestro_operator.model.decision import Assessment, Decided, Decision, Hold, Judged, Steady
 from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Check, HttpProbe, PairKey
 from maestro_operator.model.reasons import Reason
@@ -31,7 +31,16 @@ AGAIN = PairKey(namespace="lists", name="maestro", uid="two")
 
 
 def decided(decision: Decision) -> Decided:
-    assessment = Assessment(verdicts={}, brakes=(), peer_not_ready=None, out_of_sync=None, fencing_ready={})
+    assessment = Assessment(
+        verdicts={},
+        reasons={},
+        service=Judged("Healthy", Reason.ANSWERS, "a runs its services"),
+        no_outage=None,
+        brakes=(),
+        peer_not_ready=None,
+        out_of_sync=None,
+        fencing_ready={},
+    )
     return Decided(rule="some_rule", decision=decision, assessment=assessment)
 
 

@@ -62,7 +62,26 @@ def _named(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
     for entry in spec.traffic:
         if entry.dns is not None:
             yield f"spec.traffic[{entry.name}].dns.tsigSecret", entry.dns.tsig_secret.name, _tsig
+    yield from _of_detection(spec)
     yield from _of_checks(spec)
+
+
+def _of_detection(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
+    for point in spec.detection.vantage_points:
+        field = f"spec.detection.vantagePoints[{point.name}]"
+        if point.ssh is not None:
+            yield f"{field}.ssh.credentialsSecret", point.ssh.credentials_secret.name, _ssh
+        if point.prometheus is not None and point.prometheus.secret is not None:
+            yield f"{field}.prometheus.secret", point.prometheus.secret.name, _of_prometheus
+    for probe in spec.detection.probes:
+        if probe.https is not None and probe.https.ca_secret is not None:
+            yield "spec.detection.probes.https.caSecret", probe.https.ca_secret.name, _has("ca.crt")
+
+
+def _of_prometheus(content: Content) -> tuple[Reason, str] | None:
+    if "token" in content or "ca.crt" in content or {"username", "password"} <= content.keys():
+        return None
+    return Reason.SECRET_MISSING, "it has no token, no username and password, and no ca.crt: put what is needed there"
 
 
 def _of_checks(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:

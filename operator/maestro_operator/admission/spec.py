@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.admission.detection import detection_addresses, detection_faults, detection_patterns
 from maestro_operator.admission.patterns import fault_of_pattern
 from maestro_operator.drivers.fencing.device import host_of, twice
 from maestro_operator.drivers.fencing.metadata import canonical
@@ -44,7 +45,7 @@ def refused_address(spec: PairSpec, policy: AddressPolicy) -> Barred | None:
 
 def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred | None:
     """Return the refusal of the first fault of a spec, None where it can be carried out."""
-    for find in (_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names):
+    for find in (_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names, detection_faults):
         for field, fault in find(spec):
             reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
             return Barred(reason, f"{field}: {fault}")
@@ -70,6 +71,7 @@ def _addresses(spec: PairSpec) -> Iterator[Fault]:
                     for name, value in device.parameters.items()
                     if canonical(name) == "ip"
                 )
+    yield from detection_addresses(spec)
     for entry in spec.traffic:
         for server in entry.dns.servers if entry.dns else ():
             yield f"spec.traffic[{entry.name}].dns.servers", server
@@ -119,6 +121,7 @@ def _all_patterns(spec: PairSpec) -> Iterator[Fault]:
     for field, probe in probes:
         if probe.http is not None and probe.http.pattern is not None:
             yield f"{field}.http.pattern", probe.http.pattern
+    yield from detection_patterns(spec)
     for check in spec.verification:
         if check.http is not None and check.http.pattern is not None:
             yield f"spec.verification[{check.name}].http.pattern", check.http.pattern

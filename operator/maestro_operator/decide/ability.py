@@ -35,6 +35,9 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
         return Hold(Reason.SYSTEMD_TOO_OLD, f"{node.name} has systemd {node.systemd_version}")
     if not facts.cannot_write(node):
         return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} already runs something")
+    missing = next((unit.name for unit in node.units if not unit.is_installed), None)
+    if missing is not None:
+        return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} has no unit {missing}, or it is masked; install it there")
     wanted = facts.least_epoch(seen, node.name)
     if facts.in_force_number(node.guard) < wanted:
         return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")

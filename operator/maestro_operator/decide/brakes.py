@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from maestro_operator.decide import facts
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
-from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude
-from maestro_operator.model.decision import Assessment, Hold
+from maestro_operator.decide.standby import lacks
+from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude, conclude_service
+from maestro_operator.model.decision import Assessment, Hold, Judged
 from maestro_operator.model.denial import lacking
 from maestro_operator.model.pair import Automatic, FencingDevice, FencingRung, Management, Platform
 from maestro_operator.model.reasons import Reason
@@ -44,10 +45,7 @@ def _not_managed(seen: Seen, _active: str) -> Hold | None:
 
 
 def _maintained(seen: Seen, _active: str) -> Hold | None:
-    if seen.maintenance_remaining_seconds <= 0:
-        return None
-    text = f"until {seen.spec.detection.maintenance_until}; wait, or take detection.maintenanceUntil out"
-    return Hold(Reason.MAINTENANCE, text)
+    return Hold(Reason.MAINTENANCE, seen.maintenance.message) if seen.maintenance is not None else None
 
 
 def _unverified_platform(seen: Seen, _active: str) -> Hold | None:
@@ -99,8 +97,10 @@ def _votes(seen: Seen, active: str) -> Hold | None:
     fresh = [vote for vote in seen.votes if vote.node == active and vote.vote is not Vote.UNKNOWN]
     if len(fresh) < VANTAGE_POINTS_NEEDED:
         return Hold(Reason.TOO_FEW_VOTES, f"{len(fresh)} vantage points give a fresh vote on {active}")
+    if facts.readable(seen, active) is not None:
+        return None
     found = conclude(seen, active)
-    return Hold(found.reason, found.message) if found.verdict is Verdict.UNCERTAIN else None
+    return Hold(found.reason, found.message) if found.verdict is not Verdict.DOWN else None
 
 
 BRAKES: tuple[Brake, ...] = (
@@ -162,7 +162,16 @@ def peer_ready(seen: Seen) -> Hold | None:
     automatic = seen.spec.failover.automatic is Automatic.ENABLED
     if rsync is not None and automatic and (age is None or age > budget):
         return Hold(Reason.COPY_OVER_BUDGET, f"{standby}'s copy is older than {budget} s")
-    return None
+    missing = lacks(seen, node) if isinstance(node, NodeSeen) else None
+    return missing or _unfenceable(seen, active)
+
+
+def _unfenceable(seen: Seen, active: str) -> Hold | None:
+    """Return why the other node could not be proven out; a ladder without devices waits for a person anyway."""
+    has_devices = any(rung.devices for rung in seen.spec.node(active).fencing)
+    if not has_devices or fencing_ready(seen, active):
+        return None
+    return Hold(Reason.FENCING_NOT_READY, f"no rung could fence {active} now")
 
 
 def standby_able(seen: Seen, active: str) -> Hold | None:
@@ -211,9 +220,13 @@ def out_of_sync(seen: Seen) -> Hold | None:
 
 def assess(seen: Seen) -> Assessment:
     """Return what the rules make of this look, for the report."""
-    names = seen.spec.names
+    names, service = seen.spec.names, conclude_service(seen)
+    found = {name: conclude(seen, name) for name in names}
     return Assessment(
-        verdicts={name: conclude(seen, name).verdict.value for name in names},
+        verdicts={name: it.verdict.value for name, it in found.items()},
+        reasons={name: it.reason for name, it in found.items()},
+        service=Judged(service.verdict.value, service.reason, service.message),
+        no_outage=outage(seen),
         brakes=standing(seen),
         peer_not_ready=peer_ready(seen),
         out_of_sync=out_of_sync(seen),

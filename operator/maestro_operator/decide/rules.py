@@ -15,7 +15,7 @@ from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.upkeep import newer_guard, refit, release
-from maestro_operator.decide.verdict import Verdict, conclude
+from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
 from maestro_operator.model.pair import Management, Say
 from maestro_operator.model.reasons import Reason
@@ -240,12 +240,12 @@ def owner_without_right(seen: Seen) -> Decision | None:
 
 
 def service_down(seen: Seen) -> Decision | None:
-    """Say that the active side is not well; a living node is no outage."""
-    active = seen.status.active_node or ""
-    found = conclude(seen, active)
-    if found.verdict is Verdict.HEALTHY:
-        return None
-    return Hold(found.reason, found.message)
+    """Say that the active side or its service is not well; a living node is no outage."""
+    found = conclude(seen, seen.status.active_node or "")
+    if found.verdict is not Verdict.HEALTHY:
+        return Hold(found.reason, found.message)
+    service = conclude_service(seen)
+    return Hold(service.reason, service.message) if service.verdict is Verdict.SICK else None
 
 
 def standby_absent(seen: Seen) -> Decision | None:

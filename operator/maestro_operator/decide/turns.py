@@ -78,6 +78,19 @@ def _not_begun(seen: Seen, episode: Episode) -> Decision | None:
     return _still_ordered(seen, ended)
 
 
+def _no_standby(seen: Seen, episode: Episode) -> Decision | None:
+    """End a switchover before its first effect whose target receives nothing any more: it has to rejoin first."""
+    target = facts.readable(seen, episode.target)
+    is_begun = not all(PHASES[record.name].is_look for record in episode.steps)
+    if episode.kind is not EpisodeKind.SWITCHOVER or is_begun or target is None or not facts.owner_serves(seen):
+        return None
+    if not facts.is_ours(seen, target.guard) or facts.receives(seen, target.name):
+        return None
+    text = f"{episode.id} ends before its first effect: {target.name} is no standby any more and rejoins first"
+    ended = journal.finish(seen, episode, result="Abandoned", because=Reason.SYNC_BEHIND, message=text)
+    return _still_ordered(seen, ended)
+
+
 def _pointless(seen: Seen, episode: Episode) -> Decision | None:
     if episode.kind not in GIVEN_UP_WHEN_UNREADABLE or not _is_pointless(seen, episode):
         return None
@@ -316,6 +329,7 @@ def _back_to_fence(seen: Seen, episode: Episode, lost: NoProof) -> Decision:
 TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _overtaken,
     _not_begun,
+    _no_standby,
     _pointless,
     _back,
     _take_back,

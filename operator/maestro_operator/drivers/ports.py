@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from maestro_operator.model.detection import PrometheusQuery, Witness
     from maestro_operator.model.outcome import Outcome
     from maestro_operator.model.pair import Check, Localise, PairSpec, Probe, Service, Traffic
     from maestro_operator.model.seen import (
@@ -110,6 +111,9 @@ class NodePort(Protocol):
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask one node what it sees of the other one's services."""
 
+    async def drbd_vote(self, asked: FrozenNode, about: FrozenNode, resource: str) -> VoteSeen | Unknown:
+        """Ask one node what its DRBD sees of the other one's kernel."""
+
 
 class ReplicationPort(Protocol):
     """The one consistency group, as whole numbered generations."""
@@ -169,10 +173,28 @@ class TrafficPort(Protocol):
 
 
 class ProbePort(Protocol):
-    """The operator's own look at a service from outside."""
+    """The looks at a service from outside: the operator's own, a witness's, a monitoring system's."""
 
-    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
-        """Probe the services of a node and give one vote with its reason."""
+    async def vote(
+        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float, slow_seconds: float
+    ) -> VoteSeen | Unknown:
+        """Probe the services of a node from here and give one vote with its reason."""
+
+    async def witness_vote(
+        self,
+        witness: Witness,
+        node: FrozenNode,
+        probes: Sequence[Probe],
+        *,
+        timeout_seconds: float,
+        slow_seconds: float,
+    ) -> VoteSeen | Unknown:
+        """Probe the services of a node through a witness; a witness that cannot be used says nothing of the node."""
+
+    async def prometheus_vote(
+        self, query: PrometheusQuery, node: FrozenNode, *, timeout_seconds: float
+    ) -> VoteSeen | Unknown:
+        """Ask a Prometheus server what it knows of a node; no fresh sample says nothing."""
 
 
 class VerificationPort(Protocol):

@@ -61,11 +61,26 @@ Decision = Steady | Hold | Record | Perform
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, one word of four, and why it is no other."""
+
+    verdict: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """What the rules make of one look, whatever they decide; the report shows it."""
 
     verdicts: Mapping[str, str]
     """Node name to Healthy, Sick, Down or Uncertain."""
+    reasons: Mapping[str, Reason]
+    """Node name to why the verdict is no other."""
+    service: Judged
+    """The verdict on the service of the active node."""
+    no_outage: Hold | None
+    """Why the active side does not count as down, None where it does."""
     brakes: tuple[Hold, ...]
     """Everything that would hold an automatic failover back, in order."""
     peer_not_ready: Hold | None

@@ -20,8 +20,17 @@ from maestro_operator.model.checks import (
     OldAddress,
     Tcpgui,
 )
+from maestro_operator.model.detection import Detection as Detection  # noqa: PLC0414 - found here too
+from maestro_operator.model.detection import Standby
+from maestro_operator.model.detection import VantagePoint as VantagePoint  # noqa: PLC0414 - found here too
+from maestro_operator.model.probes import DetectionProbe as DetectionProbe  # noqa: PLC0414 - found here too
+from maestro_operator.model.probes import HttpProbe as HttpProbe  # noqa: PLC0414 - found here too
+from maestro_operator.model.probes import Probe as Probe  # noqa: PLC0414 - found here too
+from maestro_operator.model.probes import TcpProbe as TcpProbe  # noqa: PLC0414 - found here too
+from maestro_operator.model.resource import Empty as Empty  # noqa: PLC0414 - found here too
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.resource import SecretReference as SecretReference  # noqa: PLC0414 - found here too
+from maestro_operator.model.resource import Ssh as Ssh  # noqa: PLC0414 - found here too
 
 GRACEFUL = "graceful"
 HUMAN = "human"
@@ -76,16 +85,6 @@ class Answer(ResourceValue):
     why: str | None = None
 
 
-class Ssh(ResourceValue):
-    """How the operator reaches a node; never by a name or address that moves."""
-
-    host: str
-    port: int = 22
-    user: str = "maestro"
-    host_key: str
-    credentials_secret: SecretReference
-
-
 class FencingDevice(ResourceValue):
     """One out-of-band device, driven by a ClusterLabs fence agent; or the `gateway` behind which the node lies."""
 
@@ -121,22 +120,6 @@ class Node(ResourceValue):
     fencing: tuple[FencingRung, ...] = ()
 
 
-class HttpProbe(ResourceValue):
-    """An HTTP request whose status and body say whether the service answers."""
-
-    port: int = 80
-    path: str = "/"
-    host: str | None = None
-    status: int = 200
-    pattern: str | None = None
-
-
-class TcpProbe(ResourceValue):
-    """A TCP connection that must be accepted."""
-
-    port: int
-
-
 class LogScan(ResourceValue):
     """A log file that is read from the moment of the start; `{yyyymmdd}` is the node's local date."""
 
@@ -145,13 +128,6 @@ class LogScan(ResourceValue):
     ok: tuple[str, ...] = ()
     settle_seconds: int = 5
     """How long after the start a log without `ok` is watched: nothing in it says that the start is over."""
-
-
-class Probe(ResourceValue):
-    """Exactly one way to ask whether something answers."""
-
-    http: HttpProbe | None = None
-    tcp: TcpProbe | None = None
 
 
 class Service(ResourceValue):
@@ -241,39 +217,6 @@ class Localise(ResourceValue):
         return self.properties or self.site_configuration
 
 
-class Empty(ResourceValue):
-    """A choice without settings."""
-
-
-class VantagePoint(ResourceValue):
-    """One place from which the active side is looked at."""
-
-    operator: Empty | None = None
-    peer: Empty | None = None
-
-    @property
-    def name(self) -> str:
-        """Return the one name this vantage point has in votes, metrics and status."""
-        return "operator" if self.operator is not None else "peer"
-
-
-def _both_vantage_points() -> tuple[VantagePoint, ...]:
-    return (VantagePoint(operator=Empty()), VantagePoint(peer=Empty()))
-
-
-class Detection(ResourceValue):
-    """When the active side counts as down."""
-
-    vantage_points: tuple[VantagePoint, ...] = Field(default_factory=_both_vantage_points)
-    probes: tuple[Probe, ...] = ()
-    period_seconds: int = 5
-    timeout_seconds: int = 2
-    down_for_seconds: int = 60
-    startup_grace_seconds: int = 300
-    maintenance_until: str | None = None
-    """RFC 3339: no automatic failover before this moment, because a planned reboot is no outage."""
-
-
 class Failover(ResourceValue):
     """What the operator may do by itself."""
 
@@ -329,6 +272,7 @@ class PairSpec(ResourceValue):
     localise: tuple[Localise, ...] = ()
     detection: Detection = Field(default_factory=Detection)
     failover: Failover = Field(default_factory=Failover)
+    standby: Standby = Field(default_factory=Standby)
     verification: tuple[Check, ...] = ()
     versions: tuple[Version, ...] = ()
     """What must be of one version on both nodes, beside the guard."""

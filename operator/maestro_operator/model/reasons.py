@@ -44,6 +44,16 @@ class Reason(StrEnum):
     COMMAND_FAILED = "CommandFailed", "A command on the node failed; the message has its output."
     NAME_NOT_FOUND = "NameNotFound", "The name has no address."
     PEER_UNREACHABLE = "PeerUnreachable", "The peer could not be asked."
+    NOT_PERMITTED = "NotPermitted", "The asking side may not ask so; the message says what to allow."
+    NO_SAMPLE = "NoSample", "Prometheus has no fresh sample; look at the query and at what it scrapes."
+    PROBE_FAILED = "ProbeFailed", "Prometheus says that it does not answer, and not why."
+
+    # What a living service says that is not well.
+    TOO_MANY_CONNECTIONS = "TooManyConnections", "The service lives and takes no more connections."
+    DISK_FULL = "DiskFull", "The service lives, and its disk is full."
+    SLOW = "Slow", "The service answers later than detection.slowSeconds."
+    CERTIFICATE_EXPIRED = "CertificateExpired", "The service's certificate is over: renew it on the node."
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted", "The certificate is of no known authority or for another name."
 
     # The guard's words.
     FOREIGN_PAIR = "ForeignPair", "The node belongs to another pair; answer Adopt names its uid."
@@ -97,7 +107,10 @@ class Reason(StrEnum):
     NODE_ROLLED_BACK = "NodeRolledBack", "The node knows less than it did: restored from a snapshot."
 
     # Brakes on the automatic failover.
-    MAINTENANCE = "Maintenance", "detection.maintenanceUntil is not over: wait, or take it out of spec."
+    MAINTENANCE = "Maintenance", "A planned maintenance holds: wait, or take it out of spec.detection."
+    STARTING = "Starting", "The active node booted less than startupGraceSeconds ago."
+    REBOOTING = "Rebooting", "The active node said that it shuts down, less than startupGraceSeconds ago."
+    NODE_FLAPPING = "NodeFlapping", "The node fell silent and came back too often: order it, or wait until it is calm."
     AUTOMATIC_DISABLED = "AutomaticDisabled", "failover.automatic is Disabled."
     FENCING_NOT_READY = "FencingNotReady", "The active node could not be fenced now."
     PEER_NOT_READY = "PeerNotReady", "The survivor is not proven able to take over."

@@ -31,3 +31,17 @@ class SecretReference(ResourceValue):
     """The name of a Secret in the pair's own namespace."""
 
     name: str
+
+
+class Empty(ResourceValue):
+    """A choice without settings."""
+
+
+class Ssh(ResourceValue):
+    """How the operator reaches a node; never by a name or address that moves."""
+
+    host: str
+    port: int = 22
+    user: str = "maestro"
+    host_key: str
+    credentials_secret: SecretReference

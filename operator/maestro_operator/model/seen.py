@@ -89,6 +89,8 @@ class Unit:
     """systemd's ActiveState: active, activating, deactivating, inactive, failed."""
     sub: str = ""
     enabled: str = ""
+    is_installed: bool = True
+    """systemd has a file for it that is not masked, so it could be started."""
 
     @property
     def is_stopped(self) -> bool:
@@ -140,6 +142,12 @@ class NodeSeen:
     systemd_version: int | None = None
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Version by the name that the spec gives it; a name is missing where the node did not say."""
+    memory_available_bytes: int | None = None
+    files: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Whether a file that the spec wants on a standby is there and not empty; one is missing where the node did not
+    say."""
+    peer_left_seconds: float | None = None
+    """How long ago the peer's guard told this node that it shuts down or reboots, on this node's clock."""
 
     @property
     def is_stopped(self) -> bool:
@@ -187,6 +195,25 @@ class VoteSeen:
     message: str
     for_seconds: float
     """How long this vantage point has said the same without interruption."""
+    times: int = 1
+    """How many looks in a row gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """Why the silence of the active side is no outage yet, and for how long."""
+
+    reason: Reason
+    message: str
+    left_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A planned maintenance that holds now."""
+
+    message: str
+    left_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +292,14 @@ class Seen:
     """The journaled deadline of the current step has passed, on the wall clock with margin."""
     block_remaining_seconds: float = 0
     """How long the last automatic failover still blocks the next one."""
-    maintenance_remaining_seconds: float = 0
-    """How long a planned maintenance still keeps the operator from moving by itself."""
+    maintenance: Maintenance | None = None
+    """The planned maintenance that keeps the operator from moving by itself."""
+    grace: Grace | None = None
+    """Why the active side's silence would be no outage yet: it boots, or said that it shuts down."""
+    quarantined: tuple[str, ...] = ()
+    """Nodes that fell silent and came back too often lately: nothing moves to them by itself."""
+    flapping: tuple[str, ...] = ()
+    """Those that did so once too often since this operator leads, and are quarantined from now on."""
     pairs_silent: int = 0
     """How many pairs of this operator have an active node that could not be read at their last look."""
     pairs_known: int = 1

@@ -185,12 +185,22 @@ class NodeStatus(ResourceValue):
     boot_id: str | None = None
     role: str | None = None
     verdict: str = "Uncertain"
+    verdict_reason: str | None = None
+    quarantined_until: str | None = None
+    """When a node that flapped may be moved to by itself again; set once, when it is quarantined."""
     epoch: int | None = None
     may_run: bool | None = None
     fencing_ready: bool | None = None
     fencing_reason: str | None = None
     services: tuple[ServiceStatus, ...] = ()
     votes: tuple[VoteStatus, ...] = ()
+
+
+class ServiceVerdict(ResourceValue):
+    """What is concluded of the service on the active node."""
+
+    verdict: str
+    reason: str
 
 
 class ReplicationStatus(ResourceValue):
@@ -299,6 +309,7 @@ class PairStatus(ResourceValue):
     """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
+    service: ServiceVerdict | None = None
     verdicts: str | None = None
     """The verdicts of both nodes in one line: a printed column, which cannot show a list."""
     replication: ReplicationStatus | None = None

@@ -6,23 +6,26 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, Unknown, VoteSeen
 from maestro_operator.model.status import FrozenNode
+from maestro_operator.observe.flaps import FlapMemory
+from maestro_operator.observe.grace import BootMemory
 from maestro_operator.observe.lookout import Lookout, Periodic
-from maestro_operator.observe.votes import STALE_PERIODS, VoteMemory
+from maestro_operator.observe.vantage import VantagePoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
-    from maestro_operator.model.pair import PairSpec, Probe, VantagePoint
-    from maestro_operator.model.seen import Barred, DeviceSeen, TrafficSeen
+    from maestro_operator.model.pair import PairSpec
+    from maestro_operator.model.seen import Barred, DeviceSeen, Grace, TrafficSeen
 
 NODE_PATIENCE_SECONDS = 4.0
 TRAFFIC_PATIENCE_SECONDS = 3.0
 DEVICE_PERIOD_SECONDS = 60.0
+SUSPICION_PERIOD_SECONDS = 5.0
+"""How often the fence devices of a node are asked that cannot be read: they are about to be needed."""
 UNTOUCHED_GOOD_FOR_SECONDS = 0.8
 """As long as a look and the write after it may take anyway."""
 
@@ -36,6 +39,8 @@ class Look:
     traffic: tuple[TrafficSeen | Unknown, ...]
     devices: tuple[DeviceSeen | Unknown, ...]
     operator_is_isolated: bool
+    grace: Grace | None = None
+    flapping: tuple[str, ...] = ()
 
 
 def frozen(spec: PairSpec, name: str) -> FrozenNode:
@@ -64,10 +69,13 @@ class Observer:
         self._spec = spec
         self._drivers = drivers
         self._clock = clock
-        self._memory = VoteMemory()
+        self._boots = BootMemory()
+        self._flaps = FlapMemory()
+        self._silent: set[str] = set()
+        """Nodes that could not be read at the last look."""
+        self._vantage = VantagePoints(spec, drivers, clock=clock)
         self._nodes = {name: self._node_lookout(name) for name in spec.names}
         self._traffic = [self._traffic_lookout(index) for index in range(len(spec.traffic))]
-        self._votes: dict[tuple[str, str], Periodic[VoteSeen | Unknown]] = {}
         self._devices: dict[str, Periodic[tuple[DeviceSeen | Unknown, ...]]] = {
             name: self._device_lookout(name) for name in spec.names
         }
@@ -96,7 +104,7 @@ class Observer:
             (),
             lambda: self._drivers.fencing.check(node),
             clock=self._clock,
-            period_seconds=DEVICE_PERIOD_SECONDS,
+            period_seconds=lambda: SUSPICION_PERIOD_SECONDS if name in self._silent else DEVICE_PERIOD_SECONDS,
         )
 
     async def look(
@@ -113,60 +121,43 @@ class Observer:
             asyncio.gather(*(self._look_at(name, untouched=name in untouched) for name in names)),
             asyncio.gather(*(item.look() for item in self._traffic)),
         )
+        readings: dict[str, NodeSeen | Unknown] = dict(zip(names, nodes, strict=True))
+        for name, reading in readings.items():
+            if isinstance(reading, Unknown) and name not in self._silent:
+                self._devices[name].hasten()
+        self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
         voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
-        votes = tuple(vote for name in voted for vote in self._vote_on(name))
+        votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
         devices = tuple(item for name in names for item in self._devices[name].latest())
+        grace, flapping = self._remembered(active, readings)
         return Look(
-            nodes=dict(zip(names, nodes, strict=True)),
+            nodes=readings,
             votes=votes,
             traffic=tuple(traffic),
             devices=devices,
             operator_is_isolated=self._is_isolated(nodes, traffic),
+            grace=grace,
+            flapping=flapping,
         )
+
+    def _remembered(
+        self, active: str | None, readings: Mapping[str, NodeSeen | Unknown]
+    ) -> tuple[Grace | None, tuple[str, ...]]:
+        """Return what this look and those before it say together: an excuse for silence, and who flaps."""
+        now, detection, grace = self._clock.monotonic_seconds(), self._spec.detection, None
+        self._boots.note(readings, now_seconds=now)
+        if active is not None:
+            grace = self._boots.grace(
+                active, readings, grace_seconds=float(detection.startup_grace_seconds), now_seconds=now
+            )
+        excused = frozenset({active} if active is not None and grace is not None else ())
+        if not all(isinstance(item, Unknown) for item in readings.values()):
+            # Where nothing at all is reached, it is the operator that comes and goes.
+            self._flaps.note(readings, now_seconds=now, excused=excused)
+        return grace, self._flaps.flapping(limit=detection.flap_limit, now_seconds=now)
 
     async def _look_at(self, name: str, *, untouched: bool) -> NodeSeen | Unknown:
         return await self._nodes[name].look(good_for_seconds=UNTOUCHED_GOOD_FOR_SECONDS if untouched else 0.0)
-
-    def _vote_on(self, active: str) -> tuple[VoteSeen, ...]:
-        found = []
-        for point in self._spec.detection.vantage_points:
-            periodic = self._periodic(point, active)
-            latest, at = periodic.latest(), periodic.answered_seconds
-            now = self._clock.monotonic_seconds()
-            detection = self._spec.detection
-            period = detection.period_seconds + detection.timeout_seconds
-            if at is None:
-                continue
-            if now - at > STALE_PERIODS * period:
-                latest = Unknown(Reason.TIMED_OUT, f"{point.name} gave no vote for {now - at:.0f} s")
-            found.append(self._memory.remember(point.name, active, latest, at_seconds=at))
-        return tuple(found)
-
-    def _periodic(self, point: VantagePoint, active: str) -> Periodic[VoteSeen | Unknown]:
-        key = (point.name, active)
-        if key not in self._votes:
-            first = Unknown(Reason.NOT_YET_KNOWN, f"{point.name} gave no vote yet")
-            self._votes[key] = Periodic(
-                first,
-                lambda: self._ask(point, active),
-                clock=self._clock,
-                period_seconds=float(self._spec.detection.period_seconds),
-            )
-        return self._votes[key]
-
-    async def _ask(self, point: VantagePoint, active: str) -> VoteSeen | Unknown:
-        about = frozen(self._spec, active)
-        if point.operator is not None:
-            return await self._drivers.probes.vote(
-                about, self._probes(), timeout_seconds=float(self._spec.detection.timeout_seconds)
-            )
-        peer = frozen(self._spec, self._spec.other(active).name)
-        return await self._drivers.nodes.peer_vote(peer, about, self._probes())
-
-    def _probes(self) -> tuple[Probe, ...]:
-        """Return what is asked: the detection's probes, or else every service's readiness."""
-        own = self._spec.detection.probes
-        return own or tuple(probe for item in self._spec.services for probe in item.readiness)
 
     def _is_isolated(self, nodes: list[NodeSeen | Unknown], traffic: list[TrafficSeen | Unknown]) -> bool:
         """Tell whether this operator reaches nothing at all, so that it may be what is cut off."""
@@ -178,7 +169,6 @@ class Observer:
             node.close()
         for entry in self._traffic:
             entry.close()
-        for vote in self._votes.values():
-            vote.close()
+        self._vantage.close()
         for devices in self._devices.values():
             devices.close()

@@ -87,8 +87,10 @@ class Lookout(Generic[T]):
 class Periodic(Generic[T]):
     """Looks again every so often in the background and gives the last answer at once."""
 
-    def __init__(self, first: T, look: Callable[[], Awaitable[T]], *, clock: Clock, period_seconds: float) -> None:
-        """Keep how to look and how often."""
+    def __init__(
+        self, first: T, look: Callable[[], Awaitable[T]], *, clock: Clock, period_seconds: float | Callable[[], float]
+    ) -> None:
+        """Keep how to look and how often; where that changes, it is asked for each time."""
         self._look = look
         self._clock = clock
         self._period_seconds = period_seconds
@@ -105,12 +107,17 @@ class Periodic(Generic[T]):
             if not task.cancelled():
                 self._last = task.result()  # a surprise is the turn's surprise
                 self.answered_seconds = self._clock.monotonic_seconds()
-        now = self._clock.monotonic_seconds()
-        due = self._begun_seconds is None or now - self._begun_seconds >= self._period_seconds
+        now, period = self._clock.monotonic_seconds(), self._period_seconds
+        seconds = period if isinstance(period, float | int) else period()
+        due = self._begun_seconds is None or now - self._begun_seconds >= seconds
         if self._task is None and due:
             self._begun_seconds = now
             self._task = asyncio.ensure_future(self._called())
         return self._last
+
+    def hasten(self) -> None:
+        """Look again at the next opportunity, whenever it was to be."""
+        self._begun_seconds = None
 
     async def _called(self) -> T:
         return await self._look()

@@ -17,6 +17,7 @@ class _Said:
     vote: Vote
     since_seconds: float
     at_seconds: float
+    times: int
 
 
 class VoteMemory:
@@ -34,8 +35,13 @@ class VoteMemory:
         before = self._said.get(key)
         same = before is not None and before.vote is vote.vote
         since = before.since_seconds if before is not None and same else at_seconds
-        self._said[key] = _Said(vote.vote, since, at_seconds)
-        return replace(vote, vantage_point=vantage_point, node=node, for_seconds=max(0.0, at_seconds - since))
+        times = 1
+        if before is not None and same:
+            # The same answer is remembered once for every turn that takes it: only a newer one counts.
+            times = before.times + (at_seconds > before.at_seconds)
+        self._said[key] = _Said(vote.vote, since, at_seconds, times)
+        lasting = max(0.0, at_seconds - since)
+        return replace(vote, vantage_point=vantage_point, node=node, for_seconds=lasting, times=times)
 
 
 def _unknown(vantage_point: str, node: str, *, why: Unknown) -> VoteSeen:

@@ -35,16 +35,14 @@ def block_remaining_seconds(spec: PairSpec, status: PairStatus, now: str) -> flo
     return max(0.0, spec.failover.block_seconds - passed.total_seconds())
 
 
-def maintenance_remaining_seconds(spec: PairSpec, now: str) -> float:
-    """Return how long a planned maintenance still lasts, in seconds; for ever where its end cannot be read."""
-    until = spec.detection.maintenance_until
-    if until is None:
-        return 0.0
-    try:
-        left = datetime.fromisoformat(until) - datetime.fromisoformat(now)
-    except (TypeError, ValueError):
-        return float("inf")
-    return max(0.0, left.total_seconds())
+def quarantined(status: PairStatus, now: str) -> tuple[str, ...]:
+    """Return the nodes that flapped, as long as their quarantine lasts."""
+    moment = datetime.fromisoformat(now)
+    return tuple(
+        node.name
+        for node in status.nodes
+        if node.quarantined_until is not None and datetime.fromisoformat(node.quarantined_until) > moment
+    )
 
 
 def fresh_words(status: PairStatus, now: str) -> tuple[Word, ...]:

@@ -16,18 +16,17 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
     Condition,
-    NodeStatus,
     PairStatus,
     QuarantineEntry,
     Recorded,
     ReplicationStatus,
-    ServiceStatus,
+    ServiceVerdict,
     State,
-    VoteStatus,
 )
 from maestro_operator.model.steps import EpisodeKind, StepName
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
+from maestro_operator.report.nodes import node_status
 from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
 
@@ -103,6 +102,9 @@ def available(known: Known) -> Answer:
     if isinstance(node, Unknown):
         return _unknown(node.reason, node.message)
     if node.guard.may_run and known.seen.runs_everything(node):
+        service = known.decided.assessment.service
+        if service.verdict == "Sick":
+            return _false(service.reason, service.message)
         return _true(f"{node.name} runs every service", Reason.ANSWERS)
     return _false(Reason.SERVICE_DOWN, f"{node.name} does not run every service")
 
@@ -271,7 +273,8 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "conditions": conditions,
             "state": state(known),
             "plan": plan(known),
-            "nodes": tuple(_node(known, name) for name in seen.spec.names),
+            "nodes": tuple(node_status(seen, decided, status, name=name) for name in seen.spec.names),
+            "service": ServiceVerdict(verdict=(found := decided.assessment.service).verdict, reason=found.reason.value),
             "verdicts": " ".join(f"{name}={decided.assessment.verdicts[name]}" for name in seen.spec.names),
             "recorded": (recorded := tuple(_recorded(known, name) for name in seen.spec.names)),
             "claims": status.claims if seen.barred else claims_held(seen.spec, (item.machine_id for item in recorded)),
@@ -322,41 +325,12 @@ def plan(known: Known) -> str:
         return decision.message[:512]
     if known.status.active_node is None:
         return decision.message[:512]
-    held = known.decided.assessment.brakes
+    held, alive = known.decided.assessment.brakes, known.decided.assessment.no_outage
     if held:
         return f"would not fail over by itself: {held[0].reason}: {held[0].message}"[:512]
-    return "would fail over when the active node is conclusively down"
-
-
-def _node(known: Known, name: str) -> NodeStatus:
-    node, status = known.seen.nodes[name], known.status
-    votes = tuple(
-        VoteStatus(vantage_point=item.vantage_point, vote=item.vote.value, reason=item.reason.value)
-        for item in known.seen.votes
-        if item.node == name
-    )
-    role = None
-    if status.active_node is not None:
-        role = "active" if status.active_node == name else "standby"
-    common: dict[str, object] = {
-        "name": name,
-        "role": role,
-        "verdict": known.decided.assessment.verdicts[name],
-        "fencing_ready": known.decided.assessment.fencing_ready[name],
-        "votes": votes,
-    }
-    if isinstance(node, Unknown):
-        return NodeStatus(reachable=False, reason=node.reason.value, **common)  # type: ignore[arg-type]
-    return NodeStatus(
-        reachable=True,
-        reason=Reason.ANSWERS.value,
-        machine_id=node.machine_id,
-        boot_id=node.boot_id,
-        epoch=node.guard.in_force.number if node.guard.in_force else None,
-        may_run=node.guard.may_run,
-        services=tuple(ServiceStatus(name=unit.name, state=unit.active) for unit in node.units),
-        **common,  # type: ignore[arg-type]
-    )
+    if alive is None:
+        return "would fail over now: the active node is conclusively down"
+    return f"would not fail over now: {alive.message}; no brake holds once it is conclusively down"[:512]
 
 
 def _recorded(known: Known, name: str) -> Recorded:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -21,7 +23,7 @@ from maestro_operator.transport.connect import open_connection
 from maestro_operator.transport.failures import EXPECTED, unknown_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from maestro_operator.clock import Clock
     from maestro_operator.model.addresses import AddressPolicy
@@ -94,8 +96,9 @@ class Sessions:
         *,
         deadline_seconds: float,
         stdin: bytes = b"",
+        needs_root: bool = True,
     ) -> Completed | Unknown:
-        """Run a command on the node as root and return what it printed; each word is quoted.
+        """Run a command on the node, as root unless told otherwise, and return what it printed; each word is quoted.
 
         A cut connection says nothing about whether the command ran, so only idempotent ones are sent.
         """
@@ -103,11 +106,12 @@ class Sessions:
         if any("\0" in word for word in argv):
             # No argument of a program can hold one; where it would be cut is for the shell there to say.
             return Unknown(Reason.INVALID_SPEC, f"{node.name}: a value with a NUL character was not sent")
-        answer, was_fresh = await self._run_once(node, argv, stdin=stdin, ends=ends)
+        once = partial(self._run_once, node, stdin=stdin, ends=ends, needs_root=needs_root)
+        answer, was_fresh = await once(argv)
         is_lost = isinstance(answer, Unknown) and answer.reason is Reason.CONNECTION_LOST
         if is_lost and not was_fresh and self._clock.monotonic_seconds() < ends:
             # The session had died unseen, as after a reboot of the node: once more, on a new one.
-            answer, _ = await self._run_once(node, argv, stdin=stdin, ends=ends)
+            answer, _ = await once(argv)
         return answer
 
     async def talk_tcp(
@@ -138,6 +142,37 @@ class Sessions:
         finally:
             link.release()
 
+    async def reached(self, node: FrozenNode, *, deadline_seconds: float) -> Unknown | None:
+        """Return why a machine cannot be used now, or None where a session to it is open."""
+        link, _ = await self._link(node, ends=self._clock.monotonic_seconds() + deadline_seconds)
+        return link if isinstance(link, Unknown) else None
+
+    @asynccontextmanager
+    async def tcp(
+        self, node: FrozenNode, address: tuple[str, int], *, deadline_seconds: float
+    ) -> AsyncIterator[tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]] | Unknown]:
+        """Give a connection that the node's SSH server opens, or why there is no session; it ends with the block.
+
+        Raises:
+            asyncssh.ChannelOpenError: what the server says of a connection that did not come about.
+
+        """
+        link, _ = await self._link(node, ends=self._clock.monotonic_seconds() + deadline_seconds)
+        if isinstance(link, Unknown):
+            yield link
+            return
+        link.in_flight += 1
+        try:
+            reader, writer = await link.connection.open_connection(*address, encoding=None)
+        except BaseException:
+            link.release()
+            raise
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            link.release()
+
     async def close(self) -> None:
         """Close every session."""
         links, self._links = list(self._links.values()), {}
@@ -151,7 +186,7 @@ class Sessions:
                 link.connection.abort()
 
     async def _run_once(
-        self, node: FrozenNode, argv: Sequence[str], *, stdin: bytes, ends: float
+        self, node: FrozenNode, argv: Sequence[str], *, stdin: bytes, ends: float, needs_root: bool
     ) -> tuple[Completed | Unknown, bool]:
         """Return the answer, and whether the link was new."""
         link, was_fresh = await self._link(node, ends=ends)
@@ -160,7 +195,9 @@ class Sessions:
         link.in_flight += 1
         try:
             async with asyncio.timeout(self._left(ends)):
-                return await self._exchange(node, link, argv=argv, stdin=stdin, ends=ends), was_fresh
+                left, words = self._left(ends), tuple(argv)
+                words = as_root(words, left_seconds=left) if needs_root else bounded(words, left_seconds=left)
+                return await self._exchange(node, link, argv=words, stdin=stdin, what=_short(argv)), was_fresh
         except TimeoutError:
             self._forget(node.ssh, link)
             return Unknown(Reason.TIMED_OUT, f"{node.name}: no answer to {_short(argv)} in time"), was_fresh
@@ -175,9 +212,9 @@ class Sessions:
             link.release()
 
     async def _exchange(
-        self, node: FrozenNode, link: _Link, *, argv: Sequence[str], stdin: bytes, ends: float
+        self, node: FrozenNode, link: _Link, *, argv: Sequence[str], stdin: bytes, what: str
     ) -> Completed | Unknown:
-        command = shlex.join(as_root(argv, left_seconds=self._left(ends)))
+        command = shlex.join(argv)
         self._commands[node.name] += 1
         process = await link.connection.create_process(command, encoding=None)
         try:
@@ -185,16 +222,16 @@ class Sessions:
                 _collect(process, process.stdout), _collect(process, process.stderr), _feed(process.stdin, stdin)
             )
             if stdout is None or stderr is None:
-                return Unknown(Reason.BAD_ANSWER, f"{node.name}: {_short(argv)} printed more than 1 MiB")
+                return Unknown(Reason.BAD_ANSWER, f"{node.name}: {what} printed more than 1 MiB")
             await process.wait_closed()
             status = process.exit_status
         finally:
             # Never waited for: a node without power does not say goodbye.
             process.close()
         if status is None:
-            return Unknown(Reason.CONNECTION_LOST, f"{node.name}: {_short(argv)} ended without a status")
+            return Unknown(Reason.CONNECTION_LOST, f"{node.name}: {what} ended without a status")
         if status in _KILLED_BY_DEADLINE:
-            return Unknown(Reason.TIMED_OUT, f"{node.name}: {_short(argv)} was ended at its deadline")
+            return Unknown(Reason.TIMED_OUT, f"{node.name}: {what} was ended at its deadline")
         return Completed(status, _text(stdout), _text(stderr))
 
     async def _link(self, node: FrozenNode, *, ends: float) -> tuple[_Link | Unknown, bool]:
@@ -230,9 +267,14 @@ def as_root(argv: Sequence[str], *, left_seconds: float) -> tuple[str, ...]:
 
     `timeout` runs below sudo: a user's own could not signal what runs as root.
     """
+    return ("sudo", "-n", *bounded(argv, left_seconds=left_seconds))
+
+
+def bounded(argv: Sequence[str], *, left_seconds: float) -> tuple[str, ...]:
+    """Return the command, killed where it runs before `left_seconds` are over."""
     kill_after = min(KILL_AFTER_SECONDS, left_seconds / 4)
     term_after = max(0.05, left_seconds - kill_after)
-    return ("sudo", "-n", "timeout", "-k", f"{kill_after:.2f}", f"{term_after:.2f}", *argv)
+    return ("timeout", "-k", f"{kill_after:.2f}", f"{term_after:.2f}", *argv)
 
 
 async def _collect(process: asyncssh.SSHClientProcess[bytes], reader: asyncssh.SSHReader[bytes]) -> bytes | None:

@@ -38,6 +38,8 @@ PACKAGES = (
     "openssh-client",
     "openssh-server",
     "openssl",
+    "prometheus",
+    "prometheus-blackbox-exporter",
     "qemu-system-x86",
     "rsync",
     "systemd-container",
@@ -48,6 +50,8 @@ SERVERS = {
     "dovecot-imapd": "dovecot.service",
     "exim4-daemon-light": "exim4.service",
     "openssh-server": "ssh.service",
+    "prometheus": "prometheus.service",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter.service",
 }
 NEEDED_DISK_BYTES = 4 * 1024**3
 NEEDED_MEMORY_BYTES = 1536 * 1024**2

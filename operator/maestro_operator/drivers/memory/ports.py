@@ -22,6 +22,7 @@ from maestro_operator.model.seen import DeviceSeen, NodeSeen, TrafficSeen, Unkno
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from maestro_operator.model.detection import PrometheusQuery, Witness
     from maestro_operator.model.pair import Check, Localise, Probe, Service, Traffic
     from maestro_operator.model.status import FrozenNode, Generation
 
@@ -163,14 +164,54 @@ class MemoryNodes(_Over):
             return Unknown(Reason.PEER_UNREACHABLE, f"{asked.name} could not be asked")
         return _vote(self._world, "peer", seer=asked.name, about=about.name)
 
+    async def drbd_vote(self, asked: FrozenNode, about: FrozenNode, resource: str) -> VoteSeen | Unknown:
+        """Ask a node that answers whether the other one's kernel does."""
+        del resource
+        if self._silent(asked):
+            return Unknown(Reason.PEER_UNREACHABLE, f"{asked.name} could not be asked")
+        if self._world.reaches(asked.name, about.name):
+            return VoteSeen("drbd", about.name, Vote.ALIVE, Reason.ANSWERS, f"{about.name}'s kernel answers", 0.0)
+        return VoteSeen("drbd", about.name, Vote.DEAD, Reason.PEER_UNREACHABLE, f"{about.name} is silent", 0.0)
+
 
 class MemoryProbes(_Over):
     """The probe port."""
 
-    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
+    async def vote(
+        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float, slow_seconds: float
+    ) -> VoteSeen | Unknown:
         """Look at a node from where the operator is."""
-        del probes, timeout_seconds
+        del probes, timeout_seconds, slow_seconds
         return _vote(self._world, "operator", seer=OPERATOR, about=node.name)
+
+    async def witness_vote(
+        self,
+        witness: Witness,
+        node: FrozenNode,
+        probes: Sequence[Probe],
+        *,
+        timeout_seconds: float,
+        slow_seconds: float,
+    ) -> VoteSeen | Unknown:
+        """Look at a node from a third place, which has to be reached first."""
+        del probes, timeout_seconds, slow_seconds
+        if (OPERATOR, witness.name) in self._world.cuts:
+            return Unknown(Reason.TIMED_OUT, f"{witness.name} did not answer")
+        return _vote(self._world, witness.name, seer=witness.name, about=node.name)
+
+    async def prometheus_vote(
+        self, query: PrometheusQuery, node: FrozenNode, *, timeout_seconds: float
+    ) -> VoteSeen | Unknown:
+        """Ask a server in a third place, which says that something does not answer and never why."""
+        del timeout_seconds
+        if (OPERATOR, query.name) in self._world.cuts:
+            return Unknown(Reason.TIMED_OUT, f"{query.name} did not answer")
+        found = _vote(self._world, query.name, seer=query.name, about=node.name)
+        if found.vote is Vote.ALIVE:
+            return found
+        is_sick = found.vote is Vote.SICK and query.machine_query is not None
+        vote = Vote.SICK if is_sick else Vote.DEAD
+        return VoteSeen(query.name, node.name, vote, Reason.PROBE_FAILED, "it does not answer", 0.0)
 
 
 def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> VoteSeen:
@@ -178,7 +219,10 @@ def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> V
     if world.reaches(seer, about):
         whole = world.nodes[about].running >= set(world.units)
         vote, reason, text = Vote.SICK, Reason.CONNECTION_REFUSED, f"{about} refuses the connection"
-        if whole:
+        sick = world.ailments.get(about)
+        if whole and sick is not None:
+            vote, reason, text = Vote.SICK, sick, f"{about} is not well: {sick}"
+        elif whole:
             vote, reason, text = Vote.ALIVE, Reason.ANSWERS, f"{about} answers"
     return VoteSeen(vantage_point, about, vote, reason, text, 0.0)
 

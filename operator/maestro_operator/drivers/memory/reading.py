@@ -29,9 +29,15 @@ def node_seen(world: MemoryWorld, node: MemoryNode) -> NodeSeen:
         listeners=PORTS if node.running else (),
         pins=dict(node.pins),
         disk_free_bytes=10**9,
+        memory_available_bytes=10**9,
+        peer_left_seconds=_since(world, node.peer_left_at_seconds),
         replica=_replica(world, node),
         systemd_version=252,
     )
+
+
+def _since(world: MemoryWorld, at_seconds: float | None) -> float | None:
+    return None if at_seconds is None else world.clock.monotonic_seconds() - at_seconds
 
 
 def _mark(mark: Mark | None) -> EpochMark | None:

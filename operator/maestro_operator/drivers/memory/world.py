@@ -18,6 +18,8 @@ from maestro_operator.model.status import Generation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from maestro_operator.model.reasons import Reason
+
 OPERATOR = "operator"
 
 
@@ -90,6 +92,8 @@ class MemoryNode:
     boots: int = 1
     booted_at_seconds: float = 0.0
     running: set[str] = field(default_factory=set)
+    peer_left_at_seconds: float | None = None
+    """When the peer's guard said that it goes down; a reboot here forgets it."""
 
     @property
     def boot_id(self) -> str:
@@ -127,6 +131,8 @@ class MemoryWorld:
         """Directed pairs (from, to) that carry nothing."""
         self.devices: dict[str, str] = dict.fromkeys(self.nodes, "honest")
         """Per node: honest, lying, denying, dead."""
+        self.ailments: dict[str, Reason] = {}
+        """Per node: what its services say to who asks them, though they run."""
         self.acknowledged = 0
         self.last_acknowledged_seconds = 0.0
         self.moments_with_two_writers: list[str] = []
@@ -159,6 +165,14 @@ class MemoryWorld:
         node = self.nodes[name]
         node.is_on, node.is_frozen = False, False
         node.running.clear()
+        node.peer_left_at_seconds = None
+
+    def shut_down(self, name: str) -> None:
+        """Switch a node off in order: its guard tells the peer before the network goes."""
+        node, peer = self.nodes[name], self.other(name)
+        if node.is_equipped and node.is_guarding and self.reaches(name, peer.name):
+            peer.peer_left_at_seconds = self.clock.monotonic_seconds()
+        self.power_cut(name)
 
     def power_on(self, name: str) -> None:
         """Give a node power: it boots, and its guard looks around."""

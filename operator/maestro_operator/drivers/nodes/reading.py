@@ -18,6 +18,8 @@ STATE_FORMAT = 1
 """The newest form of the guard's state that this operator knows."""
 MOST_UNITS = 64
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,247}\.[a-z]{1,8}")
+NO_FILE = ("", "masked", "masked-runtime", "bad")
+"""What systemd says of a unit's file where the unit could not be started."""
 _ACTIVE_STATES = (
     "active",
     "reloading",
@@ -57,6 +59,9 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
         replica=replica_of(lines, prefix="replica."),
         systemd_version=version,
         versions=dict(lines.starting("version.")),
+        memory_available_bytes=lines.whole("memory_available_bytes"),
+        files={path: word == "present" for path, word in lines.starting("file.")},
+        peer_left_seconds=lines.seconds("peer_left_seconds"),
     )
 
 
@@ -101,7 +106,8 @@ def _unit(name: str, value: str) -> Unit:
     enabled, _, _ = rest.partition("/")
     if active not in _ACTIVE_STATES:
         raise BadAnswerError(f"unit.{name}={value[:40]!r} is no state")
-    return Unit(name=name, active=active, sub=sub, enabled=enabled)
+    is_installed = enabled not in NO_FILE
+    return Unit(name=name, active=active, sub=sub, enabled=enabled, is_installed=is_installed)
 
 
 def _guard(lines: Lines, *, known_peer: str) -> Guard:

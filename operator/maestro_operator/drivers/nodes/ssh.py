@@ -20,6 +20,7 @@ from maestro_operator.drivers.nodes.reading import node_seen
 from maestro_operator.drivers.nodes.votes import peer_vote_of
 from maestro_operator.drivers.nodes.watched import Watched, watched
 from maestro_operator.drivers.ports import Equipment
+from maestro_operator.drivers.probes.drbd import drbd_vote_of, drbd_words
 from maestro_operator.drivers.services.systemd import read_back_stopped, start_services, stop_units
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.outcome import Outcome, Refused
@@ -171,6 +172,11 @@ class SshNodes:
         answer = await self._sessions.run(asked, guard_words("probe-peer"), deadline_seconds=VOTE_SECONDS)
         return peer_vote_of(answer, asked=asked.name, about=about.name)
 
+    async def drbd_vote(self, asked: FrozenNode, about: FrozenNode, resource: str) -> VoteSeen | Unknown:
+        """Ask one node what its DRBD sees of the other one's kernel."""
+        answer = await self._sessions.run(asked, drbd_words(resource), deadline_seconds=READ_SECONDS)
+        return drbd_vote_of(answer, asked=asked.name, about=about.name, resource=resource)
+
     def commands_run(self, node: str) -> int:
         """Return how many commands were sent to a node since the start."""
         return self._sessions.commands_run(node)
@@ -186,8 +192,9 @@ class SshNodes:
 
 def observe_words(view: Watched, *, with_versions: bool = False) -> tuple[str, ...]:
     """Return the command that reads a node, with or without a guard on it."""
-    ports, versions = " ".join(str(port) for port in view.ports), " ".join(view.versions) if with_versions else ""
-    return scripted("observe", view.live, ports, " ".join(view.names), versions, *view.units)
+    ports = " ".join(str(port) for port in view.ports)
+    asked = (*(view.versions if with_versions else ()), *(f"-:present:{path}" for path in view.files))
+    return scripted("observe", view.live, ports, " ".join(view.names), " ".join(asked), *view.units)
 
 
 def known_hosts_line(ssh: Ssh) -> str | None:

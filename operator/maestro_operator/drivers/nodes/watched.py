@@ -23,6 +23,8 @@ class Watched:
     interval_seconds: int
     versions: tuple[str, ...] = ()
     """Where each version stands, as the reading script takes it."""
+    files: tuple[str, ...] = ()
+    """Files that a standby must have."""
 
 
 def watched(spec: PairSpec) -> Watched:
@@ -53,4 +55,5 @@ def watched(spec: PairSpec) -> Watched:
             f"{item.name}:package:{item.package}" if item.package else f"{item.name}:file:{item.file}"
             for item in spec.versions
         ),
+        files=spec.standby.files,
     )

@@ -9,17 +9,19 @@ import aiohttp
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from maestro_operator.drivers.probes.streams import Asking
+
 
 class Connection:
     """Watches one HTTP request from its outside."""
 
-    def __init__(self) -> None:
-        """Begin without a connection."""
-        self.was_made = False
+    def __init__(self, asking: Asking) -> None:
+        """Keep whom to tell."""
+        self._asking = asking
         self.trace = aiohttp.TraceConfig()
         self.trace.on_connection_create_end.append(self._made)
 
     async def _made(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, _ended: aiohttp.TraceConnectionCreateEndParams
     ) -> None:
-        self.was_made = True
+        self._asking.was_made = True

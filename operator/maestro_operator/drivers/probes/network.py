@@ -1,4 +1,4 @@
-"""TCP and HTTP probes, each failure with its own reason.
+"""Probes from where the operator runs, each failure with its own reason.
 
 The law of this file: refused, unreachable, timed out and a wrong answer are four different things.
 A refusal, an accepted connection or an answer of any kind comes from a living machine; only
@@ -8,113 +8,214 @@ silence counts as dead; and what went wrong on this side of the wire says nothin
 from __future__ import annotations
 
 import asyncio
-import errno
 import re
 from typing import TYPE_CHECKING
 
 import aiohttp
+import asyncssh
 
+from maestro_operator.drivers.probes import conversations
+from maestro_operator.drivers.probes.command import asked_on_the_node
 from maestro_operator.drivers.probes.connection import Connection
+from maestro_operator.drivers.probes.conversations import BODY_LIMIT_BYTES as BODY_LIMIT_BYTES  # noqa: PLC0414
+from maestro_operator.drivers.probes.conversations import reason_of_status
+from maestro_operator.drivers.probes.icmp import echo
+from maestro_operator.drivers.probes.prometheus import Prometheus
+from maestro_operator.drivers.probes.streams import Answer, Asking, Directly, NotReached, failed
+from maestro_operator.drivers.probes.summing import summed
+from maestro_operator.drivers.probes.witness import through_the_witness
+from maestro_operator.model.pair import DetectionProbe
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown, Vote, VoteSeen
-from maestro_operator.transport.failures import unknown_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from maestro_operator.model.pair import HttpProbe, Probe, TcpProbe
+    from maestro_operator.drivers.probes.streams import Opens
+    from maestro_operator.model.addresses import AddressPolicy
+    from maestro_operator.model.detection import PrometheusQuery, Witness
+    from maestro_operator.model.pair import HttpProbe, Probe
     from maestro_operator.model.status import FrozenNode
-
-BODY_LIMIT_BYTES = 64 * 1024
-"""How much of a body is looked at; a pattern has to stand in it."""
-
-Answer = tuple[Vote, Reason, str]
-
-_SILENT = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
-"""What the network says in place of a machine that does not answer."""
-_FROM_THERE = frozenset({Reason.CONNECTION_REFUSED, Reason.CONNECTION_LOST})
+    from maestro_operator.transport.connect import ReadSecret
+    from maestro_operator.transport.session import Sessions
 
 
 class NetworkProbes:
-    """The probe port from where the operator runs."""
+    """The probe port: what the operator itself sees, and what witnesses and Prometheus servers do."""
 
-    async def vote(self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float) -> VoteSeen | Unknown:
+    def __init__(
+        self,
+        *,
+        sessions: Sessions | None = None,
+        secrets: ReadSecret | None = None,
+        namespace: str = "",
+        policy: AddressPolicy | None = None,
+    ) -> None:
+        """Keep the ways to nodes and witnesses, and where Secrets are read from; without them both say nothing."""
+        self._sessions = sessions
+        self._secrets = secrets
+        self._namespace = namespace
+        self._prometheus = Prometheus(secrets=secrets, namespace=namespace, policy=policy)
+
+    async def vote(
+        self, node: FrozenNode, probes: Sequence[Probe], *, timeout_seconds: float, slow_seconds: float
+    ) -> VoteSeen | Unknown:
         """Probe the services of a node, all at once, and give one vote with its reason."""
-        if not probes:
-            return Unknown(Reason.NOT_CONFIGURED, "no probes: set detection.probes or a readiness")
-        answers = await asyncio.gather(*(probe(node.address, item, timeout_seconds) for item in probes))
-        vote, reason, message = summed(answers)
-        return VoteSeen(
-            vantage_point="operator",
-            node=node.name,
-            vote=vote,
-            reason=reason,
-            message=message,
-            for_seconds=0.0,
+
+        async def ask(item: Probe, asking: Asking) -> Answer:
+            return await self._ask(node, item, asking=asking, timeout_seconds=timeout_seconds)
+
+        return await self._voted(
+            "operator", node, probes, ask=ask, timeout_seconds=timeout_seconds, slow_seconds=slow_seconds
         )
 
+    async def witness_vote(
+        self,
+        witness: Witness,
+        node: FrozenNode,
+        probes: Sequence[Probe],
+        *,
+        timeout_seconds: float,
+        slow_seconds: float,
+    ) -> VoteSeen | Unknown:
+        """Probe the services of a node through a witness; what the witness does not do says nothing of the node."""
+        if self._sessions is None:
+            return Unknown(Reason.NOT_CONFIGURED, f"{witness.name}: there is no way to a witness")
+        async with through_the_witness(self._sessions, witness, timeout_seconds=timeout_seconds) as way:
+            if isinstance(way, Unknown):
+                return way
 
-def summed(answers: Sequence[Answer]) -> Answer:
-    """Return one answer for several probes of one machine.
+            async def ask(item: Probe, asking: Asking) -> Answer:
+                if isinstance(item, DetectionProbe) and item.icmp is not None:
+                    return await way.ping(node.address, timeout_seconds=timeout_seconds)
+                if item.http is not None:
+                    return await conversations.http(way.opens, node.address, item.http, asking=asking)
+                return await self._converse(way.opens, node.address, item, asking=asking)
 
-    Any sign of life is one of the machine; alive needs that every probe passed, dead that every
-    one was met by silence, and a probe that could not be made leaves it open.
-    """
-    for vote in (Vote.SICK, Vote.UNKNOWN, Vote.DEAD):
-        found = next((item for item in answers if item[0] is vote), None)
-        if found is None:
-            continue
-        if vote is not Vote.SICK and any(item[0] is Vote.ALIVE for item in answers):
-            return Vote.SICK, found[1], found[2]
-        return found
-    return answers[0]
+            own = [item for item in probes if not (isinstance(item, DetectionProbe) and item.command is not None)]
+            return await self._voted(
+                witness.name, node, own, ask=ask, timeout_seconds=timeout_seconds, slow_seconds=slow_seconds
+            )
+
+    async def prometheus_vote(
+        self, query: PrometheusQuery, node: FrozenNode, *, timeout_seconds: float
+    ) -> VoteSeen | Unknown:
+        """Ask a Prometheus server what it knows of a node."""
+        return await self._prometheus.vote(query, node, timeout_seconds=timeout_seconds)
+
+    async def _voted(
+        self,
+        vantage_point: str,
+        node: FrozenNode,
+        probes: Sequence[Probe],
+        *,
+        ask: Callable[[Probe, Asking], Awaitable[Answer]],
+        timeout_seconds: float,
+        slow_seconds: float,
+    ) -> VoteSeen | Unknown:
+        if not probes:
+            return Unknown(Reason.NOT_CONFIGURED, "no probes: set detection.probes or a readiness")
+
+        async def one(item: Probe) -> Answer:
+            return await asked(
+                node.address,
+                lambda asking: ask(item, asking),
+                timeout_seconds=timeout_seconds,
+                slow_seconds=slow_seconds,
+            )
+
+        try:
+            answers = await asyncio.gather(*(one(item) for item in probes))
+        except NotReached as error:
+            return Unknown(error.reason, str(error))
+        vote, reason, message = summed(probes, answers)
+        return VoteSeen(
+            vantage_point=vantage_point, node=node.name, vote=vote, reason=reason, message=message, for_seconds=0.0
+        )
+
+    async def _ask(self, node: FrozenNode, item: Probe, *, asking: Asking, timeout_seconds: float) -> Answer:
+        if item.http is not None:
+            return await _http(node.address, item.http, asking)
+        if isinstance(item, DetectionProbe) and item.icmp is not None:
+            return await echo(node.address, timeout_seconds=timeout_seconds)
+        if isinstance(item, DetectionProbe) and item.command is not None:
+            return await asked_on_the_node(self._sessions, node, item.command, timeout_seconds=timeout_seconds)
+        return await self._converse(Directly(), node.address, item, asking=asking)
+
+    async def _converse(self, opens: Opens, address: str, item: Probe, *, asking: Asking) -> Answer:
+        if item.tcp is not None:
+            async with opens(address, item.tcp.port):
+                return Vote.ALIVE, Reason.ANSWERS, f"{address}:{item.tcp.port} accepts"
+        if isinstance(item, DetectionProbe):
+            if item.https is not None:
+                authority = await self._authority(item.https.ca_secret.name) if item.https.ca_secret else None
+                return await conversations.https(opens, address, item.https, asking=asking, authority=authority)
+            if item.smtp is not None:
+                return await conversations.smtp(opens, address, item.smtp, asking=asking)
+            if item.tcpgui is not None:
+                return await conversations.tcpgui(opens, address, item.tcpgui, asking=asking)
+        return Vote.UNKNOWN, Reason.NOT_CONFIGURED, "the probe names no kind"
+
+    async def _authority(self, secret: str) -> bytes:
+        """Return the certificate that a Secret names as the one to trust.
+
+        Raises:
+            ValueError: there is none.
+
+        """
+        try:
+            content = await self._secrets(self._namespace, secret) if self._secrets is not None else {}
+            return content["ca.crt"]
+        except LookupError:
+            raise ValueError(f"Secret {secret} has no ca.crt") from None
 
 
-async def probe(address: str, item: Probe, timeout_seconds: float) -> Answer:
+async def accepts(address: str, port: int, *, timeout_seconds: float) -> Answer:
+    """Tell whether a port accepts a connection from here, and what it means where it does not."""
+
+    async def ask(_: Asking) -> Answer:
+        async with Directly()(address, port):
+            return Vote.ALIVE, Reason.ANSWERS, f"{address}:{port} accepts"
+
+    return await asked(address, ask, timeout_seconds=timeout_seconds, slow_seconds=timeout_seconds)
+
+
+async def asked(
+    address: str,
+    ask: Callable[[Asking], Awaitable[Answer]],
+    *,
+    timeout_seconds: float,
+    slow_seconds: float,
+) -> Answer:
     """Ask once and give the answer with its reason."""
-    connection = Connection()
+    asking, began = Asking(), asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(timeout_seconds):
-            if item.tcp is not None:
-                return await _tcp(address, item.tcp)
-            if item.http is not None:
-                return await _http(address, item.http, connection)
+            answer = await ask(asking)
     except TimeoutError:
-        if connection.was_made:
+        if asking.was_made:
             text = f"{address} accepts the connection and did not answer in {timeout_seconds:.0f} s"
             return Vote.SICK, Reason.TIMED_OUT, text
         return Vote.DEAD, Reason.TIMED_OUT, f"{address} did not answer in {timeout_seconds:.0f} s"
-    except OSError as error:
+    except (OSError, asyncssh.Error) as error:
         # aiohttp's own errors about connections are among them.
-        return _failed(address, error, was_made=connection.was_made)
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        return failed(address, cause, was_made=asking.was_made)
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        return Vote.SICK, Reason.BAD_ANSWER, f"{address}: {error}"
     except (aiohttp.InvalidURL, re.error) as error:
         return Vote.UNKNOWN, Reason.INVALID_SPEC, f"{address} was not asked: {error}"
     except aiohttp.ClientError as error:
         return Vote.SICK, Reason.BAD_ANSWER, f"{address}: {error}"
     except ValueError as error:
         return Vote.UNKNOWN, Reason.INVALID_SPEC, f"{address} was not asked: {error}"
-    return Vote.UNKNOWN, Reason.NOT_CONFIGURED, "the probe names no kind"
+    if answer[0] is Vote.ALIVE and asyncio.get_running_loop().time() - began > slow_seconds:
+        return Vote.SICK, Reason.SLOW, f"{address} answers later than {slow_seconds:.2f} s"
+    return answer
 
 
-def _failed(address: str, error: OSError, *, was_made: bool) -> Answer:
-    """Return what a failed connection says of the machine at the other end."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    found = unknown_from(cause, what=address)
-    if was_made or found.reason in _FROM_THERE:
-        return Vote.SICK, found.reason if found.reason in _FROM_THERE else Reason.CONNECTION_LOST, found.message
-    if cause.errno in _SILENT:
-        return Vote.DEAD, found.reason, found.message
-    # No route, no name, no free descriptor: that is about here.
-    return Vote.UNKNOWN, found.reason, found.message
-
-
-async def _tcp(address: str, item: TcpProbe) -> Answer:
-    _, writer = await asyncio.open_connection(address, item.port)
-    writer.close()
-    return Vote.ALIVE, Reason.ANSWERS, f"{address}:{item.port} accepts"
-
-
-async def _http(address: str, item: HttpProbe, connection: Connection) -> Answer:
+async def _http(address: str, item: HttpProbe, asking: Asking) -> Answer:
+    connection = Connection(asking)
     pattern = re.compile(item.pattern) if item.pattern else None
     headers = {"Host": item.host} if item.host else {}
     host = f"[{address}]" if ":" in address else address
@@ -123,7 +224,8 @@ async def _http(address: str, item: HttpProbe, connection: Connection) -> Answer
         session.get(f"http://{host}:{item.port}{item.path}", headers=headers, allow_redirects=False) as answer,
     ):
         if answer.status != item.status:
-            return Vote.SICK, Reason.WRONG_STATUS, f"{item.path} answers {answer.status}, not {item.status}"
+            reason = reason_of_status(answer.status)
+            return Vote.SICK, reason, f"{item.path} answers {answer.status}, not {item.status}"
         body = await _beginning(answer.content) if pattern is not None else b""
     if pattern is not None and not pattern.search(body.decode(errors="replace")):
         return Vote.SICK, Reason.WRONG_STATUS, f"{item.path} does not show {item.pattern!r}"

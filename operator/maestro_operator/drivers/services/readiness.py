@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 ATTEMPT_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\r\n]*)?\r?\n")
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\r\n]*)?\r?\n")
 
 
 class Readiness:
@@ -102,7 +102,7 @@ def http_request(probe: HttpProbe, address: str) -> bytes:
 def http_fault(probe: HttpProbe, answer: bytes) -> str | None:
     """Return None where an HTTP answer is what the probe expects, else what is wrong with it."""
     what = f"http {probe.port}{probe.path}"
-    line = _STATUS_LINE.match(answer)
+    line = STATUS_LINE.match(answer)
     if line is None:
         return f"{what}: no HTTP answer"
     status = int(line[1])

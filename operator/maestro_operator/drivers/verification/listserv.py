@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.verification.verdict import Verdict, not_yet, well
+
+if TYPE_CHECKING:
+    from maestro_operator.drivers.probes.streams import Reads, Writes
 
 TALK_SECONDS = 5.0
 ORIGIN, COMMAND = b"@", b"THANKS PW=NONE"
@@ -22,7 +26,7 @@ async def thanks(address: str, port: int) -> Verdict:
         async with asyncio.timeout(TALK_SECONDS):
             reader, writer = await asyncio.open_connection(address, port, limit=LINE_LIMIT_BYTES)
             try:
-                return await _talk(reader, writer)
+                return await converse(reader, writer)
             finally:
                 writer.close()
     except TimeoutError:
@@ -33,7 +37,13 @@ async def thanks(address: str, port: int) -> Verdict:
         return not_yet(f"{what} could not be asked: {error.strerror or type(error).__name__}")
 
 
-async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Verdict:
+async def converse(reader: Reads, writer: Writes) -> Verdict:
+    """Send the command over an open connection and judge what comes back.
+
+    Raises:
+        asyncio.IncompleteReadError: the other end closed in the middle of its answer.
+
+    """
     writer.write(b"1B\r\n" + struct.pack(">HB", len(COMMAND) + len(ORIGIN) + 1, len(ORIGIN)) + ORIGIN)
     await writer.drain()
     greeting = await reader.readline()

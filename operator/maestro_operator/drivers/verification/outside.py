@@ -15,9 +15,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from maestro_operator.drivers.probes.network import probe
+from maestro_operator.drivers.probes.network import accepts
 from maestro_operator.drivers.verification.verdict import Verdict, not_yet, well
-from maestro_operator.model.pair import Probe, TcpProbe
 from maestro_operator.model.seen import Vote
 
 if TYPE_CHECKING:
@@ -59,9 +58,7 @@ async def _addresses(resolver: str, name: str, *, port: int) -> set[str] | str:
 
 async def old_address(address: str, item: OldAddress) -> Verdict:
     """Hold that nothing answers at the other node's address; a refusal is as good as silence."""
-    answers = await asyncio.gather(
-        *(probe(address, Probe(tcp=TcpProbe(port=port)), PROBE_SECONDS) for port in item.ports)
-    )
+    answers = await asyncio.gather(*(accepts(address, port, timeout_seconds=PROBE_SECONDS) for port in item.ports))
     for port, (vote, _, message) in zip(item.ports, answers, strict=True):
         if vote is Vote.ALIVE:
             return not_yet(f"{address}:{port} still accepts connections")

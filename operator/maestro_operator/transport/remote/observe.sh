@@ -1,6 +1,7 @@
 # Reads a node in one round trip: by its guard where there is one, else by what any Linux has.
 # Arguments: root, live data path, ports, public names, versions (each one word list), then the units in start order.
 # A version is NAME:package:PACKAGE or NAME:file:PATH; what a file says is read as nobody, so it can be no secret.
+# Among them, -:present:PATH asks whether a file is there and not empty, and nothing of what is in it.
 # Prints key=value lines; a later line of the same key replaces an earlier one.
 
 set -u
@@ -71,6 +72,12 @@ file_version() { timeout 3 setpriv --reuid=65534 --regid=65534 --clear-groups he
 show_versions() {
     for word in $versions; do
         name=${word%%:*} what=${word#*:}
+        case $what in present:*)
+            path=${what#*:} there=absent
+            if [ -f "$root$path" ] && [ -s "$root$path" ]; then there=present; fi
+            printf 'file.%s=%s\n' "$path" "$there"
+            continue ;;
+        esac
         found=$({ case $what in
             package:*) package_version "${what#*:}" ;;
             file:*) file_version "$root${what#*:}" ;;
@@ -90,7 +97,14 @@ show_free() {
     }
 }
 
+show_memory() {
+    while read -r key value _; do
+        if [ "$key" = MemAvailable: ]; then printf 'memory_available_bytes=%s\n' "$((value * 1024))"; fi
+    done </proc/meminfo
+}
+
 show_versions
+show_memory
 systemctl --version | { read -r _ version _ && printf 'systemd_version=%s\n' "$version"; }
 if [ -x "$guard" ]; then
     known='' configured=''

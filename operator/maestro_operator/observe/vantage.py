@@ -1,0 +1,112 @@
+"""Every vantage point asked again and again in the background: seldom while all is well, harder on suspicion.
+
+The law of this file: a vantage point that gives no vote in time is one that says nothing. While a node
+is silent or anybody finds it unwell, all are asked more often, with more patience and at one more port:
+what is concluded of an outage is concluded from those looks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.pair import Probe, TcpProbe
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown, Vote, VoteSeen
+from maestro_operator.model.status import FrozenNode
+from maestro_operator.observe.lookout import Periodic
+from maestro_operator.observe.votes import STALE_PERIODS, VoteMemory
+
+if TYPE_CHECKING:
+    from maestro_operator.clock import Clock
+    from maestro_operator.drivers.ports import Drivers
+    from maestro_operator.model.pair import PairSpec, VantagePoint
+    from maestro_operator.model.seen import NodeSeen
+
+HARDER = 2.0
+"""How many times longer an answer is waited for on suspicion."""
+LEAST_PERIOD_SECONDS = 1.0
+"""How often is asked at most, however much is suspected."""
+
+
+class VantagePoints:
+    """The votes of one pair's vantage points."""
+
+    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock) -> None:
+        """Keep whom to ask; nobody was asked yet."""
+        self._spec = spec
+        self._drivers = drivers
+        self._clock = clock
+        self._memory = VoteMemory()
+        self._asked: dict[tuple[str, str], Periodic[VoteSeen | Unknown]] = {}
+        self._suspects: set[str] = set()
+
+    def votes_on(self, name: str, *, reading: NodeSeen | Unknown) -> tuple[VoteSeen, ...]:
+        """Return the newest vote of each vantage point on a node, and ask again whom it is time to ask."""
+        votes = [self._vote(point, name) for point in self._spec.detection.vantage_points]
+        found = tuple(vote for vote in votes if vote is not None)
+        is_doubtful = isinstance(reading, Unknown) or any(vote.vote in (Vote.SICK, Vote.DEAD) for vote in found)
+        if not is_doubtful:
+            self._suspects.discard(name)
+        elif name not in self._suspects:
+            self._suspects.add(name)
+            for (_, about), periodic in self._asked.items():
+                if about == name:
+                    periodic.hasten()
+        return found
+
+    def _vote(self, point: VantagePoint, about: str) -> VoteSeen | None:
+        detection = self._spec.detection
+        periodic = self._periodic(point, about)
+        latest, at = periodic.latest(), periodic.answered_seconds
+        if at is None:
+            return None
+        now, timeout = self._clock.monotonic_seconds(), detection.timeout_seconds * HARDER
+        if now - at > STALE_PERIODS * (detection.period_seconds + timeout):
+            latest = Unknown(Reason.TIMED_OUT, f"{point.name} has given no vote for too long")
+        return self._memory.remember(point.name, about, latest, at_seconds=at)
+
+    def _periodic(self, point: VantagePoint, about: str) -> Periodic[VoteSeen | Unknown]:
+        key = (point.name, about)
+        if key not in self._asked:
+            first = Unknown(Reason.NOT_YET_KNOWN, f"{point.name} gave no vote yet")
+            self._asked[key] = Periodic(
+                first, lambda: self._ask(point, about), clock=self._clock, period_seconds=lambda: self._period(about)
+            )
+        return self._asked[key]
+
+    def _period(self, about: str) -> float:
+        period = float(self._spec.detection.period_seconds)
+        return max(LEAST_PERIOD_SECONDS, period / HARDER) if about in self._suspects else period
+
+    async def _ask(self, point: VantagePoint, about: str) -> VoteSeen | Unknown:
+        node, detection = self._frozen(about), self._spec.detection
+        is_hard = about in self._suspects
+        timeout = detection.timeout_seconds * (HARDER if is_hard else 1.0)
+        asked, probes = self._frozen(self._spec.other(about).name), self._probes(node, is_hard=is_hard)
+        if point.peer is not None:
+            return await self._drivers.nodes.peer_vote(asked, node, probes)
+        if point.drbd is not None:
+            return await self._drivers.nodes.drbd_vote(asked, node, point.drbd.resource)
+        if point.prometheus is not None:
+            return await self._drivers.probes.prometheus_vote(point.prometheus, node, timeout_seconds=timeout)
+        slow = detection.slow_after_seconds
+        if point.ssh is not None:
+            return await self._drivers.probes.witness_vote(
+                point.ssh, node, probes, timeout_seconds=timeout, slow_seconds=slow
+            )
+        return await self._drivers.probes.vote(node, probes, timeout_seconds=timeout, slow_seconds=slow)
+
+    def _frozen(self, name: str) -> FrozenNode:
+        node = self._spec.node(name)
+        return FrozenNode(name=node.name, address=node.address, ssh=node.ssh, fencing=node.fencing)
+
+    def _probes(self, node: FrozenNode, *, is_hard: bool) -> tuple[Probe, ...]:
+        """Return what is asked: the detection's probes, or else every service's readiness; on suspicion SSH, too."""
+        own: tuple[Probe, ...] = self._spec.detection.probes
+        asked = own or tuple(probe for item in self._spec.services for probe in item.readiness)
+        return (*asked, Probe(tcp=TcpProbe(port=node.ssh.port))) if asked and is_hard else asked
+
+    def close(self) -> None:
+        """End every look under way."""
+        for periodic in self._asked.values():
+            periodic.close()
