@@ -94,6 +94,10 @@ fence-matrix: venv ## Every rung with every fault, on real agents and controller
 return-matrix: venv ## A node that was active comes back in every way, and starts nothing: ROUNDS=a,b; BREAK=name plants a fault
 	@$(PY) -m support.returns --rounds "$(ROUNDS)" --break "$(BREAK)"
 
+.PHONY: outages
+outages: venv ## What counts as an outage and what does not, three times each: SHAPES=a,b ROUNDS=3; BREAK=deaf-to-the-peer plants a fault
+	@$(PY) -m support.outages
+
 .PHONY: bad-manifests
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests
