@@ -84,6 +84,8 @@ def _decision(decided: Decided) -> dict[str, Any]:
     if isinstance(decision, Perform):
         told["rung"] = decision.episode.rung
         told["proof"] = decision.proof.method.value if decision.proof else None
+        told["loss"] = decision.loss.declared_seconds if decision.loss else None
+        told["clock"] = decision.loss.clock if decision.loss else None
     return told
 
 
