@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from support.outages.shapes import BY_ID, LOSE_THE_SERVICE, Made, Shape
+from support.outages.shapes import BY_ID, LOSE_THE_SERVICE, ROUNDS, SHAPES, Made, Shape
 from support.report import Claim
 
 if TYPE_CHECKING:
@@ -130,3 +130,14 @@ def claims(folder: Path, played: Sequence[tuple[int, str]], *, wanted: Sequence[
     )
     made.append(Claim("matrix-is-diagonal", off == 0 and bool(played), off, 0, table))
     return made
+
+
+def claim_ids() -> tuple[str, ...]:
+    """Return the ids of all claims of a full run."""
+    found_ids: list[str] = []
+    for number in range(1, ROUNDS + 1):
+        for shape in SHAPES:
+            kinds = ("made", "seconds", *(("reason",) if shape.reason else ()))
+            kinds = (*kinds, *(("real",) if shape.id in LOSE_THE_SERVICE else ()))
+            found_ids += [f"{number}-{shape.id}.{kind}" for kind in kinds]
+    return (*found_ids, "matrix-is-diagonal")

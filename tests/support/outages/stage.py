@@ -194,7 +194,7 @@ class OutageStage(Stage):
             "probes": [{"http": health}, {"icmp": {}}, {"https": {"port": TLS_PORT}}],
             "periodSeconds": 1,
             "timeoutSeconds": 2,
-            "slowSeconds": 0.8,
+            "slowSeconds": 1.5,
             "downForSeconds": DOWN_FOR_SECONDS,
             "startupGraceSeconds": GRACE_SECONDS,
             "flapLimit": 100,
