@@ -57,12 +57,12 @@ def test_a_window_follows_the_clock_on_the_wall_and_lasts_as_long_as_really_pass
     assert left(NIGHT, now) == seconds
 
 
-def test_a_window_holds_until_its_end_in_every_minute_of_a_year() -> None:
+def test_a_weekly_window_holds_for_its_two_hours_in_every_week() -> None:
     weekly = NIGHT.model_copy(update={"schedule": "0 22 * * SAT", "duration_seconds": 7200})
     begin = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-    held = sum(left(weekly, (begin + timedelta(hours=hour, minutes=30)).isoformat()) > 0 for hour in range(52 * 7 * 24))
+    held = sum(left(weekly, (begin + timedelta(hours=hour, minutes=30)).isoformat()) > 0 for hour in range(8 * 7 * 24))
 
-    assert held == 2 * 52
+    assert held == 2 * 8
 
 
 @pytest.mark.parametrize(
