@@ -110,6 +110,10 @@ mutants: venv ## Mutants of what decides, of the guard and of the schema, all ki
 verify-faults: venv ## Each check against each fault on real parts (BREAK=check blinds one, FAULT=name plants one)
 	@$(PY) -m support.verify_faults
 
+.PHONY: model-check
+model-check: venv ## The laws over every world within a bound: FAULTS=2, ONLY=text of a beginning; BREAK=name plants a fault
+	@$(PY) -m support.modelcheck
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor

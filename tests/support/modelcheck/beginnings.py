@@ -1,0 +1,167 @@
+"""The worlds that the walk begins with: a pair as it should be, and every row of the adoption table.
+
+A beginning in which something is already wrong has spent one of the adversary's faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
+from maestro_operator.model.pair import Management
+from support.beginnings import lead_astray
+from support.modelcheck.blows import ANY, edit
+from support.modelcheck.canonical import name_of
+from support.modelcheck.copies import copied_loop, copied_node
+from support.modelcheck.moves import wait
+from support.modelcheck.state import Adversary, State
+from support.worlds import ADDRESSES, NAME, UNITS, MemoryStore, pair_spec
+
+if TYPE_CHECKING:
+    from maestro_operator.model.pair import PairSpec
+    from support.modelcheck.stage import Stage
+
+DETECTION = {"period_seconds": 2, "timeout_seconds": 1, "down_for_seconds": 4}
+"""As fast as it can be: what only takes longer shows nothing more."""
+MOST_MOVES = 200
+
+
+class Beginning(NamedTuple):
+    """One world to begin with."""
+
+    faults: int
+    """How many faults it took to come to it."""
+    make: Callable[[Stage], State]
+
+
+def checked_spec() -> PairSpec:
+    """Returns the spec of every pair that is checked."""
+    spec = pair_spec()
+    return spec.model_copy(update={"detection": spec.detection.model_copy(update=DETECTION)})
+
+
+def fresh(stage: Stage) -> State:
+    """Returns a pair whose nodes never ran under a guard."""
+    world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+    state = State(world, (MemoryStore(checked_spec()),), (), Adversary())
+    stage.put(state)
+    state.operators = (stage.new_operator(0, store=0),)
+    return state
+
+
+def found_running(*names: str) -> Callable[[Stage], State]:
+    """Returns how to make a pair of which these run, and nobody knows of it."""
+
+    def make(stage: Stage) -> State:
+        state = fresh(stage)
+        for name in names:
+            node = state.world.nodes[name]
+            node.running |= set(node.units)
+            node.records = node.records or 0
+        state.world.names = {NAME: ADDRESSES[names[0]]}
+        return state
+
+    return make
+
+
+def settled(stage: Stage, state: State) -> State:
+    """Returns what becomes of a pair that is left to itself."""
+    for _ in range(MOST_MOVES):
+        state, _ = wait(stage, state, name=name_of(state))
+        if state.rest is not None:
+            state.rest = None
+            return state
+    raise RuntimeError("the pair never comes to rest")
+
+
+def serving(stage: Stage) -> State:
+    """Returns a pair that is served by a, b its standby; of both disks there is a snapshot, of status a backup."""
+    state = settled(stage, fresh(stage))
+    disks = MappingProxyType({name: copied_node(node) for name, node in state.world.nodes.items()})
+    stale = copied_loop(state.operators[0].loop)
+    state.adversary = replace(state.adversary, disks=disks, older=state.status, stale=stale)
+    return state
+
+
+def ordered(stage: Stage) -> State:
+    """Returns a pair served by a that was ordered to b just now."""
+    state = serving(stage)
+    edit(state, state.stores[0].spec.model_copy(update={"active_node": "b"}))
+    return state
+
+
+def moved(stage: Stage) -> State:
+    """Returns a pair that was moved from a to b."""
+    return settled(stage, ordered(stage))
+
+
+def released(stage: Stage) -> State:
+    """Returns a pair off whose nodes a person wants everything."""
+    state = serving(stage)
+    edit(state, state.stores[0].spec.model_copy(update={"management": Management.RELEASE}))
+    return state
+
+
+def outdated(stage: Stage) -> State:
+    """Returns a pair on whose standby an older guard is installed."""
+    state = serving(stage)
+    state.world.nodes["b"].is_outdated = True
+    return state
+
+
+def astray(stage: Stage) -> State:
+    """Returns a pair served by a, whose names and pins point elsewhere."""
+    state = serving(stage)
+    lead_astray(state)  # type: ignore[arg-type]  # of a pair it takes the world alone
+    return state
+
+
+def both_run(stage: Stage) -> State:
+    """Returns a pair served by a, while b, put back to before it heard of any epoch, runs too."""
+    state = serving(stage)
+    other = state.world.nodes["b"]
+    other.guard = replace(other.guard, inforce=None, promised=None, grant=None)
+    other.is_guarding = False
+    other.running |= set(other.units)
+    return state
+
+
+def struck(*blows: str, first: Callable[[Stage], State] = serving) -> Callable[[Stage], State]:
+    """Returns how to make a pair to which these blows were dealt."""
+
+    def make(stage: Stage) -> State:
+        state = first(stage)
+        stage.put(state)
+        for blow in blows:
+            stage.strike(ANY[blow].do)
+        return state
+
+    return make
+
+
+GONE, BACK = "the resource is made anew", "the API server is put back"
+BEGINNINGS: Mapping[str, Beginning] = {
+    "nodes that never ran": Beginning(0, fresh),
+    "a runs, and nobody knows of it": Beginning(0, found_running("a")),
+    "a serves": Beginning(0, serving),
+    "a serves, and b is ordered": Beginning(0, ordered),
+    "everything is to be taken off": Beginning(0, released),
+    "an older guard stands on b": Beginning(1, outdated),
+    "names and pins are astray": Beginning(1, astray),
+    "b runs, and a is declared": Beginning(1, found_running("b")),
+    "both run, and nobody owns an epoch": Beginning(1, found_running("a", "b")),
+    "both run, and a owns the epoch": Beginning(1, both_run),
+    "status is lost": Beginning(1, struck(GONE)),
+    "status is lost, and a cannot be read": Beginning(2, struck(GONE, "a is cut off from everybody")),
+    "status is lost, and b cannot be read": Beginning(2, struck(GONE, "b is cut off from everybody")),
+    "status is lost, and a is off": Beginning(2, struck(GONE, "a loses its power")),
+    "status is lost, and neither can be read": Beginning(
+        2, struck(GONE, "a is cut off from everybody", "b is cut off from everybody")
+    ),
+    "status is of before the move": Beginning(1, struck(BACK, first=moved)),
+    "status is of before the move, and b is off": Beginning(2, struck(BACK, "b loses its power", first=moved)),
+    "the owner was put back to before the move": Beginning(1, struck("b is put back to a snapshot", first=moved)),
+}
