@@ -63,7 +63,8 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
     age, limit = _copy_age_seconds(seen, episode), SYNC_INTERVALS * rsync.interval_seconds
     if age is None or age > limit:
-        return Hold(Reason.SYNC_BEHIND, f"{episode.target}'s newest copy is older than {limit} s")
+        text = f"{episode.target}'s newest copy is older than {limit} s"
+        return Hold(Reason.SYNC_BEHIND, f"{text}: wait for a young one, or answer FailOver of {episode.id}")
     return None
 
 

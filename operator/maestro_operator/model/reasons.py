@@ -96,7 +96,10 @@ class Reason(StrEnum):
     TRAFFIC_UNPROVEN = "TrafficUnproven", "A DNS server could not be read back."
     STEP_FAILED = "StepFailed", "The step failed and is tried again."
     STEP_REFUSED = "StepRefused", "The step was refused; the message says by whom and why."
-    SERVICE_DOWN = "ServiceDown", "The active node lives and its services do not all run."
+    SERVICE_DOWN = (
+        "ServiceDown",
+        "The active node lives and runs not all of its services: start them, or order the other.",
+    )
     VERIFICATION_FAILED = "VerificationFailed", "A check after the start failed."
     ORDER_NOT_DONE = "OrderNotDone", "The last order was not carried out; answer Retry."
     STRANGE_JOURNAL = "StrangeJournal", "status.episode is none that an operator writes; take it out by hand."
