@@ -1,6 +1,7 @@
 """`make model-check`: walks every world within the bound, judges it, writes build/model-check.json.
 
-FAULTS=2 is the bound, ONLY=text keeps the beginnings whose name has it, BREAK=name plants a fault that must be found.
+FAULTS=2 is the bound, DEEP=1 lets every one of them be of any kind, ONLY=text keeps the beginnings whose name has it,
+BREAK=name plants a fault that must be found.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     fault, only = os.environ.get("BREAK", ""), os.environ.get("ONLY", "")
     most_faults = int(os.environ.get("FAULTS") or "2")
+    any_kind = most_faults if os.environ.get("DEEP") else 1
     if fault not in BREAKS:
         print(f"BREAK={fault} is none of {', '.join(name for name in BREAKS if name)}", file=sys.stderr)
         return 2
@@ -40,7 +42,7 @@ def main() -> int:
         if only in label and item.faults <= most_faults
     ]
     with BREAKS[fault]():
-        walk = Explorer(stage, most_faults=most_faults, first_only=bool(fault)).run(begun)
+        walk = Explorer(stage, most_faults=most_faults, any_kind=any_kind, first_only=bool(fault)).run(begun)
         ways = WaysOut(stage, walk)
         rounds = [] if fault else ways.endless()
         holds = {} if fault else ways.holds()

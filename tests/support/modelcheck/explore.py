@@ -70,12 +70,22 @@ class Explorer:
     """Walks from given beginnings."""
 
     def __init__(
-        self, stage: Stage, *, most_faults: int, first_only: bool = False, say: Callable[[str], None] = print
+        self,
+        stage: Stage,
+        *,
+        most_faults: int,
+        any_kind: int = 1,
+        first_only: bool = False,
+        say: Callable[[str], None] = print,
     ) -> None:
-        """Keeps the bound; with `first_only` the walk ends at the first law that was broken."""
+        """Keeps the bound: how many faults, and how many of them may be of any kind.
+
+        With `first_only` the walk ends at the first law that was broken.
+        """
         self.stage = stage
         self.walk = Walk()
         self._most_faults = most_faults
+        self._any_kind = any_kind
         self._first_only = first_only
         self._say = say
 
@@ -107,7 +117,7 @@ class Explorer:
         """Returns what comes of one more fault in each of these states; the last fault's is walked at once."""
         beyond: list[tuple[bytes, State]] = []
         for name, state, acts in own:
-            for move in () if self._is_over else moves.faults(state, acts, number=faults):
+            for move in () if self._is_over else moves.faults(state, acts, every=faults <= self._any_kind):
                 after = self._play(name, state, move)
                 if after is not None:
                     self._enter(name, move, after, to=beyond, faults=faults)

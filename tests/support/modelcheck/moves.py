@@ -35,8 +35,6 @@ STALE, SECOND, APART = "a stale operator", "a second operator", "an operator of 
 MOST_LATE = 1
 ONLY_LOOKS = "verify"
 """The effect that changes nothing and whose answers are its own: it is lost with its node or not at all."""
-FROM_ALL = 1
-"""Up to which fault any may be chosen; a later one is of `CORE`."""
 CORE = frozenset({"kills", "fails", "unheard", *(f"{LIES}{lie}" for lie in WAYS_TO_LIE), *IN_MID_TURN})
 """What a machine room does by itself."""
 
@@ -181,9 +179,8 @@ def free(state: State) -> Iterator[Move]:
         yield Move("lost", late.call.name)
 
 
-def faults(state: State, acts: tuple[str, ...], *, number: int) -> Iterator[Move]:
-    """Returns every fault that is possible now as the `number`-th; `acts` is what the next turn would do."""
-    every = number <= FROM_ALL
+def faults(state: State, acts: tuple[str, ...], *, every: bool) -> Iterator[Move]:
+    """Returns the faults that are possible now, `every` one or those of `CORE`; the next turn would do `acts`."""
     for name, blow in ANY.items():
         if (every or name in CORE) and blow.can(state):
             yield Move(BLOW, name)
