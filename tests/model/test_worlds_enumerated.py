@@ -51,6 +51,17 @@ def test_a_world_left_to_itself_breaks_no_law_and_comes_to_rest(stage: Stage, be
     assert {key: held.dead_ends for key, held in ways.holds().items() if held.dead_ends} == {}
 
 
+def test_one_fault_in_a_serving_pair_breaks_no_law_and_leaves_a_way_out(stage: Stage) -> None:
+    walk = walked(stage, "a serves", faults=1)
+
+    ways = WaysOut(stage, walk)
+
+    assert walk.found == []
+    assert ways.endless() == []
+    assert {key: held.dead_ends for key, held in ways.holds().items() if held.dead_ends} == {}
+    assert len(walk.came) > 150
+
+
 def test_an_ordered_pair_ends_where_it_was_ordered_to(stage: Stage) -> None:
     walk = walked(stage, "a serves, and b is ordered")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
     from support.modelcheck.stage import Stage
 
-DETECTION = {"period_seconds": 2, "timeout_seconds": 1, "down_for_seconds": 4}
+DETECTION = {"period_seconds": 2, "timeout_seconds": 1, "down_for_seconds": 4, "startup_grace_seconds": 5}
 """As fast as it can be: what only takes longer shows nothing more."""
 MOST_MOVES = 200
 

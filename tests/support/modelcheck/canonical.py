@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from maestro_operator.drivers.memory.guard_twin import GuardState, Mark
     from maestro_operator.drivers.memory.world import MemoryNode
     from maestro_operator.loop import PairLoop
+    from maestro_operator.observe.gather import Observer
     from maestro_operator.observe.lookout import Lookout, Periodic
     from support.modelcheck.state import Late, Operator, State
     from support.worlds import MemoryStore
@@ -106,7 +107,7 @@ class _Form:
     def _rest_of_the_world(self) -> Value:
         """Returns every field of the world that has no place of its own in the name, the devices among them."""
         return tuple(
-            (field, tuple(sorted((self._node.get(key, key), item) for key, item in value.items())))
+            (field, tuple(sorted((self._node.get(key, key), str(item)) for key, item in value.items())))
             if isinstance(value, dict)
             else (field, value)
             for field, value in sorted(vars(self._world).items())
@@ -342,7 +343,7 @@ class _Form:
         if loop._observer is None:
             return None
         _, observer = loop._observer
-        said = observer._memory._said
+        vantage, said = observer._vantage, observer._vantage._memory._said
         return (
             tuple(self._lookout(observer._nodes[name]) for name in self._names),
             tuple(self._lookout(item) for item in observer._traffic),
@@ -354,10 +355,23 @@ class _Form:
                         *self._periodic(item),
                         key in said and (said[key].vote.value, self._now - said[key].since_seconds >= down_for),
                     )
-                    for key, item in observer._votes.items()
+                    for key, item in vantage._asked.items()
                 )
             ),
             tuple(self._periodic(observer._devices[name]) for name in self._names),
+            tuple(self._remembered(observer, name) for name in self._names),
+        )
+
+    def _remembered(self, observer: Observer, name: str) -> Value:
+        """Returns what an observer remembers of a node: its boot, its silence, how often it came back."""
+        booted, flaps = observer._boots._booted.get(name), observer._flaps
+        grace = float(self._spec.detection.startup_grace_seconds)
+        return (
+            booted and (booted.boot_id == self._world.nodes[name].boot_id, self._now - booted.at_seconds >= grace),
+            name in observer._silent,
+            name in observer._vantage._suspects,
+            flaps._is_silent.get(name),
+            len(flaps._returns.get(name, ())),
         )
 
     def _lookout(self, item: Lookout[Any]) -> Value:
@@ -435,6 +449,9 @@ _HANDLERS: Mapping[str, Any] = {
     "running": lambda _form, _node, value: len(value),
     "boots": lambda _form, _node, _value: None,
     "sent_at_seconds": lambda _form, _node, value: value is not None,
+    "peer_left_at_seconds": lambda form, _node, value: (
+        value is not None and form._now - value >= float(form._spec.detection.startup_grace_seconds)
+    ),
     "booted_at_seconds": lambda form, _node, value: bisect_left(UPTIMES, form._now - value),
 }
 _READERS: Mapping[str, Any] = {

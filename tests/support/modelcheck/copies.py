@@ -8,19 +8,24 @@ value, too.
 from __future__ import annotations
 
 import copy
+from collections import deque
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryNode, MemoryWorld
+from maestro_operator.observe.flaps import FlapMemory
+from maestro_operator.observe.grace import BootMemory
 from maestro_operator.observe.lookout import Lookout, Periodic
+from maestro_operator.observe.vantage import VantagePoints
 from maestro_operator.observe.votes import VoteMemory
 
 if TYPE_CHECKING:
     from maestro_operator.loop import PairLoop
+    from maestro_operator.observe.gather import Observer
 
 T = TypeVar("T")
-CHANGED_IN_PLACE = (dict, set, list)
-LOOKS = (Lookout, Periodic, VoteMemory)
+CHANGED_IN_PLACE = (dict, set, list, deque)
+LOOKS = (Lookout, Periodic, VoteMemory, VantagePoints, BootMemory, FlapMemory)
 """What an observer keeps of one thing that it looks at."""
 
 
@@ -52,8 +57,25 @@ def copied_loop(loop: PairLoop) -> PairLoop:
     twin._census = _shallow(loop._census)
     if loop._observer is not None:
         spec, observer = loop._observer
-        twin._observer = (spec, _shallow(observer))
+        twin._observer = (spec, _copied_observer(observer))
     return twin
+
+
+def _copied_observer(observer: Observer) -> Observer:
+    """Returns another observer; what it looks at periodically asks the copy, not the first one, how often."""
+    twin = _shallow(observer)
+    twin._devices = {name: _gone_on(twin._device_lookout(name), item) for name, item in observer._devices.items()}
+    vantage, points = twin._vantage, {point.name: point for point in observer._spec.detection.vantage_points}
+    vantage._asked = {}
+    for (point, about), item in observer._vantage._asked.items():
+        _gone_on(vantage._periodic(points[point], about), item)
+    return twin
+
+
+def _gone_on(new: Periodic[T], old: Periodic[T]) -> Periodic[T]:
+    new._last, new._task = old._last, old._task
+    new._begun_seconds, new.answered_seconds = old._begun_seconds, old.answered_seconds
+    return new
 
 
 def moved_over(loop: PairLoop, seat: PairLoop) -> PairLoop:
@@ -77,6 +99,6 @@ def _own(value: Any) -> Any:  # noqa: ANN401
         return {key: _own(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_own(item) for item in value]
-    if isinstance(value, set):
-        return set(value)
+    if isinstance(value, (set, deque)):
+        return value.copy()
     return _shallow(value) if isinstance(value, LOOKS) else value
