@@ -618,3 +618,38 @@ def test_take_and_yield_want_a_reason_in_plain_characters(pair: tuple[Node, Node
         assert b.run("take", *words).code == 2, words
         assert b.run("yield", *words).code == 2, words
     assert b.stored() == STANDBY
+
+
+# ------------------------------------------------------------ an orderly shutdown
+
+
+def shuts_down(node: Node, *, is_stopping: bool) -> Reply:
+    node.program("systemctl", f"echo {'stopping' if is_stopping else 'running'}\n")
+    return node.run("farewell")
+
+
+def test_a_peer_that_shuts_down_in_order_says_so_and_it_is_told_how_long_ago(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    assert "peer_left_seconds" not in b.run("observe").lines
+
+    assert shuts_down(a, is_stopping=True).code == 0
+
+    assert int(b.run("observe").lines["peer_left_seconds"]) < 60
+    assert "peer_left_seconds" not in a.run("observe").lines
+
+
+def test_a_guard_that_is_only_stopped_says_nothing_of_a_shutdown(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+
+    assert shuts_down(a, is_stopping=False).code == 0
+
+    assert "peer_left_seconds" not in b.run("observe").lines
+
+
+def test_a_shutdown_is_over_where_the_peer_cannot_be_told(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    a.wire("down")
+
+    assert shuts_down(a, is_stopping=True).code == 0
+
+    assert "peer_left_seconds" not in b.run("observe").lines
