@@ -128,7 +128,9 @@ def _is_moot(seen: Seen, episode: Episode) -> bool:
 
 
 def _with_results(seen: Seen, episode: Episode) -> Episode:
-    """Keep in the journal what a finished step found: its proof, its generation."""
+    """Keep in the journal what a finished step found: its proof, its generation, the loss that was accepted."""
+    if episode.step is StepName.DECLARE:
+        return episode.model_copy(update={"loss": declare(seen, episode)})
     if episode.step is StepName.FENCE:
         found = prove(seen, episode)
         episode = episode.model_copy(update={"proof": None if isinstance(found, NoProof) else found})
