@@ -48,7 +48,7 @@ view "live" {{
   zone "{zone}" {{
     type primary;
     file "live.zone";
-    update-policy {{ grant "{key_name}" subdomain {public_name}. A AAAA TXT; }};
+    update-policy {{ grant "{key_name}" subdomain {public_name}. A AAAA CNAME SRV TXT; }};
   }};
 }};
 view "public" {{

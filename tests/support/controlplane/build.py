@@ -50,7 +50,7 @@ class GoBuilder:
 
         Raises BuildError with the last lines the compiler said.
         """
-        go = self._go(toolset)
+        go = self.go(toolset)
         started = monotonic_seconds()
         for tool in toolset.tools:
             self._build_one(tool, toolset=toolset, go=go, folder=folder)
@@ -109,7 +109,7 @@ class GoBuilder:
         self._report(f"built {name}: {packages} packages compiled, {monotonic_seconds() - started:.0f} s")
         return last
 
-    def _go(self, toolset: Toolset) -> str:
+    def go(self, toolset: Toolset) -> str:
         """Returns a Go that is new enough for the module."""
         own = shutil.which("go", path=self._environ.get("PATH"))
         if own and self._is_new_enough(own, toolset=toolset):
