@@ -114,6 +114,10 @@ verify-faults: venv ## Each check against each fault on real parts (BREAK=check 
 model-check: venv ## The laws over every world within a bound: FAULTS=2, ONLY=text of a beginning; BREAK=name plants a fault
 	@$(PY) -m support.modelcheck
 
+.PHONY: traffic
+traffic: venv ## Each driver of traffic moved MOVES=50 times under load (ONLY=nat chooses; BREAK=lie plants a fault)
+	@MOVES=$(MOVES) ONLY=$(ONLY) BREAK=$(BREAK) $(PY) -m support.trafficmoves
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor

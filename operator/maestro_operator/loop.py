@@ -31,6 +31,7 @@ from maestro_operator.observe.gather import Observer, unlooked
 from maestro_operator.observe.maintenance import maintenance
 from maestro_operator.observe.wallclock import (
     block_remaining_seconds,
+    checks_due,
     deadline_passed,
     fresh_words,
     quarantined,
@@ -251,7 +252,9 @@ class PairLoop:
             look = unlooked(spec, barred)
         else:
             doubted = spec.other(status.episode.target).name if status.episode else None
-            look = await self._observer_for(spec).look(status.judged_node, doubted=doubted, untouched=untouched)
+            since = checks_due(spec, status, self._clock.now(), leads=self._leader.has_lease)
+            observer = self._observer_for(spec)
+            look = await observer.look(status.judged_node, doubted=doubted, untouched=untouched, check_since=since)
         if barred is None and self._gate is not None:
             barred = self._gate.after(resource.key, status, nodes=look.nodes, traffic=look.traffic)
         self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)
@@ -282,6 +285,7 @@ class PairLoop:
             now=now,
             monotonic_seconds=monotonic,
             operator_is_isolated=look.operator_is_isolated,
+            checked=look.checked,
             deadline_passed=deadline_passed(status, now),
             block_remaining_seconds=block_remaining_seconds(spec, status, now),
             barred=barred,

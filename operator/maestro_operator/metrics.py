@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from maestro_operator.model.decision import Decided, Hold
 from maestro_operator.model.outcome import Done, Failed
-from maestro_operator.model.seen import NodeSeen
+from maestro_operator.model.seen import NodeSeen, TrafficSeen
 from maestro_operator.model.steps import StepName
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ VOTE = Family(
     "1 for what a vantage point says of a node, and why.",
     ("vantage_point", "node", "vote", "reason"),
 )
-GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, VERDICT, SERVICE, VOTE, LAG, DOWNTIME, LOSS, CHECK)
+TRAFFIC = Family(
+    "maestro_pair_traffic_on_node", "1 for the node that an entry of traffic points at.", ("entry", "node")
+)
+GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, VERDICT, SERVICE, VOTE, LAG, DOWNTIME, LOSS, CHECK, TRAFFIC)
 TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or failed.", ("result",))
 TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
 LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
@@ -87,6 +90,7 @@ class PairMetrics(Collector):
         self._shown: dict[str, tuple[PairKey, tuple[Value, ...]]] = {}
         self._turns: dict[str, tuple[PairKey, Mapping[str, int]]] = {}
         self._checks: dict[str, Mapping[str, str]] = {}
+        self._rounds: dict[str, str] = {}
         self.registry.register(self)
 
     @override
@@ -124,7 +128,7 @@ class PairMetrics(Collector):
             values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
             values.append((EPOCH, (), float(status.epoch.in_force.number)))
-        more = (*_seen(status), *_lag(seen, status), *_episodes(status), *self._made(seen))
+        more = (*_seen(status), *_lag(seen, status), *_episodes(status), *_traffic(seen), *self._made(seen))
         self._shown[seen.key.uid] = (seen.key, (*values, *more))
 
     def _made(self, seen: Seen) -> list[Value]:
@@ -132,6 +136,10 @@ class PairMetrics(Collector):
         last = seen.last
         if last is not None and last.step is StepName.VERIFY and isinstance(last.outcome, Done | Failed):
             self._checks[seen.key.uid] = last.outcome.facts
+        if seen.checked is not None and seen.checked.at != self._rounds.get(seen.key.uid):
+            self._rounds[seen.key.uid] = seen.checked.at
+            now = {check.name: str(check.passed) for check in seen.checked.checks}
+            self._checks[seen.key.uid] = {**self._checks.get(seen.key.uid, {}), **now}
         made = self._checks.get(seen.key.uid)
         if not made:
             return []
@@ -150,6 +158,7 @@ class PairMetrics(Collector):
         self._shown.pop(key.uid, None)
         self._turns.pop(key.uid, None)
         self._checks.pop(key.uid, None)
+        self._rounds.pop(key.uid, None)
 
 
 def _seen(status: PairStatus) -> list[Value]:
@@ -168,6 +177,17 @@ def _lag(seen: Seen, status: PairStatus) -> list[Value]:
     node = seen.nodes.get(standby)
     age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
     return [(LAG, (), age)] if age is not None and status.active_node is not None else []
+
+
+def _traffic(seen: Seen) -> list[Value]:
+    """Return where each entry that could be read points; what is nobody's here is shown as another node."""
+    nodes = {node.address: node.name for node in seen.spec.nodes}
+    return [
+        (TRAFFIC, (item.name, nodes.get(address, "other")), 1.0)
+        for item in seen.traffic
+        if isinstance(item, TrafficSeen)
+        for address in item.addresses
+    ]
 
 
 def _episodes(status: PairStatus) -> list[Value]:

@@ -14,7 +14,12 @@ from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
 from maestro_operator.drivers.replication.rsync import RsyncReplication
 from maestro_operator.drivers.traffic.dns import DnsTraffic
+from maestro_operator.drivers.traffic.entries import TrafficEntries
+from maestro_operator.drivers.traffic.floating import FloatingTraffic
+from maestro_operator.drivers.traffic.hosts import HostTraffic
+from maestro_operator.drivers.traffic.incluster import ClusterTraffic
 from maestro_operator.drivers.verification.checks import NodeVerification
+from maestro_operator.kube.objects import ObjectStore
 from maestro_operator.loop import PairLoop
 from maestro_operator.observe.census import Census
 from maestro_operator.transport.session import Sessions
@@ -63,7 +68,12 @@ class RealParts:
                 policy=policy,
                 catalog=self.agents,
             ),
-            traffic=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
+            traffic=TrafficEntries(
+                dns=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
+                floating=FloatingTraffic(sessions, clock=self.clock),
+                hosts=HostTraffic(sessions),
+                cluster=ClusterTraffic(ObjectStore(self.secrets.api, key.namespace), key),
+            ),
             probes=NetworkProbes(sessions=sessions, secrets=self.secrets, namespace=key.namespace, policy=policy),
             verification=NodeVerification(
                 sessions,

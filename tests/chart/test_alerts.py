@@ -112,6 +112,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairNotProtected",
         "MaestroPairFencingNotReady",
         "MaestroPairHeld",
+        "MaestroPairNotVerified",
         "MaestroPairOverridden",
         "MaestroPairWithoutBackup",
         "MaestroPairOperatorDown",
@@ -146,7 +147,7 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
     named = {kind for path in ALERTS for kind in re.findall(r'type="(\w+)"', path.read_text())}
     source = (ROOT / "operator" / "maestro_operator" / "report" / "conditions.py").read_text()
 
-    assert named == {"Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady"}
+    assert named == {"Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady", "Verified"}
     assert all(f'"{kind}"' in source for kind in named)
 
 

@@ -12,6 +12,12 @@ from support.pair_api import PairApi
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
 DEVICE = {"agent": "fence_ipmilan", "identity": "one", "parameters": {"ip": "192.0.2.99"}}
+ALIAS = {"name": "www.example.org", "type": "CNAME", "values": {"a": "a.example.org.", "b": "b.example.org."}}
+FLOATING = {"address": "192.0.2.80", "prefixLength": 24, "interface": "eth0"}
+HOST = {"host": "gate.example.org", "hostKey": "ssh-ed25519 AAAA", "credentialsSecret": {"name": "gate-ssh"}}
+TRANSLATION = {"address": "198.51.100.80", "ssh": HOST}
+PROGRAMS = {"ssh": HOST, "read": ["/usr/local/sbin/where"], "move": ["/usr/local/sbin/to", "{{ address }}"]}
+LINES = {"file": "/etc/aliases", "lines": ["listserv: postmaster"]}
 ANSWER = {"episode": "failover-2", "say": "AcceptLoss"}
 
 
@@ -435,6 +441,129 @@ CASES = (
         good=base(),
         remedy="write dns",
         field="spec.traffic[0]",
+    ),
+    case(
+        "spec",
+        "addresses and values in traffic are by node",
+        bad=but(traffic__0__addresses={"c": "198.51.100.1"}),
+        good=but(traffic__0__addresses={"a": "198.51.100.1", "b": "198.51.100.2"}),
+        remedy="write the names of the two nodes",
+        field="spec.traffic",
+    ),
+    case(
+        "spec.traffic[].addresses",
+        "must be IP addresses and differ",
+        bad=but(traffic__0__addresses={"a": "198.51.100.1", "b": "198.51.100.1"}),
+        good=but(traffic__0__addresses={"a": "198.51.100.1"}),
+        remedy="write each node's own",
+        field="spec.traffic[0].addresses",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "primaries must stand in servers",
+        bad=but(traffic__0__dns__primaries=["192.0.2.99"]),
+        good=but(traffic__0__dns__resolvers=["192.0.2.99"]),
+        remedy="write them so",
+        field="spec.traffic[0].dns.primaries",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "dns must keep something",
+        bad=but(traffic__0__dns__names=...),
+        good=but(traffic__0__dns__records=[ALIAS]),
+        remedy="write names or records",
+        field="spec.traffic[0].dns.names",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "loweredTtlSeconds must be less",
+        bad=but(traffic__0__dns__loweredTtlSeconds=86400),
+        good=but(traffic__0__dns__loweredTtlSeconds=1),
+        remedy="write a smaller one",
+        field="spec.traffic[0].dns.loweredTtlSeconds",
+    ),
+    case(
+        "spec.traffic[].dns",
+        "records must lie in zone",
+        bad=but(traffic__0__dns__records=[{**ALIAS, "name": "www.example.net"}]),
+        good=but(traffic__0__dns__records=[ALIAS]),
+        remedy="take out what is too",
+        field="spec.traffic[0].dns.records",
+    ),
+    case(
+        "spec.traffic[].dns.records[]",
+        "values must differ",
+        bad=but(traffic__0__dns__records=[{**ALIAS, "values": dict.fromkeys("ab", "same.example.org.")}]),
+        good=but(traffic__0__dns__records=[ALIAS]),
+        remedy="write what each node alone has",
+        field="spec.traffic[0].dns.records[0].values",
+    ),
+    case(
+        "spec.traffic[].dns.records[]",
+        "must end with a dot",
+        bad=but(traffic__0__dns__records=[{**ALIAS, "values": {"a": "a.example.org", "b": "b.example.org"}}]),
+        good=but(traffic__0__dns__records=[ALIAS]),
+        remedy="write the last dot",
+        field="spec.traffic[0].dns.records[0].values",
+    ),
+    case(
+        "spec.traffic[].floatingAddress",
+        "address must be an IP address",
+        bad=but(traffic__0={"name": "ip", "floatingAddress": {**FLOATING, "prefixLength": 64}}),
+        good=but(traffic__0={"name": "ip", "floatingAddress": FLOATING}),
+        remedy="write one such as",
+        field="spec.traffic[0].floatingAddress.address",
+    ),
+    case(
+        "spec.traffic[].nat",
+        "address must be an IP address",
+        bad=but(traffic__0={"name": "gate", "nat": {"address": "gate.example.org", "ssh": HOST}}),
+        good=but(traffic__0={"name": "gate", "nat": {"address": "198.51.100.80", "ssh": HOST}}),
+        remedy="write the public one",
+        field="spec.traffic[0].nat.address",
+    ),
+    *(
+        case(
+            f"spec.traffic[].{kind}.ssh",
+            f"{field} must be",
+            bad=but(traffic__0={"name": "gate", kind: {**form, "ssh": {**HOST, field: value}}}),
+            good=but(traffic__0={"name": "gate", kind: form}),
+            remedy="write",
+            field=f"spec.traffic[0].{kind}.ssh.{field}",
+        )
+        for kind, form in (("nat", TRANSLATION), ("command", PROGRAMS))
+        for field, value in (("hostKey", "ssh-ed25519 AAAA\nx"), ("host", "gate.example.org\n"))
+    ),
+    case(
+        "spec.traffic[].externalDNS",
+        "resolvers must be IP addresses",
+        bad=but(traffic__0={"name": "out", "externalDNS": {"names": ["x.example.org"], "resolvers": ["ns"]}}),
+        good=but(traffic__0={"name": "out", "externalDNS": {"names": ["x.example.org"], "resolvers": ["::1"]}}),
+        remedy="write each one's address",
+        field="spec.traffic[0].externalDNS.resolvers",
+    ),
+    case(
+        "spec.traffic[].command",
+        "move must be told where to",
+        bad=but(traffic__0={"name": "own", "command": {**PROGRAMS, "move": ["/bin/true"]}}),
+        good=but(traffic__0={"name": "own", "command": PROGRAMS}),
+        remedy="as one of its words",
+        field="spec.traffic[0].command.move",
+    ),
+    *(
+        case(
+            f"spec.localise[].{kind}",
+            wrong,
+            bad=but(localise__0={"name": "mail", kind: {**LINES, **change}}),
+            good=but(localise__0={"name": "mail", kind: LINES}),
+            remedy="write",
+            field=f"spec.localise[0].{kind}.{field}",
+        )
+        for kind in ("relayRules", "aliases")
+        for wrong, field, change in (
+            ("file must be a plain", "file", {"file": "/etc/../shadow"}),
+            ("lines must be one line", "lines", {"lines": ["a\nb"]}),
+        )
     ),
     case(
         "spec.traffic[].dns",

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+import dns.message
 import dns.name
 import dns.query
 import dns.rcode
@@ -13,21 +14,25 @@ import dns.update
 import pytest
 from typing_extensions import override
 
-from maestro_operator.drivers.memory.ports import MemoryTraffic
+from maestro_operator.drivers.memory.naming import MemoryTraffic
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
-from maestro_operator.drivers.ports import TrafficPort
+from maestro_operator.drivers.ports import TrafficPort, Way
 from maestro_operator.drivers.traffic.dns import DnsTraffic
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.pair import Dns, SecretReference, Traffic
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import TrafficSeen, Unknown
+from maestro_operator.model.traffic import DnsRecord, RecordType
 from support.bed import Bed
+from support.frozen import node_at
+from support.knot import knot
 
 pytestmark = pytest.mark.timeout(60)
 
 NAME = "maestro.example.org"
 OTHER_NAME = "lists.maestro.example.org"
 A, B, STRANGER = "10.77.0.11", "10.77.0.12", "10.77.0.99"
+NODES = node_at("a", A), node_at("b", B)
 
 
 class TrafficWorld(Protocol):
@@ -74,11 +79,12 @@ class MemoryNames(TrafficWorld):
 
 
 class BedNames(TrafficWorld):
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, address: str) -> None:
         self._bed = bed
+        self.address = address
         self.key = {"name": bed.dns.key.name, "algorithm": bed.dns.key.algorithm, "secret": bed.dns.key.secret}
         self.traffic = DnsTraffic(namespace="pairs", secrets=self._secrets)
-        self.entry = entry(bed.dns.address)
+        self.entry = entry(address)
 
     @override
     def put(self, *addresses: str) -> None:
@@ -86,18 +92,23 @@ class BedNames(TrafficWorld):
             self.put_records(name, "A", *(addresses if name == NAME else ()))
             self.put_records(name, "AAAA")
 
-    def put_records(self, name: str, rdtype: str, *addresses: str, ttl: int = 5) -> None:
+    def put_records(self, name: str, rdtype: str, *values: str, ttl: int = 5) -> None:
         key = dns.tsig.Key(self._bed.dns.key.name, self._bed.dns.key.secret, self._bed.dns.key.algorithm)
         update = dns.update.UpdateMessage("example.org", keyring=key)
         owner = dns.name.from_text(name)
         update.delete(owner, rdtype)
-        for address in addresses:
-            update.add(owner, ttl, rdtype, address)
-        assert dns.query.tcp(update, self._bed.dns.address, timeout=5).rcode() == dns.rcode.NOERROR
+        for value in values:
+            update.add(owner, ttl, rdtype, value)
+        assert dns.query.tcp(update, self.address, timeout=5).rcode() == dns.rcode.NOERROR
 
     @override
     def holds(self) -> tuple[str, ...]:
-        return self._bed.dns.lookup(NAME)
+        return self.records(NAME, "A")
+
+    def records(self, name: str, rdtype: str) -> tuple[str, ...]:
+        """Return what an unsigned question is told."""
+        answer = dns.query.udp(dns.message.make_query(name, rdtype), self.address, timeout=5)
+        return tuple(sorted(record.to_text() for item in answer.answer for record in item))
 
     @override
     def freeze(self) -> None:
@@ -121,19 +132,47 @@ def entry(*servers: str, names: tuple[str, ...] = (NAME,), ttl_seconds: int = 5)
 
 @pytest.fixture
 def names(inside_bed: Bed) -> Iterator[BedNames]:
-    names = BedNames(inside_bed)
+    names = BedNames(inside_bed, inside_bed.dns.address)
     names.put()
     yield names
     inside_bed.dns.thaw()
 
 
-@pytest.fixture(params=["memory", pytest.param("bed", marks=pytest.mark.root)])
+@pytest.fixture(scope="module")
+def knot_address(shared_bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with knot(shared_bed, tmp_path_factory.mktemp("knot")) as address:
+        yield address
+
+
+@pytest.fixture
+def knot_names(inside_bed: Bed, knot_address: str) -> BedNames:
+    names = BedNames(inside_bed, knot_address)
+    names.put()
+    return names
+
+
+BIND, KNOT = (pytest.param(name, marks=pytest.mark.root) for name in ("names", "knot_names"))
+
+
+@pytest.fixture(params=["memory", BIND, KNOT])
 def world(request: pytest.FixtureRequest) -> TrafficWorld:
-    return MemoryNames() if request.param == "memory" else request.getfixturevalue("names")
+    return MemoryNames() if request.param == "memory" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["memory", BIND])
+def lying_world(request: pytest.FixtureRequest) -> TrafficWorld:
+    return MemoryNames() if request.param == "memory" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=[BIND, KNOT])
+def server(request: pytest.FixtureRequest) -> BedNames:
+    found: BedNames = request.getfixturevalue(request.param)
+    return found
 
 
 async def move(world: TrafficWorld, address: str = B, *, away_from: tuple[str, ...] = (A,)) -> Outcome:
-    return await world.traffic.move(world.entry, address=address, away_from=away_from, deadline_seconds=15)
+    way = Way(node_at("b", address), node_at("a", A), former=away_from)
+    return await world.traffic.move(world.entry, way, deadline_seconds=15)
 
 
 # ---------------------------------------------------------------- both
@@ -167,8 +206,9 @@ async def test_a_strangers_address_is_never_touched(world: TrafficWorld) -> None
     assert world.holds() == (STRANGER,)
 
 
-async def test_a_server_that_confirms_and_answers_as_before_proves_nothing(world: TrafficWorld) -> None:
+async def test_a_server_that_confirms_and_answers_as_before_proves_nothing(lying_world: TrafficWorld) -> None:
     """And a second attempt, which it would confirm again, does not either."""
+    world = lying_world
     world.put(A)
     world.freeze()
     for _ in range(2):
@@ -184,17 +224,90 @@ async def test_a_server_that_is_down_is_unknown_and_unproven(world: TrafficWorld
     outcome = await move(world)
     assert isinstance(outcome, Failed)
     assert outcome.reason is Reason.TRAFFIC_UNPROVEN
-    assert isinstance(await world.traffic.read(world.entry), Unknown)
+    assert isinstance(await world.traffic.read(world.entry, NODES), Unknown)
 
 
 async def test_reading_gives_every_address_and_the_time_it_may_be_kept(world: TrafficWorld) -> None:
     world.put()
-    nowhere = await world.traffic.read(world.entry)
+    nowhere = await world.traffic.read(world.entry, NODES)
     world.put(A)
-    somewhere = await world.traffic.read(world.entry)
+    somewhere = await world.traffic.read(world.entry, NODES)
     assert isinstance(nowhere, TrafficSeen)
     assert nowhere.addresses == ()
     assert somewhere == TrafficSeen(name="dns", addresses=(A,), ttl_seconds=5)
+
+
+async def test_a_lowered_time_to_live_is_short_until_a_move_that_is_not_planned(world: TrafficWorld) -> None:
+    config = world.entry.dns
+    assert config is not None
+    config = config.model_copy(update={"ttl_seconds": 60, "lowered_ttl_seconds": 2})
+    world.entry = world.entry.model_copy(update={"dns": config})
+    world.put(A)
+    lowered = await world.traffic.lower(world.entry, deadline_seconds=5)
+    assert lowered == Done({"wait_seconds": "60"})
+    assert await world.traffic.read(world.entry, NODES) == TrafficSeen("dns", (A,), 2)
+    way = Way(NODES[1], NODES[0], is_planned=True)
+    assert isinstance(await world.traffic.move(world.entry, way, deadline_seconds=15), Done)
+    assert await world.traffic.read(world.entry, NODES) == TrafficSeen("dns", (B,), 2)
+    way = Way(NODES[1], NODES[0])
+    assert isinstance(await world.traffic.move(world.entry, way, deadline_seconds=15), Done)
+    assert await world.traffic.read(world.entry, NODES) == TrafficSeen("dns", (B,), 60)
+
+
+# ---------------------------------------------------------------- BIND and Knot
+
+
+@pytest.mark.root
+async def test_both_kinds_of_address_an_alias_and_a_services_place_move_in_one_change(server: BedNames) -> None:
+    values = {
+        "AAAA": ("maestro.example.org", "2001:db8::a", "2001:db8::b"),
+        "CNAME": ("www.maestro.example.org", "node-a.example.org.", "node-b.example.org."),
+        "SRV": ("_smtp._tcp.maestro.example.org", "0 5 25 node-a.example.org.", "0 5 25 Node-B.example.org."),
+    }
+    records = tuple(
+        DnsRecord(name=name, type=RecordType(rdtype), values={"a": a, "b": b})
+        for rdtype, (name, a, b) in values.items()
+    )
+    assert server.entry.dns is not None
+    server.entry = Traffic(name="dns", dns=server.entry.dns.model_copy(update={"records": records}))
+    for rdtype, (name, a, _) in values.items():
+        server.put_records(name, rdtype, a)
+    server.put(A)
+    server.put_records(NAME, "AAAA", "2001:db8::a")
+    before = await server.traffic.read(server.entry, NODES)
+    way = Way(NODES[1], NODES[0])
+    try:
+        assert isinstance(await server.traffic.move(server.entry, way, deadline_seconds=15), Done)
+        after = await server.traffic.read(server.entry, NODES)
+        assert isinstance(before, TrafficSeen)
+        assert isinstance(after, TrafficSeen)
+        assert (before.addresses, after.addresses) == ((A,), (B,))
+        assert server.holds() == (B,)
+        assert {rdtype: server.records(name, rdtype) for rdtype, (name, _, _) in values.items()} == {
+            rdtype: (b.lower(),) for rdtype, (_, _, b) in values.items()
+        }
+        server.put_records(values["CNAME"][0], "CNAME", "elsewhere.example.net.")
+        outcome = await server.traffic.move(server.entry, way, deadline_seconds=15)
+        assert isinstance(outcome, Refused)
+        assert outcome.reason is Reason.TRAFFIC_ELSEWHERE
+    finally:
+        for rdtype, (name, _, _) in values.items():
+            server.put_records(name, rdtype)
+
+
+@pytest.mark.root
+async def test_two_makes_of_server_are_moved_together_and_both_must_say_so(
+    names: BedNames, knot_names: BedNames
+) -> None:
+    addresses = (names.address, knot_names.address)
+    config = entry(*addresses).dns
+    assert config is not None
+    both = Traffic(name="dns", dns=config.model_copy(update={"primaries": addresses}))
+    names.put(A)
+    knot_names.put(A)
+    assert isinstance(await names.traffic.move(both, Way(NODES[1], NODES[0]), deadline_seconds=15), Done)
+    assert (names.holds(), knot_names.holds()) == ((B,), (B,))
+    assert await names.traffic.read(both, NODES) == TrafficSeen("dns", (B,), 5)
 
 
 # ---------------------------------------------------------------- BIND only
@@ -209,7 +322,7 @@ async def test_all_names_move_in_one_change_or_none_does(names: BedNames) -> Non
     assert names.holds() == (A,)
     names.put_records(OTHER_NAME, "A", A)
     assert isinstance(await move(names), Done)
-    seen = await names.traffic.read(names.entry)
+    seen = await names.traffic.read(names.entry, NODES)
     assert isinstance(seen, TrafficSeen)
     assert seen.addresses == (B,)
 
@@ -230,7 +343,7 @@ async def test_a_strangers_address_of_the_other_kind_is_not_touched_either(names
     assert outcome.reason is Reason.TRAFFIC_ELSEWHERE
     outcome = await move(names, away_from=(A, "2001:0db8:0::99"))
     assert isinstance(outcome, Done)
-    seen = await names.traffic.read(names.entry)
+    seen = await names.traffic.read(names.entry, NODES)
     assert isinstance(seen, TrafficSeen)
     assert seen.addresses == (B,)
 
@@ -240,7 +353,7 @@ async def test_an_address_of_the_newer_kind_moves_as_well(names: BedNames) -> No
     names.put()
     names.put_records(NAME, "AAAA", "2001:db8::a")
     assert isinstance(await move(names, "2001:db8::B", away_from=("2001:db8::a",)), Done)
-    seen = await names.traffic.read(names.entry)
+    seen = await names.traffic.read(names.entry, NODES)
     assert isinstance(seen, TrafficSeen)
     assert seen.addresses == ("2001:db8::b",)
 
@@ -250,7 +363,7 @@ async def test_another_time_to_live_is_a_change(names: BedNames) -> None:
     names.put(B)
     names.entry = entry(*names.entry.dns.servers, ttl_seconds=30)  # type: ignore[union-attr]
     assert isinstance(await move(names), Done)
-    seen = await names.traffic.read(names.entry)
+    seen = await names.traffic.read(names.entry, NODES)
     assert isinstance(seen, TrafficSeen)
     assert seen.ttl_seconds == 30
 
@@ -277,7 +390,7 @@ async def test_a_wrong_key_is_refused_and_shown_nowhere(names: BedNames) -> None
     assert outcome.reason is Reason.WRONG_CREDENTIALS
     assert names.key["secret"] not in outcome.message
     assert names.holds() == (A,)
-    read = await names.traffic.read(names.entry)
+    read = await names.traffic.read(names.entry, NODES)
     assert isinstance(read, Unknown)
     assert read.reason is Reason.WRONG_CREDENTIALS
 

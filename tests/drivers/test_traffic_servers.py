@@ -17,16 +17,21 @@ import dns.update
 import pytest
 from typing_extensions import override
 
+from maestro_operator.drivers.ports import Way
 from maestro_operator.drivers.traffic.dns import DnsTraffic
 from maestro_operator.model.outcome import Done, Failed, Refused
 from maestro_operator.model.pair import Dns, SecretReference, Traffic
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import TrafficSeen, Unknown
+from support.frozen import node_at
 
 pytestmark = pytest.mark.timeout(30)
 
 NAME = "maestro.example.org"
 A, B = "192.0.2.1", "192.0.2.2"
+NODES = node_at("a", A), node_at("b", B)
+WAY = Way(NODES[1], NODES[0])
+FENCED = Way(NODES[1], NODES[0], source_is_off=True)
 SECRET = {"name": b"key.", "secret": base64.b64encode(b"0123456789abcdef")}
 KEY = dns.tsig.Key("key.", SECRET["secret"].decode(), "hmac-sha256")
 PRIMARY, SECONDARY = "127.0.0.2", "127.0.0.3"
@@ -107,10 +112,10 @@ class Servers:
         return self.secret
 
     async def move(self, **changes: object) -> object:
-        return await self.traffic.move(entry(**changes), address=B, away_from=(A,), deadline_seconds=10)
+        return await self.traffic.move(entry(**changes), WAY, deadline_seconds=10)
 
     async def read(self, **changes: object) -> TrafficSeen | Unknown:
-        return await self.traffic.read(entry(**changes))
+        return await self.traffic.read(entry(**changes), NODES)
 
 
 def entry(**changes: object) -> Traffic:
@@ -202,7 +207,6 @@ async def test_one_lost_question_is_asked_again(servers: Servers) -> None:
         ({"rcode": dns.rcode.REFUSED}, Reason.BAD_ANSWER),
         ({"rcode": dns.rcode.SERVFAIL}, Reason.BAD_ANSWER),
         ({"alias": "other.example.org."}, Reason.BAD_ANSWER),
-        ({"loses": 1000}, Reason.TIMED_OUT),
     ],
 )
 async def test_a_server_that_cannot_be_believed_makes_all_unknown(
@@ -220,8 +224,78 @@ async def test_a_server_that_cannot_be_believed_makes_all_unknown(
 
 async def test_a_server_where_nothing_listens_is_as_good_as_silent(servers: Servers) -> None:
     seen = await servers.read(servers=(PRIMARY, "127.0.0.4"))
+    assert seen == TrafficSeen("dns", (A,), 30, silent=("name server 127.0.0.4 did not answer",))
+
+
+async def test_servers_that_are_all_silent_say_nothing(servers: Servers) -> None:
+    servers.primary.loses = servers.secondary.loses = 1000
+    seen = await servers.read()
     assert isinstance(seen, Unknown)
     assert seen.reason is Reason.TIMED_OUT
+
+
+async def test_a_silent_secondary_is_named_and_holds_a_move_whose_old_side_lives(servers: Servers) -> None:
+    servers.secondary.loses = 1000
+    outcome = await servers.move()
+    assert isinstance(outcome, Failed)
+    assert SECONDARY in outcome.message
+    assert servers.primary.holds == (B,)
+
+
+async def test_a_silent_server_is_not_waited_for_where_the_old_side_is_off(servers: Servers) -> None:
+    servers.secondary.loses = 1000
+    outcome = await servers.traffic.move(entry(), FENCED, deadline_seconds=10)
+    assert isinstance(outcome, Done)
+    assert SECONDARY in outcome.facts["silent"]
+    asked = servers.secondary.loses
+    began = asyncio.get_running_loop().time()
+    assert isinstance(await servers.read(), TrafficSeen)
+    assert asyncio.get_running_loop().time() - began < 0.5
+    assert servers.secondary.loses == asked
+
+
+@pytest.mark.parametrize("dead", ["primary", "secondary"])
+async def test_a_primary_at_the_dead_site_does_not_keep_the_other_from_moving(servers: Servers, dead: str) -> None:
+    lives = servers.secondary if dead == "primary" else servers.primary
+    getattr(servers, dead).loses = 1000
+    both = entry(primaries=(PRIMARY, SECONDARY))
+    assert isinstance(await servers.traffic.move(both, WAY, deadline_seconds=10), Failed)
+    assert isinstance(await servers.traffic.move(both, FENCED, deadline_seconds=10), Done)
+    assert lives.holds == (B,)
+
+
+async def test_primaries_that_do_not_copy_from_one_another_are_each_updated(servers: Servers) -> None:
+    both = entry(primaries=(PRIMARY, SECONDARY))
+    assert isinstance(await servers.traffic.move(both, WAY, deadline_seconds=10), Done)
+    assert (servers.primary.holds, servers.secondary.holds) == ((B,), (B,))
+
+
+async def test_a_primary_that_refuses_is_not_covered_up_by_one_that_moved(servers: Servers) -> None:
+    servers.secondary.update_rcode = dns.rcode.REFUSED
+    both = entry(primaries=(PRIMARY, SECONDARY))
+    assert isinstance(await servers.traffic.move(both, FENCED, deadline_seconds=10), Refused)
+
+
+async def test_a_resolver_that_goes_on_with_the_old_answer_is_named_and_holds_nothing(servers: Servers) -> None:
+    servers.secondary.is_authority = False
+    asked = entry(servers=(PRIMARY,), resolvers=(SECONDARY,))
+    assert isinstance(await servers.traffic.move(asked, WAY, deadline_seconds=10), Done)
+    late = await servers.traffic.read(asked, NODES)
+    assert late == TrafficSeen("dns", (B,), 30, behind=(f"resolver {SECONDARY} says {A} for {NAME}",))
+    servers.secondary.holds = (B,)
+    assert await servers.traffic.read(asked, NODES) == TrafficSeen("dns", (B,), 30)
+
+
+async def test_another_view_gives_addresses_of_its_own_and_tells_whose_they_are(servers: Servers) -> None:
+    view = entry(servers=(PRIMARY,)).model_copy(update={"addresses": {"a": "198.51.100.1", "b": "198.51.100.2"}})
+    servers.primary.holds = ("198.51.100.1",)
+    before = await servers.traffic.read(view, NODES)
+    assert isinstance(await servers.traffic.move(view, WAY, deadline_seconds=10), Done)
+    after = await servers.traffic.read(view, NODES)
+    assert isinstance(before, TrafficSeen)
+    assert isinstance(after, TrafficSeen)
+    assert (before.addresses, after.addresses) == ((A,), (B,))
+    assert servers.primary.holds == ("198.51.100.2",)
 
 
 async def test_a_server_that_is_no_address_is_said_so(servers: Servers) -> None:
@@ -262,13 +336,13 @@ async def test_a_key_that_cannot_be_had_is_said_so_and_nothing_is_sent(servers: 
 async def test_a_move_ends_within_its_deadline(servers: Servers) -> None:
     servers.primary.loses = 1000
     began = asyncio.get_running_loop().time()
-    outcome = await servers.traffic.move(entry(), address=B, away_from=(A,), deadline_seconds=0.5)
+    outcome = await servers.traffic.move(entry(), WAY, deadline_seconds=0.5)
     assert isinstance(outcome, Failed)
     assert asyncio.get_running_loop().time() - began < 1
 
 
 async def test_an_entry_without_a_driver_is_not_configured(servers: Servers) -> None:
-    seen = await servers.traffic.read(Traffic(name="none"))
+    seen = await servers.traffic.read(Traffic(name="none"), NODES)
     assert isinstance(seen, Unknown)
     assert seen.reason is Reason.NOT_CONFIGURED
 

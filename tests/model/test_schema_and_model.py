@@ -95,7 +95,7 @@ def without_empty_lists(value: object) -> object:
     """Drops what only the model writes out: lists with nothing in them, and maps of parameters."""
     if isinstance(value, dict):
         kept = {key: without_empty_lists(item) for key, item in value.items() if item != []}
-        return {key: item for key, item in kept.items() if not (key == "parameters" and item == {})}
+        return {key: item for key, item in kept.items() if not (key in ("parameters", "addresses") and item == {})}
     return [without_empty_lists(item) for item in value] if isinstance(value, list) else value
 
 
@@ -200,7 +200,9 @@ def objects(node: Manifest) -> st.SearchStrategy[Any]:
                 optional={name: child for name, child in children.items() if name not in required},
             )
         case "object":
-            return st.dictionaries(st.text("abc_", min_size=1, max_size=8), st.just("x"), max_size=2)
+            least = node.get("minProperties", 0)
+            values = objects(node["additionalProperties"])
+            return st.dictionaries(st.text("abc_", min_size=1, max_size=8), values, min_size=least, max_size=2)
         case "array":
             low = node.get("minItems", 0)
             return st.lists(objects(node["items"]), min_size=low, max_size=max(low, 2))

@@ -190,7 +190,7 @@ def _no_word(_verb: str) -> None:
 EFFECTS = frozenset(
     {
         "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "reverse",
-        "quarantine", "sync", "off", "move", "verify",
+        "quarantine", "sync", "off", "lower", "move", "verify",
     }
 )  # fmt: skip
 

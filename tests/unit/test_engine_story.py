@@ -58,8 +58,8 @@ async def test_the_history_of_a_switchover_says_what_it_cost() -> None:
 
     switchover = entry(pair, EpisodeKind.SWITCHOVER)
     assert [step.name.value for step in switchover.steps] == [
-        "Preflight", "Quiesce", "Raise", "FinalSync", "Demote", "Promote", "Localise", "MoveTraffic",
-        "StartServices", "Verify", "Reverse",
+        "Preflight", "LowerTTL", "Quiesce", "Raise", "FinalSync", "Demote", "Promote", "Localise",
+        "MoveTraffic", "StartServices", "Verify", "Reverse",
     ]  # fmt: skip
     assert switchover.result == "Done"
     assert switchover.downtime_seconds is not None

@@ -21,9 +21,10 @@ from maestro_operator.model.decision import Assessment, Decided, Decision, Hold,
 from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Check, HttpProbe, PairKey
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import LastOutcome, NodeSeen, Replica, Seen
+from maestro_operator.model.seen import LastOutcome, NodeSeen, Replica, Seen, TrafficSeen
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, PairStatus, State
 from maestro_operator.model.steps import EpisodeKind, StepName
+from support.frozen import node_at
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 KEY = PairKey(namespace="lists", name="maestro", uid="one")
@@ -51,7 +52,14 @@ HELD = decided(Hold(Reason.PAUSED, "paused"))
 def seen(key: PairKey = KEY, *, age_seconds: float | None = 12.5) -> Seen:
     """Nodes a and b, of which only b's replica matters here."""
     standby = Mock(spec=NodeSeen, replica=Replica(announced_age_seconds=age_seconds))
-    return Mock(spec=Seen, key=key, nodes={"b": standby}, spec_names=("a", "b"), **{"spec.names": ("a", "b")})
+    return mocked(key=key, nodes={"b": standby})
+
+
+def mocked(**fields: object) -> Mock:
+    """A look at a pair that makes no checks at rest, with one entry of traffic that points at a."""
+    nodes = tuple(node_at(name, address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.2")))
+    spec = {"spec.names": ("a", "b"), "spec.nodes": nodes}
+    return Mock(spec=Seen, checked=None, traffic=(TrafficSeen("dns", ("192.0.2.1",)),), **spec, **fields)
 
 
 def entry(kind: EpisodeKind, *, downtime: float | None, loss: float | None = None) -> HistoryEntry:
@@ -101,6 +109,7 @@ def test_a_pair_shows_what_its_status_says() -> None:
         f'maestro_pair_active{{{where},node="a"}}': 1,
         f"maestro_pair_epoch{{{where}}}": 3,
         f"maestro_pair_replication_lag_seconds{{{where}}}": 12.5,
+        f'maestro_pair_traffic_on_node{{entry="dns",{where},node="a"}}': 1,
     }
 
 
@@ -194,7 +203,7 @@ def test_the_page_has_every_metric_with_its_labels_and_its_words() -> None:
 def test_each_check_shows_how_it_was_last_made_until_it_is_taken_out_of_the_spec() -> None:
     metrics = PairMetrics()
     failed = Failed(Reason.VERIFICATION_FAILED, "click: it leads nowhere", {"page": "True", "click": "False"})
-    look = Mock(spec=Seen, key=KEY, nodes={}, **{"spec.names": ("a", "b")})
+    look = mocked(key=KEY, nodes={})
     look.spec.verification = (Check(name="page", http=HttpProbe()), Check(name="click", click=Click()))
 
     look.last = LastOutcome("switchover-2", StepName.VERIFY, 1, failed, age_seconds=0)

@@ -47,6 +47,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if .Values.rbac.traffic.endpointSlices }}
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, create, update]
+{{- end }}
+{{- if .Values.rbac.traffic.externalDNS }}
+- apiGroups: [externaldns.k8s.io]
+  resources: [dnsendpoints]
+  verbs: [get, create, update]
+{{- end }}
 {{- end }}
 
 {{- define "maestro-operator.subject" -}}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.ports import Drivers, Order
+from maestro_operator.drivers.ports import Drivers, Order, Way
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.pair import Service
+from maestro_operator.model.proof import Method
 from maestro_operator.model.seen import NodeSeen
 from maestro_operator.model.steps import EpisodeKind
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import Localise
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import Episode, EpochMark, FrozenNode
+
+MEANS_OFF = (Method.FENCED, Method.HUMAN)
+"""Proofs that say of a node that it answers nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,18 @@ class Acting:
         return self._frozen(self.episode.target)
 
     @property
-    def left_addresses(self) -> tuple[str, ...]:
-        """Return where names may point that are to be moved: at the other side, or at what was this pair's before."""
+    def way(self) -> Way:
+        """Return where traffic goes; it may point at the other side now, or at what was this pair's before."""
+        proof = self.action.proof or self.episode.proof
         former = (item.address for item in self.action.status.recorded if item.address is not None)
-        return tuple(dict.fromkeys((self.source.address, *former)))
+        return Way(
+            target=self.target,
+            source=self.source,
+            former=tuple(dict.fromkeys(former)),
+            source_is_off=proof is not None and proof.node == self.source.name and proof.method in MEANS_OFF,
+            keeps_owner=self.episode.kind in (EpisodeKind.REPAIR, EpisodeKind.RESTART),
+            is_planned=self.episode.kind is EpisodeKind.SWITCHOVER,
+        )
 
     @property
     def in_force(self) -> EpochMark:
@@ -75,7 +87,7 @@ class Acting:
         """Return what is edited on the target; a standby's files come with its data, when it is promoted."""
         if self.episode.kind is EpisodeKind.REJOIN:
             return ()
-        return tuple(item for item in self.seen.spec.localise if item.values_file is not None)
+        return tuple(item for item in self.seen.spec.localise if item.is_settled)
 
     def to_stop(self, name: str) -> tuple[Service, ...]:
         """Return every service that may run on a node: those of the spec, and units that the node shows besides."""

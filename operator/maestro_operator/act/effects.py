@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from maestro_operator.act.acting import Acting
+from maestro_operator.act.combined import first_bad, in_order
+from maestro_operator.act.steering import localise, lower_ttl, move_traffic
 from maestro_operator.drivers.ports import Drivers, Equipment
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
@@ -46,20 +48,6 @@ async def perform(drivers: Drivers, seen: Seen, action: Perform) -> Outcome:
         return Failed(Reason.TIMED_OUT, f"{action.step} did not end within {seconds:.0f} s")
 
 
-async def _in_order(*verbs: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Run verbs one after the other up to the first that is not done; give the last outcome."""
-    outcome: Outcome = Done()
-    for verb in verbs:
-        outcome = await verb()
-        if not isinstance(outcome, Done):
-            return outcome
-    return outcome
-
-
-def _first_bad(outcomes: list[Outcome]) -> Outcome:
-    return next((item for item in outcomes if not isinstance(item, Done)), Done())
-
-
 async def _equip(acting: Acting) -> Outcome:
     """Put the guard on both nodes, create its state where there is none, introduce the peers."""
     status, nodes = acting.action.status, (acting.source, acting.target)
@@ -69,12 +57,12 @@ async def _equip(acting: Acting) -> Outcome:
         return await acting.drivers.nodes.equip(node, equipment, deadline_seconds=acting.deadline_seconds)
 
     installed = await asyncio.gather(*(install(node) for node in nodes))
-    bad = _first_bad(list(installed))
+    bad = first_bad(list(installed))
     if not isinstance(bad, Done):
         return bad
     keys = [item.facts.get("public_key", "") for item in installed if isinstance(item, Done)]
     created = await asyncio.gather(*(_create(acting, node) for node in nodes))
-    bad = _first_bad(list(created))
+    bad = first_bad(list(created))
     if not isinstance(bad, Done):
         return bad
     introduced = await asyncio.gather(
@@ -85,7 +73,7 @@ async def _equip(acting: Acting) -> Outcome:
             for node, peer, key in zip(nodes, reversed(nodes), reversed(keys), strict=True)
         )
     )
-    return _first_bad(list(introduced))
+    return first_bad(list(introduced))
 
 
 async def _create(acting: Acting, node: FrozenNode) -> Outcome:
@@ -98,7 +86,7 @@ async def _create(acting: Acting, node: FrozenNode) -> Outcome:
 
 async def _quiesce(acting: Acting) -> Outcome:
     nodes, services = acting.drivers.nodes, acting.to_stop(acting.source.name)
-    return await _in_order(
+    return await in_order(
         lambda: acting.order(acting.source, "quiesce", epoch=acting.in_force.number),
         lambda: nodes.stop(acting.source, services, deadline_seconds=acting.deadline_seconds),
     )
@@ -206,30 +194,6 @@ async def adopt(acting: Acting, _proof: Proof) -> Outcome:
     return ordered
 
 
-async def _localise(acting: Acting) -> Outcome:
-    names = [name for item in acting.seen.spec.localise if item.hosts_pin for name in item.hosts_pin.names]
-    nodes, files = acting.drivers.nodes, acting.files
-    pinned = await nodes.pin(
-        acting.target, dict.fromkeys(names, acting.target.address), deadline_seconds=acting.deadline_seconds
-    )
-    if not files or not isinstance(pinned, Done):
-        return pinned
-    return await nodes.settle(acting.target, files, peer=acting.source, deadline_seconds=acting.deadline_seconds)
-
-
-async def _move_traffic(acting: Acting) -> Outcome:
-    verbs = [
-        lambda entry=entry: acting.drivers.traffic.move(
-            entry,
-            address=acting.target.address,
-            away_from=acting.left_addresses,
-            deadline_seconds=acting.deadline_seconds,
-        )
-        for entry in acting.seen.spec.traffic
-    ]
-    return await _in_order(*verbs)
-
-
 async def _demote_late(acting: Acting) -> Outcome | None:
     """Tell an old side that came back of the epoch in force, and end there: it is looked at again first."""
     mark, reading = acting.in_force, acting.seen.nodes.get(acting.episode.source)
@@ -247,7 +211,7 @@ async def _start_services(acting: Acting) -> Outcome:
     late = await _demote_late(acting)
     if late is not None:
         return late
-    return await _in_order(
+    return await in_order(
         lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
         lambda: acting.drivers.nodes.start(acting.target, services, deadline_seconds=acting.deadline_seconds),
     )
@@ -275,7 +239,7 @@ async def _reverse(acting: Acting) -> Outcome:
     generation = episode.generation
     if generation is None:
         return Refused(Reason.STEP_REFUSED, "the final generation is not known; the Rejoin does this")
-    return await _in_order(
+    return await in_order(
         lambda: replication.reverse(
             acting.source,
             episode=episode.id,
@@ -311,7 +275,7 @@ async def _store_epoch(acting: Acting) -> Outcome:
 
 
 async def _quarantine(acting: Acting) -> Outcome:
-    return await _in_order(
+    return await in_order(
         lambda: acting.drivers.replication.quarantine(
             acting.target, episode=acting.episode.id, deadline_seconds=acting.deadline_seconds
         ),
@@ -343,7 +307,7 @@ async def _swap_permit(acting: Acting) -> Outcome:
     again = RENEWED_THE_LONG_WAY + LEFT_AND_PERMITTED * _was_permitted_last(acting)
     if not isinstance(renewed, Refused) or renewed.remote_reason not in again:
         return renewed
-    return await _in_order(
+    return await in_order(
         lambda: acting.order(target, "revoke"),
         lambda: acting.order(target, "promise", epoch=epoch, owner=target.name),
         lambda: acting.order(target, "promote", epoch=epoch),
@@ -354,7 +318,7 @@ async def _swap_permit(acting: Acting) -> Outcome:
 async def _release(acting: Acting) -> Outcome:
     """Take everything off the standby, then off the owner: cut off between the two, the owner's guard still holds."""
     nodes, uid = acting.drivers.nodes, acting.action.status.pair_uid or acting.seen.key.uid
-    return await _in_order(
+    return await in_order(
         lambda: nodes.release(acting.source, pair_uid=uid, is_owner=False, deadline_seconds=acting.deadline_seconds),
         lambda: nodes.release(acting.target, pair_uid=uid, is_owner=True, deadline_seconds=acting.deadline_seconds),
     )
@@ -369,6 +333,7 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
     {
         S.EQUIP: _equip,
         S.PREFLIGHT: _nothing,
+        S.LOWER_TTL: lower_ttl,
         S.QUIESCE: _quiesce,
         S.CONCLUDE: _nothing,
         S.RAISE: _raise,
@@ -379,8 +344,8 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.DECLARE: _nothing,
         S.PROMOTE: _promote,
         S.ADOPT: _adopt,
-        S.LOCALISE: _localise,
-        S.MOVE_TRAFFIC: _move_traffic,
+        S.LOCALISE: localise,
+        S.MOVE_TRAFFIC: move_traffic,
         S.START_SERVICES: _start_services,
         S.VERIFY: _verify,
         S.REVERSE: _reverse,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from maestro_operator.admission.spec import device_field
+from maestro_operator.admission.spec import device_field, host_field
 from maestro_operator.drivers.fencing.device import given
 from maestro_operator.drivers.traffic.keys import tsig_key
 from maestro_operator.model.reasons import Reason
@@ -62,6 +62,8 @@ def _named(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
     for entry in spec.traffic:
         if entry.dns is not None:
             yield f"spec.traffic[{entry.name}].dns.tsigSecret", entry.dns.tsig_secret.name, _tsig
+        if entry.host is not None:
+            yield f"{host_field(entry)}.ssh.credentialsSecret", entry.host.credentials_secret.name, _ssh
     yield from _of_detection(spec)
     yield from _of_checks(spec)
 

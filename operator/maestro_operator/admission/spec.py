@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dns.rdatatype
+
 from maestro_operator.admission.detection import detection_addresses, detection_faults, detection_patterns
 from maestro_operator.admission.patterns import fault_of_pattern
 from maestro_operator.drivers.fencing.device import host_of, twice
@@ -15,6 +17,7 @@ from maestro_operator.drivers.fencing.metadata import canonical
 from maestro_operator.drivers.nodes.configuration import configuration
 from maestro_operator.drivers.nodes.ssh import known_hosts_line
 from maestro_operator.drivers.ports import Equipment
+from maestro_operator.drivers.traffic.kept import shown
 from maestro_operator.model.addresses import ALLOWED_BY
 from maestro_operator.model.claims import host_claim
 from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from maestro_operator.model.addresses import AddressPolicy
-    from maestro_operator.model.pair import FencingDevice, Node, PairSpec, Probe
+    from maestro_operator.model.pair import FencingDevice, Node, PairSpec, Probe, Traffic
 
 _ANY_UID = "00000000-0000-0000-0000-000000000000"
 Fault = tuple[str, str]
@@ -45,7 +48,10 @@ def refused_address(spec: PairSpec, policy: AddressPolicy) -> Barred | None:
 
 def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred | None:
     """Return the refusal of the first fault of a spec, None where it can be carried out."""
-    for find in (_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names, detection_faults):
+    for find in (
+        *(_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names, detection_faults),
+        *(_records, _floating, _hosts),
+    ):
         for field, fault in find(spec):
             reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
             return Barred(reason, f"{field}: {fault}")
@@ -75,11 +81,21 @@ def _addresses(spec: PairSpec) -> Iterator[Fault]:
     for entry in spec.traffic:
         for server in entry.dns.servers if entry.dns else ():
             yield f"spec.traffic[{entry.name}].dns.servers", server
+        asked = entry.dns or entry.external_dns
+        for server in asked.resolvers if asked else ():
+            yield f"spec.traffic[{entry.name}].{'dns' if entry.dns else 'externalDNS'}.resolvers", server
+        if entry.host is not None:
+            yield f"{host_field(entry)}.ssh.host", entry.host.host
     for check in spec.verification:
         field = f"spec.verification[{check.name}]"
         yield from ((f"{field}.names.resolvers", server) for server in (check.names.resolvers if check.names else ()))
         if check.mailing is not None:
             yield f"{field}.mailing.mailbox.host", check.mailing.mailbox.host
+
+
+def host_field(entry: Traffic) -> str:
+    """Return how messages name an entry that is kept on a host."""
+    return f"spec.traffic[{entry.name}].{'nat' if entry.nat else 'command'}"
 
 
 def _indistinct_nodes(spec: PairSpec) -> Iterator[Fault]:
@@ -133,13 +149,48 @@ def _all_patterns(spec: PairSpec) -> Iterator[Fault]:
 
 
 def _repeated_names(spec: PairSpec) -> Iterator[Fault]:
-    known: dict[str, str] = {}
+    """Find names that two entries keep on one server; on other servers it is another view of them."""
+    known: dict[tuple[str, str], str] = {}
     for entry in spec.traffic:
-        for name in entry.dns.names if entry.dns else ():
-            if name in known:
+        config = entry.dns
+        for name, server in ((name, at) for name in config.all_names for at in config.servers) if config else ():
+            first = known.setdefault((name, server), entry.name)
+            if first != entry.name:
                 field = f"spec.traffic[{entry.name}].dns.names"
-                yield field, f"{name} stands in traffic {known[name]} too: write each name in one entry"
-            known[name] = entry.name
+                yield field, f"{name} stands in traffic {first} too: write each name in one entry"
+
+
+def _floating(spec: PairSpec) -> Iterator[Fault]:
+    """Find an address that is to move and is a node's own, or how it is reached."""
+    own = {host_claim(host) for node in spec.nodes for host in (node.address, node.ssh.host)}
+    for entry in spec.traffic:
+        moving = entry.floating_address or entry.nat
+        if moving is not None and host_claim(moving.address) in own:
+            kind = "floatingAddress" if entry.floating_address else "nat"
+            text = "is a node's own, by which it is reached: write an address that neither node has"
+            yield f"spec.traffic[{entry.name}].{kind}.address", f"{moving.address} {text}"
+
+
+def _hosts(spec: PairSpec) -> Iterator[Fault]:
+    """Find hosts of entries whose key is none, or that are a node of the pair."""
+    nodes = {host_claim(node.ssh.host) for node in spec.nodes}
+    for entry in spec.traffic:
+        if entry.host is not None and known_hosts_line(entry.host) is None:
+            yield f"{host_field(entry)}.ssh.hostKey", "is no public key: write what ssh-keyscan prints of the host"
+        if entry.host is not None and host_claim(entry.host.host) in nodes:
+            yield f"{host_field(entry)}.ssh.host", "is a node of this pair, which may be off: write a host beside both"
+
+
+def _records(spec: PairSpec) -> Iterator[Fault]:
+    """Find values that are none of their type."""
+    for entry in spec.traffic:
+        for record in entry.dns.records if entry.dns else ():
+            for value in record.values.values():
+                try:
+                    shown(dns.rdatatype.from_text(record.type.value), value)
+                except ValueError as error:
+                    text = f"{error}: write it as a zone file has it"
+                    yield f"spec.traffic[{entry.name}].dns.records[{record.name}].values", text
 
 
 def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault]:

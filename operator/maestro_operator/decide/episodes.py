@@ -97,9 +97,8 @@ def _perform(seen: Seen, episode: Episode, step: StepName) -> Perform | Hold:
 
 def _go_on(seen: Seen, episode: Episode) -> Decision:
     """Close the current step and begin the next one that has something to do."""
-    failed = episode.step in (StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE) and not (
-        facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode)
-    )
+    may_fail = (StepName.LOWER_TTL, StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE)
+    failed = episode.step in may_fail and not (facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode))
     closed = journal.finish_step(seen, episode, episode.step, state="Failed" if failed else "Done")
     closed = _with_results(seen, closed)
     step = following(episode.kind, episode.step)
@@ -120,6 +119,8 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
 
 
 def _is_moot(seen: Seen, episode: Episode) -> bool:
+    if episode.step is StepName.LOWER_TTL:
+        return not facts.lowers(seen)
     if episode.step is StepName.MOVE_TRAFFIC:
         return facts.points_at(seen, episode.target)
     if episode.step is StepName.VERIFY:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import Say
-from maestro_operator.model.seen import GuardState, NodeSeen
+from maestro_operator.model.seen import GuardState, NodeSeen, TrafficSeen
 
 if TYPE_CHECKING:
     from maestro_operator.model.pair import Answer, FencingDevice, FencingRung
@@ -169,9 +169,30 @@ def is_localised(seen: Seen, name: str) -> bool:
 
 
 def points_at(seen: Seen, name: str) -> bool:
-    """Tell whether all traffic was read and points at the node alone."""
-    address = address_of(seen, name)
-    return all(getattr(item, "addresses", None) == (address,) for item in seen.traffic)
+    """Tell whether all traffic was read and points at the node alone.
+
+    What is silent may be at the site of the other node: it is waited for only where that one can be read.
+    """
+    address, is_alone = address_of(seen, name), readable(seen, other_name(seen, name)) is None
+    return all(
+        isinstance(item, TrafficSeen) and item.addresses == (address,) and (is_alone or not item.silent)
+        for item in seen.traffic
+    )
+
+
+def lowers(seen: Seen) -> bool:
+    """Tell whether a switchover lowers what clients may keep."""
+    return any(entry.lowered_ttl_seconds is not None for entry in seen.spec.traffic)
+
+
+def is_lowered(seen: Seen) -> bool:
+    """Tell whether an entry was read to have the time to live that it has while a switchover is under way."""
+    return any(
+        isinstance(item, TrafficSeen)
+        and entry.lowered_ttl_seconds is not None
+        and item.ttl_seconds == entry.lowered_ttl_seconds
+        for entry, item in zip(seen.spec.traffic, seen.traffic, strict=False)
+    )
 
 
 def last_done(seen: Seen, episode: Episode, step: StepName) -> bool:

@@ -37,6 +37,8 @@ MESSAGE_KEPT = 1024
 KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE)
 """Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
+WENT_BACK = "VerificationFailed"
+"""The trigger of a switchover that the operator began by itself, because the checks after the last one failed."""
 CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
 RAISES = (StepName.RAISE, StepName.SWAP_PERMIT, StepName.STORE_EPOCH)
 
@@ -205,7 +207,7 @@ def finish(
         update |= {"observed_active_node": episode.order, "order_not_done": None}
     if result != "Done" and episode.order is not None:
         update |= {"observed_active_node": seen.spec.active_node, "order_not_done": episode.id}
-    if result == "Done" and episode.kind is EpisodeKind.FAILOVER and episode.trigger == AUTOMATIC:
+    if result == "Done" and episode.trigger in (AUTOMATIC, WENT_BACK):
         update["automatic_move"] = AutomaticMove(episode=episode.id, finished_at=seen.now)
     return Record(status=status.model_copy(update=update), because=because, message=message)
 

@@ -27,7 +27,7 @@ from maestro_operator.model.steps import KEEPS_DATA, EpisodeKind, StepName
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from maestro_operator.model.seen import Guard, Seen
+    from maestro_operator.model.seen import Guard, LastOutcome, Seen
     from maestro_operator.model.status import Episode
 
 TRIES_BEFORE_GOING_ON = 3
@@ -188,26 +188,48 @@ def _adopted(seen: Seen, episode: Episode) -> bool:
     return _target(seen, episode, lambda node: facts.holds_epoch(node, _mark(episode)))
 
 
-def _gave_up(seen: Seen, episode: Episode, step: StepName) -> bool:
+def _gave_up(seen: Seen, episode: Episode, step: StepName, *, attempts: int = TRIES_BEFORE_GOING_ON) -> bool:
     """Tell whether this leader tried the step often enough to go on and leave it to a repair."""
     record = episode.record(step)
     last = seen.last
     tried = last is not None and (last.episode, last.step) == (episode.id, step)
-    return tried and record is not None and record.attempts >= TRIES_BEFORE_GOING_ON
+    return tried and record is not None and record.attempts >= attempts
 
 
 def _localised(seen: Seen, episode: Episode) -> bool:
     """The names are read back; that files say what they should only this leader's own attempt tells."""
     if not facts.is_localised(seen, episode.target):
         return False
-    has_files = episode.kind is not EpisodeKind.REJOIN and any(item.values_file for item in seen.spec.localise)
+    has_files = episode.kind is not EpisodeKind.REJOIN and any(item.is_settled for item in seen.spec.localise)
     return not has_files or facts.last_done(seen, episode, StepName.LOCALISE)
 
 
-def _moved(seen: Seen, episode: Episode) -> bool:
-    if facts.points_at(seen, episode.target):
+def _lowered(seen: Seen, episode: Episode) -> bool:
+    """What clients may keep is short, and was so for as long as they could know of longer; a courtesy, not a must."""
+    if not facts.lowers(seen) or _gave_up(seen, episode, StepName.LOWER_TTL):
         return True
-    return episode.kind is not EpisodeKind.REPAIR and _gave_up(seen, episode, StepName.MOVE_TRAFFIC)
+    last = seen.last
+    return last is not None and facts.last_done(seen, episode, StepName.LOWER_TTL) and _ttl_left(last) <= 0
+
+
+def _ttl_left(last: LastOutcome) -> float:
+    waits = last.outcome.facts.get("wait_seconds", "0") if isinstance(last.outcome, Done) else "0"
+    return float(waits) - last.age_seconds
+
+
+def _lower_ready(seen: Seen, episode: Episode) -> Hold | None:
+    last = seen.last
+    if last is None or not facts.last_done(seen, episode, StepName.LOWER_TTL):
+        return None
+    return Hold(Reason.TTL_RUNS_OUT, f"{episode.id} goes on in {_ttl_left(last):.0f} s, when no client knows longer")
+
+
+def _moved(seen: Seen, episode: Episode) -> bool:
+    is_repair = episode.kind is EpisodeKind.REPAIR
+    restored = not is_repair or not facts.is_lowered(seen) or facts.last_done(seen, episode, StepName.MOVE_TRAFFIC)
+    if facts.points_at(seen, episode.target) and restored:
+        return True
+    return not is_repair and _gave_up(seen, episode, StepName.MOVE_TRAFFIC)
 
 
 def _started(seen: Seen, episode: Episode) -> bool:
@@ -228,7 +250,8 @@ def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
 
 def _verified(seen: Seen, episode: Episode) -> bool:
     passed = facts.last_done(seen, episode, StepName.VERIFY)
-    return not seen.spec.verification or passed or _gave_up(seen, episode, StepName.VERIFY)
+    attempts = seen.spec.verification_policy.attempts
+    return not seen.spec.verification or passed or _gave_up(seen, episode, StepName.VERIFY, attempts=attempts)
 
 
 def _reversed(seen: Seen, episode: Episode) -> bool:
@@ -340,6 +363,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
     {
         S.EQUIP: Phase(_equipped, _needs(source=True, target=True)),
         S.PREFLIGHT: Phase(_false, preflight, is_look=True),
+        S.LOWER_TTL: Phase(_lowered, _lower_ready),
         S.QUIESCE: Phase(_quiesced, _needs(source=True, target=True)),
         S.CONCLUDE: Phase(_false, _free, is_look=True),
         S.RAISE: Phase(_raised, _needs(target=True)),

@@ -8,12 +8,13 @@ before what is new, what people said before what the operator would do by itself
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
+from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
 from maestro_operator.decide.upkeep import newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
@@ -26,14 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from maestro_operator.model.seen import Seen
-    from maestro_operator.model.status import HistoryEntry
 
 RESTART_PATIENCE_SECONDS = 30.0
 """A rebooted owner is first left to its own guard, which asks the peer by itself."""
-MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
-MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW)
-FLAPPING_MOVES = 2
-FLAPPING_WINDOW = timedelta(hours=1)
+LOWERED = "lowered time to live"
 
 
 def not_leading(seen: Seen) -> Decision | None:
@@ -93,7 +90,7 @@ def outage(seen: Seen) -> Decision | None:
     """Fail over by itself when the active side is conclusively down and no brake holds."""
     if brakes.outage(seen) is not None or brakes.standing(seen):
         return None
-    return _begin_move(seen, EpisodeKind.FAILOVER, trigger=journal.AUTOMATIC)
+    return begin_move(seen, EpisodeKind.FAILOVER, trigger=journal.AUTOMATIC)
 
 
 def accepted(seen: Seen) -> Decision | None:
@@ -115,14 +112,14 @@ def order(seen: Seen) -> Decision | None:
     wanted, status = seen.spec.active_node, seen.status
     if wanted in (status.observed_active_node, status.active_node):
         return None
-    flapping = _flapping(seen)
-    if flapping is not None:
-        return flapping
-    kind = _kind_of_move(seen)
+    often = flapping(seen)
+    if often is not None:
+        return often
+    kind = kind_of_move(seen)
     unable = brakes.standby_able(seen, status.active_node or "") if kind is EpisodeKind.SWITCHOVER else None
     if unable is not None:
         return Hold(unable.reason, f"the order waits: {unable.message}")
-    return _begin_move(seen, kind, trigger="Ordered", order=wanted)
+    return begin_move(seen, kind, trigger="Ordered", order=wanted)
 
 
 def hand_back(seen: Seen) -> Decision | None:
@@ -132,8 +129,8 @@ def hand_back(seen: Seen) -> Decision | None:
         return None
     for entry in status.history:
         word = facts.answer(seen, entry.id, Say.HAND_BACK)
-        if word is not None and entry.kind is EpisodeKind.FAILOVER:
-            begun = _begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
+        if word is not None and (entry.kind is EpisodeKind.FAILOVER or entry.trigger == journal.WENT_BACK):
+            begun = begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
             taken = journal.take_answer(begun.status, word)
             return Record(status=taken, because=Reason.ORDERED, message=begun.message)
     return None
@@ -146,8 +143,8 @@ def retry(seen: Seen) -> Decision | None:
     word = facts.answer(seen, left, Say.RETRY, Say.FAIL_OVER) if left else None
     if word is None or wanted == seen.status.active_node:
         return None
-    kind = EpisodeKind.FAILOVER if word.say is Say.FAIL_OVER else _kind_of_move(seen)
-    begun = _begin_move(seen, kind, trigger=word.say.value, order=wanted)
+    kind = EpisodeKind.FAILOVER if word.say is Say.FAIL_OVER else kind_of_move(seen)
+    begun = begin_move(seen, kind, trigger=word.say.value, order=wanted)
     taken = journal.take_answer(begun.status, word)
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
 
@@ -162,7 +159,7 @@ def strange_promise(seen: Seen) -> Decision | None:
     if mark is None or owner is None or not facts.is_ours(seen, owner.guard) or not facts.holds_epoch(owner, mark):
         return None
     trigger = f"epoch {promise.number} was promised in {promise.episode}"
-    return _begin(seen, EpisodeKind.RENEW, target=owner.name, trigger=trigger)
+    return begin(seen, EpisodeKind.RENEW, target=owner.name, trigger=trigger)
 
 
 def restart(seen: Seen) -> Decision | None:
@@ -175,7 +172,7 @@ def restart(seen: Seen) -> Decision | None:
         return None
     if node.uptime_seconds < RESTART_PATIENCE_SECONDS:
         return Hold(Reason.CONFIRMATION_UNPROVEN, f"{node.name} is asking its peer for confirmation")
-    return _begin(seen, EpisodeKind.RESTART, target=node.name, trigger="Rebooted")
+    return begin(seen, EpisodeKind.RESTART, target=node.name, trigger="Rebooted")
 
 
 def rejoin(seen: Seen) -> Decision | None:
@@ -197,7 +194,7 @@ def rejoin(seen: Seen) -> Decision | None:
     )
     if is_standby:
         return None
-    return _begin(seen, EpisodeKind.REJOIN, target=other.name, trigger="Appeared")
+    return begin(seen, EpisodeKind.REJOIN, target=other.name, trigger="Appeared")
 
 
 def repair(seen: Seen) -> Decision | None:
@@ -208,7 +205,12 @@ def repair(seen: Seen) -> Decision | None:
     address = seen.spec.node(active).address
     astray = [item.name for item in seen.traffic if isinstance(item, TrafficSeen) and item.addresses != (address,)]
     if astray or not facts.is_localised(seen, active):
-        return _begin(seen, EpisodeKind.REPAIR, target=active, trigger=f"astray: {','.join(astray) or 'pins'}")
+        return begin(seen, EpisodeKind.REPAIR, target=active, trigger=f"astray: {','.join(astray) or 'pins'}")
+    # Once after a switchover: a server that keeps to the short time is not argued with.
+    since = takewhile(lambda entry: entry.kind not in MOVES, seen.status.history)
+    is_tried = any(entry.trigger == LOWERED for entry in since)
+    if facts.is_lowered(seen) and not is_tried:
+        return begin(seen, EpisodeKind.REPAIR, target=active, trigger=LOWERED)
     return None
 
 
@@ -290,6 +292,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     refit,
     repair,
     rejoin,
+    go_back,
     hand_back,
     retry,
     order,
@@ -331,57 +334,3 @@ def _hastened(seen: Seen, decision: Decision) -> Decision:
         return decision
     first = carry_on(replace(seen, status=decision.status))
     return first if isinstance(first, Perform) else decision
-
-
-def _kind_of_move(seen: Seen) -> EpisodeKind:
-    down = conclude(seen, seen.status.active_node or "").verdict is Verdict.DOWN
-    return EpisodeKind.FAILOVER if down else EpisodeKind.SWITCHOVER
-
-
-def _begin_move(seen: Seen, kind: EpisodeKind, *, trigger: str, order: str | None = None) -> Record:
-    active = seen.status.active_node or ""
-    down_since = None
-    if kind is EpisodeKind.FAILOVER:
-        dead = max((vote.for_seconds for vote in seen.votes if vote.node == active), default=0.0)
-        down_since = (datetime.fromisoformat(seen.now) - timedelta(seconds=dead)).isoformat()
-    target = facts.other_name(seen, active)
-    return _begin(seen, kind, target=target, trigger=trigger, order=order, down_since=down_since)
-
-
-def _begin(
-    seen: Seen,
-    kind: EpisodeKind,
-    *,
-    target: str,
-    trigger: str,
-    order: str | None = None,
-    down_since: str | None = None,
-) -> Record:
-    episode = journal.begin(
-        seen,
-        kind,
-        target=target,
-        trigger=trigger,
-        epoch=facts.next_epoch(seen) if kind in MAKES_EPOCH else None,
-        order=order,
-        down_since=down_since,
-    )
-    status = seen.status.model_copy(update={"episode": episode})
-    text = f"{kind} to {target} begins: {trigger}"
-    return Record(status=status, because=Reason.ORDERED, message=text)
-
-
-def _flapping(seen: Seen) -> Hold | None:
-    since = datetime.fromisoformat(seen.now) - FLAPPING_WINDOW
-    moves: list[HistoryEntry] = [
-        entry
-        for entry in seen.status.history
-        if entry.kind in MOVES and entry.result == "Done" and datetime.fromisoformat(entry.finished_at) > since
-    ]
-    if len(moves) < FLAPPING_MOVES:
-        return None
-    word = {(item.episode, item.say) for item in seen.status.taken_answers}
-    if (moves[0].id, Say.ACKNOWLEDGE.value) in word:
-        return None
-    text = f"the third move within an hour; answer {{episode: {moves[0].id}, say: Acknowledge}} or wait"
-    return Hold(Reason.FLAPPING, text)

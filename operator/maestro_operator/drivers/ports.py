@@ -53,6 +53,22 @@ class Equipment:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """From which node clients are taken to which, and what is known of the one they leave."""
+
+    target: FrozenNode
+    source: FrozenNode
+    former: tuple[str, ...] = ()
+    """Addresses that were this pair's before, where clients may still be sent."""
+    source_is_off: bool = False
+    """A proof says that the source has no power: it answers nobody, and nothing at its site is waited for."""
+    keeps_owner: bool = False
+    """The target served already: what it had is only put right."""
+    is_planned: bool = False
+    """The move is a switchover: what clients may keep stays short until the pair is at rest again."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """How one verification ended; `message` is redacted evidence."""
 
@@ -162,13 +178,20 @@ class FencingPort(Protocol):
 class TrafficPort(Protocol):
     """What points clients at a node."""
 
-    async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
-        """Read where the entry points, from every authority; they must all agree."""
+    async def read(self, entry: Traffic, nodes: Sequence[FrozenNode]) -> TrafficSeen | Unknown:
+        """Read where the entry points, from every authority that answers; they must all agree."""
 
-    async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
-        """Point the entry at an address in one atomic change and read it back everywhere.
+    async def lower(self, entry: Traffic, *, deadline_seconds: float) -> Outcome:
+        """Let clients keep what they are told for a shorter time; fact `wait_seconds` is how long they may know older.
 
-        The old value, one of `away_from` or the address itself, is the change's prerequisite.
+        An entry without such a time has nothing to do and is done.
+        """
+
+    async def move(self, entry: Traffic, way: Way, *, deadline_seconds: float) -> Outcome:
+        """Send clients to the target in one atomic change and read it back everywhere.
+
+        The old value, one of the pair's own or of `former`, is the change's prerequisite. What pointed at the
+        source is withdrawn before, or in the same change; one that is off counts as withdrawn.
         """
 
 

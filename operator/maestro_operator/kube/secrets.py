@@ -23,6 +23,7 @@ class SecretReader:
 
     def __init__(self, api: client.ApiClient, *, clock: Clock) -> None:
         """Keep the connection; nothing is read yet."""
+        self.api = api
         self._core = client.CoreV1Api(api)
         self._clock = clock
         self._kept: dict[tuple[str, str], tuple[float, Mapping[str, bytes]]] = {}

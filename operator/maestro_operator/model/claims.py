@@ -60,8 +60,15 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
             for device in rung.devices:
                 yield f"device {device.identity.strip().casefold()}", f"{where}.fencing[{rung.name}].devices"
     for entry in spec.traffic:
-        for name in entry.dns.names if entry.dns else ():
-            yield f"name {name.rstrip('.').lower()}", f"spec.traffic[{entry.name}].dns.names"
+        where = f"spec.traffic[{entry.name}]"
+        for name in entry.public_names:
+            yield f"name {name.rstrip('.').lower()}", f"{where}.{'dns' if entry.dns else 'externalDNS'}.names"
+        if entry.floating_address is not None:
+            yield host_claim(entry.floating_address.address), f"{where}.floatingAddress.address"
+        if entry.nat is not None:
+            yield f"translation of {entry.nat.address} on {entry.nat.ssh.host}", f"{where}.nat.address"
+        if entry.endpoint_slice is not None:
+            yield f"service {entry.endpoint_slice.service}", f"{where}.endpointSlice.service"
 
 
 def claims_held(spec: PairSpec, machine_ids: Iterable[str | None]) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from maestro_operator.model.checks import (
 from maestro_operator.model.detection import Detection as Detection  # noqa: PLC0414 - found here too
 from maestro_operator.model.detection import Standby
 from maestro_operator.model.detection import VantagePoint as VantagePoint  # noqa: PLC0414 - found here too
+from maestro_operator.model.localise import HostsPin as HostsPin  # noqa: PLC0414 - found here too
+from maestro_operator.model.localise import Localise as Localise  # noqa: PLC0414 - found here too
+from maestro_operator.model.localise import ValuesFile as ValuesFile  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import DetectionProbe as DetectionProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import HttpProbe as HttpProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import Probe as Probe  # noqa: PLC0414 - found here too
@@ -31,6 +34,8 @@ from maestro_operator.model.resource import Empty as Empty  # noqa: PLC0414 - fo
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.resource import SecretReference as SecretReference  # noqa: PLC0414 - found here too
 from maestro_operator.model.resource import Ssh as Ssh  # noqa: PLC0414 - found here too
+from maestro_operator.model.traffic import Dns as Dns  # noqa: PLC0414 - found here too
+from maestro_operator.model.traffic import Traffic as Traffic  # noqa: PLC0414 - found here too
 
 GRACEFUL = "graceful"
 HUMAN = "human"
@@ -170,53 +175,6 @@ class Replication(ResourceValue):
         return self.rsync is None
 
 
-class Dns(ResourceValue):
-    """Address records kept by RFC 2136 updates."""
-
-    servers: tuple[str, ...]
-    zone: str
-    names: tuple[str, ...]
-    ttl_seconds: int = 30
-    tsig_secret: SecretReference
-
-
-class Traffic(ResourceValue):
-    """One thing that points clients at the active node."""
-
-    name: str
-    dns: Dns | None = None
-
-
-class HostsPin(ResourceValue):
-    """Public names that each node resolves to itself."""
-
-    names: tuple[str, ...]
-
-
-class ValuesFile(ResourceValue):
-    """One file of the node in which some keys have values of the node's own."""
-
-    file: str
-    set: dict[str, str]
-    """Key to value; `{{ node.address }}` and three more names stand for what differs."""
-
-
-class Localise(ResourceValue):
-    """One thing that differs by node."""
-
-    name: str
-    hosts_pin: HostsPin | None = None
-    properties: ValuesFile | None = None
-    """A Java `.properties` file, such as Maestro's lui.ini."""
-    site_configuration: ValuesFile | None = None
-    """A shell file of `NAME="value"` lines, such as LISTSERV's go.user."""
-
-    @property
-    def values_file(self) -> ValuesFile | None:
-        """Return the file, whatever its form is."""
-        return self.properties or self.site_configuration
-
-
 class Failover(ResourceValue):
     """What the operator may do by itself."""
 
@@ -242,6 +200,8 @@ class Check(ResourceValue):
     click: Click | None = None
     bounce: Bounce | None = None
     deadline_seconds: int = 30
+    at_rest: bool = True
+    """Made on the schedule of `verificationPolicy` too, and not after a start alone."""
 
     @property
     def of(self) -> str | None:
@@ -249,6 +209,23 @@ class Check(ResourceValue):
         if self.click is not None:
             return self.click.of
         return self.bounce.of if self.bounce is not None else None
+
+
+class OnFailure(StrEnum):
+    """What happens where the checks after a switchover failed for good."""
+
+    STAY = "Stay"
+    GO_BACK = "GoBack"
+
+
+class VerificationPolicy(ResourceValue):
+    """How often the checks are made, and what their failure leads to."""
+
+    attempts: int = 3
+    """How often the checks after a start are made until they pass."""
+    every_seconds: int | None = None
+    """How often they are made while the pair is at rest; without it, after a start alone."""
+    on_failure: OnFailure = OnFailure.STAY
 
 
 class Version(ResourceValue):
@@ -274,6 +251,7 @@ class PairSpec(ResourceValue):
     failover: Failover = Field(default_factory=Failover)
     standby: Standby = Field(default_factory=Standby)
     verification: tuple[Check, ...] = ()
+    verification_policy: VerificationPolicy = Field(default_factory=VerificationPolicy)
     versions: tuple[Version, ...] = ()
     """What must be of one version on both nodes, beside the guard."""
 

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     ROLLED_BACK = "RolledBack", "The switch was rolled back; answer Retry or restore activeNode."
     CONFIRMATION_UNPROVEN = "ConfirmationUnproven", "Nobody can vouch that the owner still is it."
     RETURN_UNREADABLE = "ReturnUnreadable", "The old side cannot be read, so it cannot rejoin yet."
+    TTL_RUNS_OUT = "TtlRunsOut", "Clients may still know the longer time to live; it is waited for."
     TRAFFIC_UNPROVEN = "TrafficUnproven", "A DNS server could not be read back."
     STEP_FAILED = "StepFailed", "The step failed and is tried again."
     STEP_REFUSED = "StepRefused", "The step was refused; the message says by whom and why."

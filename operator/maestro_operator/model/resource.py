@@ -38,7 +38,7 @@ class Empty(ResourceValue):
 
 
 class Ssh(ResourceValue):
-    """How the operator reaches a node; never by a name or address that moves."""
+    """How the operator reaches a host; never by a name or address that moves."""
 
     host: str
     port: int = 22

@@ -218,11 +218,33 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class TrafficSeen:
-    """Where one traffic entry points: the addresses every authority gives, in order."""
+    """Where one traffic entry points: the node's address for what is that node's, else what was found, in order."""
 
     name: str
     addresses: tuple[str, ...]
     ttl_seconds: int | None = None
+    silent: tuple[str, ...] = ()
+    """What could not be asked, in words; everybody else says `addresses`."""
+    behind: tuple[str, ...] = ()
+    """Whose clients may be told something older for a while, in words: caches, not authorities."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSeen:
+    """One check that was made while the pair was at rest."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSeen:
+    """One round of checks while the pair was at rest, and when it ended."""
+
+    node: str
+    at: str
+    checks: tuple[CheckSeen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +327,8 @@ class Seen:
     pairs_known: int = 1
     """How many pairs of this operator have an active node at all."""
 
+    checked: RoundSeen | None = None
+    """The last round of checks that this operator made while the pair was at rest."""
     barred: Barred | None = None
     """Why nothing may be done for this pair at all."""
     answers_by: str | None = None

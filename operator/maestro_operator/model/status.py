@@ -289,6 +289,22 @@ class AutomaticMove(ResourceValue):
     acknowledged: bool = False
 
 
+class FailedCheck(ResourceValue):
+    """One check that did not pass, with its reason."""
+
+    name: str
+    message: str
+
+
+class VerifiedAtRest(ResourceValue):
+    """The last round of checks while the pair was at rest."""
+
+    node: str
+    at: str
+    passed: int = 0
+    failed: tuple[FailedCheck, ...] = ()
+
+
 class PairStatus(ResourceValue):
     """All of `MaestroPair.status`."""
 
@@ -313,6 +329,7 @@ class PairStatus(ResourceValue):
     verdicts: str | None = None
     """The verdicts of both nodes in one line: a printed column, which cannot show a list."""
     replication: ReplicationStatus | None = None
+    verified_at_rest: VerifiedAtRest | None = None
     quarantine: tuple[QuarantineEntry, ...] = ()
     plan: str | None = None
     state: State | None = None

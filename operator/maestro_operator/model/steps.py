@@ -37,6 +37,7 @@ class StepName(StrEnum):
 
     EQUIP = "Equip"
     PREFLIGHT = "Preflight"
+    LOWER_TTL = "LowerTTL"
     QUIESCE = "Quiesce"
     CONCLUDE = "Conclude"
     RAISE = "Raise"
@@ -73,6 +74,7 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         EpisodeKind.ACTIVATE: (S.EQUIP, S.PREFLIGHT, S.RAISE, S.DEMOTE, S.PROMOTE, *_BRING_UP),
         EpisodeKind.SWITCHOVER: (
             S.PREFLIGHT,
+            S.LOWER_TTL,
             S.QUIESCE,
             S.RAISE,
             S.FINAL_SYNC,
@@ -117,6 +119,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
     {
         S.EQUIP: 60,
         S.PREFLIGHT: 30,
+        S.LOWER_TTL: 30,
         S.QUIESCE: 120,
         S.CONCLUDE: 30,
         S.RAISE: 30,

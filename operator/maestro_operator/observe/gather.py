@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.model.seen import NodeSeen, Unknown, VoteSeen
 from maestro_operator.model.status import FrozenNode
+from maestro_operator.observe.atrest import AtRest
 from maestro_operator.observe.flaps import FlapMemory
 from maestro_operator.observe.grace import BootMemory
 from maestro_operator.observe.lookout import Lookout, Periodic
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
     from maestro_operator.model.pair import PairSpec
-    from maestro_operator.model.seen import Barred, DeviceSeen, Grace, TrafficSeen
+    from maestro_operator.model.seen import Barred, DeviceSeen, Grace, RoundSeen, TrafficSeen
 
 NODE_PATIENCE_SECONDS = 4.0
 TRAFFIC_PATIENCE_SECONDS = 3.0
@@ -41,6 +42,7 @@ class Look:
     operator_is_isolated: bool
     grace: Grace | None = None
     flapping: tuple[str, ...] = ()
+    checked: RoundSeen | None = None
 
 
 def frozen(spec: PairSpec, name: str) -> FrozenNode:
@@ -76,6 +78,7 @@ class Observer:
         self._vantage = VantagePoints(spec, drivers, clock=clock)
         self._nodes = {name: self._node_lookout(name) for name in spec.names}
         self._traffic = [self._traffic_lookout(index) for index in range(len(spec.traffic))]
+        self._at_rest = AtRest(spec, drivers.verification, clock=clock)
         self._devices: dict[str, Periodic[tuple[DeviceSeen | Unknown, ...]]] = {
             name: self._device_lookout(name) for name in spec.names
         }
@@ -90,10 +93,10 @@ class Observer:
         )
 
     def _traffic_lookout(self, index: int) -> Lookout[TrafficSeen]:
-        entry = self._spec.traffic[index]
+        entry, nodes = self._spec.traffic[index], tuple(frozen(self._spec, name) for name in self._spec.names)
         return Lookout(
             entry.name,
-            lambda: self._drivers.traffic.read(entry),
+            lambda: self._drivers.traffic.read(entry, nodes),
             clock=self._clock,
             patience_seconds=TRAFFIC_PATIENCE_SECONDS,
         )
@@ -108,13 +111,18 @@ class Observer:
         )
 
     async def look(
-        self, active: str | None, *, doubted: str | None = None, untouched: frozenset[str] = frozenset()
+        self,
+        active: str | None,
+        *,
+        doubted: str | None = None,
+        untouched: frozenset[str] = frozenset(),
+        check_since: str | None = None,
     ) -> Look:
         """Look at both nodes and the traffic now, and take the newest votes and device checks.
 
         The vantage points vote on the active node, and on a `doubted` one that an episode wants proven dead. An
         `untouched` node, to which nothing was done since it was read, is not read again within
-        `UNTOUCHED_GOOD_FOR_SECONDS`.
+        `UNTOUCHED_GOOD_FOR_SECONDS`. With `check_since` the active node is checked in the background.
         """
         names = self._spec.names
         nodes, traffic = await asyncio.gather(
@@ -128,6 +136,7 @@ class Observer:
         self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
         voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
         votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
+        checked = frozen(self._spec, active) if active is not None and check_since is not None else None
         devices = tuple(item for name in names for item in self._devices[name].latest())
         grace, flapping = self._remembered(active, readings)
         return Look(
@@ -138,6 +147,7 @@ class Observer:
             operator_is_isolated=self._is_isolated(nodes, traffic),
             grace=grace,
             flapping=flapping,
+            checked=self._at_rest.look(checked, since=check_since or ""),
         )
 
     def _remembered(
@@ -165,6 +175,7 @@ class Observer:
 
     def close(self) -> None:
         """End every look under way."""
+        self._at_rest.close()
         for node in self._nodes.values():
             node.close()
         for entry in self._traffic:

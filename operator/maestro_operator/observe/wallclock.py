@@ -1,4 +1,4 @@
-"""The four questions that only the wall clock can answer, because the journal outlives a process.
+"""The questions that only the wall clock can answer, because the journal outlives a process.
 
 All err to the late side: a margin is added for clocks that differ between two operators.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from maestro_operator.model.pair import Management
 
 if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
@@ -43,6 +45,20 @@ def quarantined(status: PairStatus, now: str) -> tuple[str, ...]:
         for node in status.nodes
         if node.quarantined_until is not None and datetime.fromisoformat(node.quarantined_until) > moment
     )
+
+
+def checks_due(spec: PairSpec, status: PairStatus, now: str, *, leads: bool) -> str | None:
+    """Return since when the next round of checks at rest looks, None while none is due or somebody else leads."""
+    every, active = spec.verification_policy.every_seconds, status.active_node
+    may = leads and spec.management is Management.ENFORCE and status.episode is None and spec.verification
+    if every is None or active is None or not may:
+        return None
+    last = status.verified_at_rest
+    moments = [last.at] if last is not None and last.node == active else []
+    moments += [entry.finished_at for entry in status.history[:1]]
+    since = max(moments, key=datetime.fromisoformat, default=now)
+    passed = (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
+    return since if passed >= every or not moments else None
 
 
 def fresh_words(status: PairStatus, now: str) -> tuple[Word, ...]:

@@ -23,10 +23,11 @@ from maestro_operator.model.status import (
     ServiceVerdict,
     State,
 )
-from maestro_operator.model.steps import EpisodeKind, StepName
+from maestro_operator.model.steps import EpisodeKind
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.nodes import node_status
+from maestro_operator.report.verified import verified, verified_at_rest
 from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
 
@@ -174,19 +175,6 @@ def protected(known: Known) -> Answer:
     return _true("the standby is able, its copy whole and the active node can be fenced")
 
 
-def verified(known: Known) -> Answer:
-    """The checks after the last start all passed."""
-    if not known.seen.spec.verification:
-        return _unknown(Reason.NOT_CONFIGURED, "spec.verification is empty")
-    for entry in known.status.history:
-        step = next((item for item in entry.steps if item.name is StepName.VERIFY), None)
-        if step is not None:
-            if step.state == "Failed":
-                return _false(Reason.VERIFICATION_FAILED, f"{step.message or 'a check failed'} (after {entry.id})")
-            return _true(f"every check passed after {entry.id}")
-    return _unknown(Reason.NOT_YET_KNOWN, "nothing was verified yet")
-
-
 def traffic_on_active(known: Known) -> Answer:
     """Every name and address points at the active node alone."""
     active = known.status.active_node
@@ -198,6 +186,10 @@ def traffic_on_active(known: Known) -> Answer:
             return _unknown(Reason.TRAFFIC_UNPROVEN, item.message)
         if item.addresses != (address,):
             return _false(Reason.TRAFFIC_ELSEWHERE, f"{item.name} points at {', '.join(item.addresses)}")
+    doubts = [text for item in known.seen.traffic if isinstance(item, TrafficSeen) for text in item.silent]
+    late = [text for item in known.seen.traffic if isinstance(item, TrafficSeen) for text in item.behind]
+    if doubts or late:
+        return _unknown(Reason.TRAFFIC_UNPROVEN, "; ".join((*doubts, *late)))
     return _true(f"all traffic points at {active}")
 
 
@@ -251,7 +243,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "Protected": protected,
     "DataInSync": data_in_sync,
     "FencingReady": fencing_ready,
-    "Verified": verified,
+    "Verified": lambda known: verified(known.seen, known.status),
     "TrafficOnActive": traffic_on_active,
     "BackupFresh": backup_fresh,
     "AutomaticFailoverAllowed": automatic_failover_allowed,
@@ -280,6 +272,7 @@ def reported(seen: Seen, decided: Decided, status: PairStatus) -> PairStatus:
             "claims": status.claims if seen.barred else claims_held(seen.spec, (item.machine_id for item in recorded)),
             "replication": _replication(known),
             "quarantine": _quarantine(known),
+            "verified_at_rest": verified_at_rest(seen, status),
             "words": words(seen),
             "drills": drills(seen),
         }

@@ -122,6 +122,7 @@ _BY_STEP: dict[str, Phase] = {
     "Conclude": P.PREPARE,
     "Preflight": P.PREPARE,
     "Raise": P.PREPARE,
+    "LowerTTL": P.PREPARE,
     "Quiesce": P.QUIESCE,
     "FinalSync": P.FINAL_SYNC,
     "Demote": P.DEMOTE,

@@ -16,12 +16,15 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.localise.firewall import settle_set
+from maestro_operator.drivers.localise.lines import edit_lines, refuse_doubled_aliases
 from maestro_operator.drivers.localise.properties import UnreadableError, edit_properties, read_properties
 from maestro_operator.drivers.localise.site import edit_site, read_site
 from maestro_operator.drivers.localise.values import filled
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
+from maestro_operator.transport.answers import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 LIMIT_BYTES = 512 * 1024
 BACKUP_SUFFIX = ".before-maestro"
 READ_SECONDS = 10.0
+RELOAD_SECONDS = 20.0
 SHOWN_CHARACTERS = 80
 NO_FILE, NOT_A_FILE, CHANGED, SHORT, FOREIGN_FOLDER = 4, 5, 6, 7, 8
 _SECRET_KEY = re.compile(r"(?i)passw|pwd|secret|token|key")
@@ -96,16 +100,30 @@ async def settle_files(
     peer: FrozenNode,
     deadline_seconds: float,
 ) -> Outcome:
-    """Make every file say what it should on this node, one after the other, up to the first that does not."""
+    """Make every file and set say what it should on this node, one after the other, up to the first that does not."""
     facts: dict[str, str] = {}
     for item in items:
-        if item.values_file is not None:
-            path = item.values_file.file
-            outcome = await _settled(sessions, node, item, path=path, peer=peer, seconds=deadline_seconds)
-            if not isinstance(outcome, Done):
-                return outcome
-            facts |= outcome.facts
+        outcome: Outcome = Done()
+        if item.firewall_set is not None:
+            outcome = await settle_set(sessions, node, item.firewall_set, peer=peer, deadline_seconds=deadline_seconds)
+        elif item.file is not None:
+            outcome = await _settled(sessions, node, item, path=item.file, peer=peer, seconds=deadline_seconds)
+        if isinstance(outcome, Done) and item.managed_lines is not None and item.managed_lines.reload:
+            # Each time: an earlier attempt may have ended between the two.
+            outcome = await _reloaded(sessions, node, item.managed_lines.reload, seconds=deadline_seconds) or outcome
+        if not isinstance(outcome, Done):
+            return outcome
+        facts |= outcome.facts
     return Done(facts)
+
+
+async def _reloaded(sessions: Sessions, node: FrozenNode, words: Sequence[str], *, seconds: float) -> Failed | None:
+    answer = await sessions.run(node, words, deadline_seconds=min(RELOAD_SECONDS, seconds))
+    if isinstance(answer, Unknown):
+        return Failed(answer.reason, answer.message)
+    if answer.exit_status != 0:
+        return Failed(Reason.COMMAND_FAILED, f"{node.name}: {words[0]}: {shortened(answer)}")
+    return None
 
 
 async def _settled(
@@ -133,6 +151,8 @@ async def _settled(
 
 def edited_file(item: Localise, content: bytes, *, node: FrozenNode, peer: FrozenNode) -> Edited | Refused:
     """Return the file of an entry as it should be on a node."""
+    if item.managed_lines is not None:
+        return _with_lines(item, content, node=node, peer=peer)
     form, file = ("properties", item.properties) if item.properties else ("site", item.site_configuration)
     if file is None:
         return Refused(Reason.NOT_CONFIGURED, f"localise {item.name} names no file")
@@ -144,6 +164,19 @@ def edited_file(item: Localise, content: bytes, *, node: FrozenNode, peer: Froze
     except (UnreadableError, ValueError) as error:
         return Refused(Reason.INVALID_SPEC, f"{node.name}: {file.file}: {error}")
     return Edited(edited, "; ".join(changed(before, values)) or "is as it should be")
+
+
+def _with_lines(item: Localise, content: bytes, *, node: FrozenNode, peer: FrozenNode) -> Edited | Refused:
+    own = item.managed_lines
+    path, lines = (own.file, own.lines) if own else ("", ())
+    try:
+        wanted = tuple(filled(line, node=node, peer=peer) for line in lines)
+        if item.aliases is not None:
+            refuse_doubled_aliases(content, item.name, wanted)
+        edited = edit_lines(content, item.name, wanted)
+    except (UnreadableError, ValueError) as error:
+        return Refused(Reason.INVALID_SPEC, f"{node.name}: {path}: {error}")
+    return Edited(edited, "is as it should be" if edited == content else f"{len(wanted)} lines of our own were put in")
 
 
 async def read_file(sessions: Sessions, node: FrozenNode, path: str, *, seconds: float) -> bytes | Unknown:

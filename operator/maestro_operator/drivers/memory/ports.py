@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.memory.filing import settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
+from maestro_operator.drivers.memory.naming import MemoryTraffic
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import DeviceSeen, NodeSeen, TrafficSeen, Unknown, Vote, VoteSeen
+from maestro_operator.model.seen import DeviceSeen, NodeSeen, Unknown, Vote, VoteSeen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from maestro_operator.model.detection import PrometheusQuery, Witness
-    from maestro_operator.model.pair import Check, Localise, Probe, Service, Traffic
+    from maestro_operator.model.pair import Check, Localise, Probe, Service
     from maestro_operator.model.status import FrozenNode, Generation
 
 SECOND_LOOK_SECONDS = 2.05
@@ -340,35 +341,6 @@ class MemoryFencing(_Over):
         )
 
 
-class MemoryTraffic(_Over):
-    """The traffic port: names in one server."""
-
-    async def read(self, entry: Traffic) -> TrafficSeen | Unknown:
-        """Read where the entry's names point."""
-        if not self._world.is_dns_up:
-            return Unknown(Reason.TIMED_OUT, "the name server did not answer")
-        names = entry.dns.names if entry.dns else ()
-        held = {self._world.names[name] for name in names if name in self._world.names}
-        return TrafficSeen(entry.name, tuple(sorted(held)), self._world.ttl_seconds)
-
-    async def move(self, entry: Traffic, *, address: str, away_from: Sequence[str], deadline_seconds: float) -> Outcome:
-        """Point every name at the address, unless it is somebody else's."""
-        del deadline_seconds
-        if not self._world.is_dns_up:
-            return Failed(Reason.TRAFFIC_UNPROVEN, "the name server did not answer")
-        for name in entry.dns.names if entry.dns else ():
-            held = self._world.names.get(name)
-            if held is not None and held not in (address, *away_from):
-                text = f"{name} points at {held}, which is no node of this pair"
-                return Refused(Reason.TRAFFIC_ELSEWHERE, text)
-            if not self._world.is_dns_frozen:
-                self._world.names[name] = address
-        seen = await self.read(entry)
-        if isinstance(seen, TrafficSeen) and seen.addresses == (address,):
-            return Done()
-        return Failed(Reason.TRAFFIC_UNPROVEN, f"{entry.name} still points elsewhere")
-
-
 class MemoryVerification(_Over):
     """The verification port: passes where the services run."""
 
@@ -377,6 +349,13 @@ class MemoryVerification(_Over):
     ) -> tuple[CheckResult, ...]:
         """Check the node."""
         del since, deadline_seconds
+        self._world.rounds_of_checks += 1
         well = self._node(node).running >= set(self._world.units)
         word = "it serves" if well else "it does not serve"
-        return tuple(CheckResult(check.name, passed=well, message=word) for check in checks)
+        failing = {name for at, name in self._world.failing_checks if at == node.name}
+        return tuple(
+            CheckResult(check.name, passed=False, message="as it was planted")
+            if check.name in failing
+            else CheckResult(check.name, passed=well, message=word)
+            for check in checks
+        )

@@ -133,6 +133,9 @@ class MemoryWorld:
         """Per node: honest, lying, denying, dead."""
         self.ailments: dict[str, Reason] = {}
         """Per node: what its services say to who asks them, though they run."""
+        self.failing_checks: set[tuple[str, str]] = set()
+        """Node and check that fails there although all runs."""
+        self.rounds_of_checks = 0
         self.acknowledged = 0
         self.last_acknowledged_seconds = 0.0
         self.moments_with_two_writers: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -15,75 +14,44 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
+from maestro_operator.drivers.traffic.kept import shown
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.transport.failures import unknown_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from maestro_operator.drivers.traffic.kept import Kept
 
-TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 QUERY_SECONDS = 1.0
 ATTEMPTS = 2
 """A lost datagram says nothing of a server; a second one that is lost too says enough."""
 DNS_PORT = 53
+SILENCE = (
+    Reason.TIMED_OUT,
+    Reason.CONNECTION_REFUSED,
+    Reason.HOST_UNREACHABLE,
+    Reason.CONNECTION_LOST,
+)
+"""Why nothing came from a server at all; anything else is an answer, if not one that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The addresses that one server gives for one name."""
+    """What one server gives for one name and type, in order."""
 
-    by_type: Mapping[dns.rdatatype.RdataType, tuple[str, ...]]
-    ttl_seconds: int | None
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Return all of them, in order."""
-        return tuple(sorted({address for addresses in self.by_type.values() for address in addresses}))
+    values: tuple[str, ...]
+    ttl_seconds: int | None = None
 
 
-async def held_by(server: str, name: str, *, port: int = DNS_PORT) -> Held | Unknown:
-    """Return every address record that a server has for a name; it must be an authority for it."""
-    answers = await asyncio.gather(*(_records((server, port), name, rdtype) for rdtype in TYPES))
-    by_type: dict[dns.rdatatype.RdataType, tuple[str, ...]] = {}
-    ttls = []
-    for rdtype, answer in zip(TYPES, answers, strict=True):
-        if isinstance(answer, Unknown):
-            return answer
-        by_type[rdtype], ttl = answer
-        ttls += [] if ttl is None else [ttl]
-    return Held(by_type, max(ttls, default=None))
-
-
-def canonical(address: str) -> str:
-    """Return an address in the one form that name servers' answers are compared in.
-
-    Raises:
-        ValueError: it is no address.
-
-    """
-    return str(ip_address(address))
-
-
-def type_of(address: str) -> dns.rdatatype.RdataType:
-    """Return the type of the record that an address stands in.
-
-    Raises:
-        ValueError: it is no address.
-
-    """
-    return dns.rdatatype.A if ip_address(address).version == 4 else dns.rdatatype.AAAA  # noqa: PLR2004 - IPv4
-
-
-async def _records(
-    server: tuple[str, int], name: str, rdtype: dns.rdatatype.RdataType
-) -> tuple[tuple[str, ...], int | None] | Unknown:
-    what = f"name server {server[0]}"
+async def held_by(server: str, kept: Kept, *, port: int = DNS_PORT, recursive: bool = False) -> Held | Unknown:
+    """Return what a server has for a name; it must be an authority for it, or be asked as a resolver."""
+    what = f"{'resolver' if recursive else 'name server'} {server}"
     try:
-        ip_address(server[0])
-        query = dns.message.make_query(name, rdtype)
-        query.flags &= ~dns.flags.RD
-        answer = await _asked(server, query)
+        ip_address(server)
+        query = dns.message.make_query(kept.name, kept.rdtype)
+        if not recursive:
+            query.flags &= ~dns.flags.RD
+        answer = await _asked((server, port), query)
     except dns.exception.Timeout:
         return Unknown(Reason.TIMED_OUT, f"{what} did not answer")
     except OSError as error:
@@ -92,7 +60,7 @@ async def _records(
         return Unknown(Reason.BAD_ANSWER, f"{what}: {str(error) or type(error).__name__}")
     except ValueError as error:
         return Unknown(Reason.INVALID_SPEC, f"{what}: {error}")
-    return _judged(what, name, rdtype=rdtype, answer=answer)
+    return _judged(what, kept, answer, recursive=recursive)
 
 
 async def _asked(server: tuple[str, int], query: dns.message.QueryMessage) -> dns.message.Message:
@@ -110,16 +78,15 @@ async def _datagram(server: tuple[str, int], query: dns.message.QueryMessage) ->
     )
 
 
-def _judged(
-    what: str, name: str, *, rdtype: dns.rdatatype.RdataType, answer: dns.message.Message
-) -> tuple[tuple[str, ...], int | None] | Unknown:
+def _judged(what: str, kept: Kept, answer: dns.message.Message, *, recursive: bool) -> Held | Unknown:
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Unknown(Reason.BAD_ANSWER, f"{what} says {dns.rcode.to_text(answer.rcode())} for {name}")
-    if not answer.flags & dns.flags.AA:
-        return Unknown(Reason.BAD_ANSWER, f"{what} is no authority for {name}")
-    owner = dns.name.from_text(name)
-    if any(item.rdtype == dns.rdatatype.CNAME or item.name != owner for item in answer.answer):
-        return Unknown(Reason.BAD_ANSWER, f"{what}: {name} is an alias; name the record it leads to")
-    found = [item for item in answer.answer if item.rdtype == rdtype]
-    addresses = sorted(str(record.address) for item in found for record in item)
-    return tuple(addresses), found[0].ttl if found else None
+        return Unknown(Reason.BAD_ANSWER, f"{what} says {dns.rcode.to_text(answer.rcode())} for {kept.name}")
+    if not recursive and not answer.flags & dns.flags.AA:
+        return Unknown(Reason.BAD_ANSWER, f"{what} is no authority for {kept.name}")
+    owner = dns.name.from_text(kept.name)
+    found = [item for item in answer.answer if item.rdtype == kept.rdtype]
+    foreign = any(item.name != owner or item.rdtype == dns.rdatatype.CNAME for item in answer.answer)
+    if kept.rdtype != dns.rdatatype.CNAME and foreign:
+        return Unknown(Reason.BAD_ANSWER, f"{what}: {kept.name} is an alias; name the record it leads to")
+    values = sorted(shown(kept.rdtype, record.to_text()) for item in found if item.name == owner for record in item)
+    return Held(tuple(values), found[0].ttl if found else None)

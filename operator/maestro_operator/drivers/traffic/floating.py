@@ -1,0 +1,126 @@
+"""An address that moves between the nodes, probed before it is taken and announced until everybody knows.
+
+The law of this file: the address is withdrawn from the old holder, or that one is proven off, before the new one takes
+it; and it is taken only where nobody on the segment answers for it. An old holder that cannot be asked still holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import TrafficSeen, Unknown
+from maestro_operator.transport.answers import BadAnswerError, Lines, shortened
+from maestro_operator.transport.bundle import scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from maestro_operator.clock import Clock
+    from maestro_operator.drivers.ports import Way
+    from maestro_operator.model.pair import Traffic
+    from maestro_operator.model.status import FrozenNode
+    from maestro_operator.model.traffic import FloatingAddress
+    from maestro_operator.transport.session import Sessions
+
+READ_SECONDS = 2.5
+TAKE_SECONDS = 12.0
+ELSEWHERE = 21
+_REFUSING = {20: Reason.INVALID_SPEC, 22: Reason.STEP_REFUSED}
+SOMEBODY = "somebody else"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one node said of the address."""
+
+    is_held: bool
+    others: bool = False
+
+
+class FloatingTraffic:
+    """Entries of kind floatingAddress, over the pair's SSH sessions."""
+
+    def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
+        """Keep the way to the nodes; when each entry is announced next is learnt by looking."""
+        self._sessions = sessions
+        self._clock = clock
+        self._announce_at: dict[str, float] = {}
+        self._answered_for: dict[str, bool] = {}
+        """By entry: whether somebody else answered for the address at the last probe from its holder."""
+
+    async def read(self, entry: Traffic, nodes: Sequence[FrozenNode]) -> TrafficSeen | Unknown:
+        """Say which node holds the address; its holder now and then announces it, and asks whether it is alone."""
+        item = entry.floating_address
+        if item is None:
+            return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
+        found = await asyncio.gather(*(self._asked(node, item, "read", seconds=READ_SECONDS) for node in nodes))
+        holders = [node for node, it in zip(nodes, found, strict=True) if isinstance(it, Found) and it.is_held]
+        unread = [it for it in found if not isinstance(it, Found)]
+        if unread and not holders:
+            return Unknown(unread[0].reason, unread[0].message)
+        if len(holders) == 1:
+            await self._keep_known(entry.name, item, holders[0])
+        addresses = [node.address for node in holders]
+        if holders and self._answered_for.get(entry.name):
+            addresses.append(SOMEBODY)
+        silent = tuple(it.message for it in unread)
+        return TrafficSeen(entry.name, tuple(sorted(addresses)), silent=silent)
+
+    async def _keep_known(self, name: str, item: FloatingAddress, holder: FrozenNode) -> None:
+        now = self._clock.monotonic_seconds()
+        if now < self._announce_at.get(name, 0.0):
+            return
+        self._announce_at[name] = now + item.refresh_seconds
+        await self._asked(holder, item, "announce", seconds=READ_SECONDS)
+        alone = await self._asked(holder, item, "probe", seconds=READ_SECONDS)
+        if isinstance(alone, Found):
+            self._answered_for[name] = alone.others
+
+    async def move(self, entry: Traffic, way: Way, *, deadline_seconds: float) -> Outcome:
+        """Withdraw the address from the source, then take it on the target."""
+        item = entry.floating_address
+        if item is None:
+            return Refused(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
+        held = await self._asked(way.target, item, "read", seconds=READ_SECONDS)
+        if isinstance(held, Failed | Refused):
+            return held
+        if not way.source_is_off:
+            dropped = await self._asked(way.source, item, "drop", seconds=READ_SECONDS)
+            # One that holds it already took it lawfully; a silent standby of old times is looked for on the segment.
+            if not isinstance(dropped, Found) and not (held.is_held or way.keeps_owner):
+                return Failed(Reason.TRAFFIC_UNPROVEN, f"{item.address} was not withdrawn: {dropped.message}")
+        taken = await self._asked(way.target, item, "take", seconds=min(TAKE_SECONDS, deadline_seconds))
+        if isinstance(taken, Failed | Refused):
+            return taken
+        alone = await self._asked(way.target, item, "probe", seconds=READ_SECONDS)
+        if not isinstance(alone, Found):
+            return alone
+        self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
+        self._answered_for[entry.name] = alone.others
+        if alone.others:
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"somebody else on {item.interface} answers for {item.address}")
+        return Done({"address": way.target.address})
+
+    async def _asked(
+        self, node: FrozenNode, item: FloatingAddress, verb: str, *, seconds: float
+    ) -> Found | Failed | Refused:
+        words = scripted("address", verb, item.address, str(item.prefix_length), item.interface)
+        answer = await self._sessions.run(node, words, deadline_seconds=seconds)
+        if isinstance(answer, Unknown):
+            return Failed(answer.reason, answer.message)
+        what = f"{node.name}: {item.address}"
+        try:
+            said = Lines(answer.stdout)
+        except BadAnswerError as error:
+            return Failed(Reason.BAD_ANSWER, f"{what}: {error}")
+        if answer.exit_status == ELSEWHERE:
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{node.name}: {said.text('message')}")
+        if answer.exit_status in _REFUSING:
+            return Refused(_REFUSING[answer.exit_status], f"{node.name}: {said.text('message')}")
+        if answer.exit_status != 0:
+            return Failed(Reason.COMMAND_FAILED, f"{what}: {verb}: {shortened(answer)}")
+        return Found(said.text("held") == "yes", said.text("others") == "yes")

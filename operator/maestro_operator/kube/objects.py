@@ -1,0 +1,111 @@
+"""Objects of other kinds in the pair's own namespace, written by compare-and-swap like the resource itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from kubernetes.aio import client
+
+from maestro_operator.kube.connection import CALL_SECONDS, CONFLICT, NOT_FOUND, ApiException, trouble_told
+from maestro_operator.model.errors import StatusConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORBIDDEN = 403
+UNKNOWN_KIND = "404 page not found"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of object, as the API server names it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+
+class NotAllowed(LookupError):
+    """The API server does not know the kind, or this operator may not touch it."""
+
+
+class ObjectStore:
+    """Reads and writes objects of one namespace."""
+
+    def __init__(self, api: client.ApiClient, namespace: str) -> None:
+        """Keep the connection; nothing is read yet."""
+        self._custom = client.CustomObjectsApi(api)
+        self._namespace = namespace
+
+    async def read(self, kind: Kind, name: str) -> Mapping[str, Any] | None:
+        """Return the object, or None where there is none.
+
+        Raises:
+            NotAllowed: the kind is not known there, or may not be read.
+            ApiTrouble: the API server cannot say.
+
+        """
+        where = (kind.group, kind.version, self._namespace, kind.plural, name)
+        try:
+            with trouble_told():
+                found = await self._custom.get_namespaced_custom_object(*where, _request_timeout=CALL_SECONDS)
+        except ApiException as error:
+            if error.status == NOT_FOUND and UNKNOWN_KIND not in str(error.body):
+                return None
+            raise _told(error, kind) from error
+        return cast("dict[str, Any]", found)
+
+    async def selected(self, kind: Kind, selector: str) -> list[Mapping[str, Any]]:
+        """Return every object that a selector fits.
+
+        Raises:
+            NotAllowed: the kind is not known there, or may not be listed.
+            ApiTrouble: the API server cannot say.
+
+        """
+        where = (kind.group, kind.version, self._namespace, kind.plural)
+        try:
+            with trouble_told():
+                found = await self._custom.list_namespaced_custom_object(
+                    *where, label_selector=selector, _request_timeout=CALL_SECONDS
+                )
+        except ApiException as error:
+            raise _told(error, kind) from error
+        return list(cast("dict[str, Any]", found)["items"])
+
+    async def write(self, kind: Kind, name: str, body: Mapping[str, Any], *, version: str | None) -> None:
+        """Create the object, or replace the one that has this resource version.
+
+        Raises:
+            StatusConflict: somebody wrote it since it was read.
+            NotAllowed: it may not be written.
+            ApiTrouble: the API server cannot say.
+
+        """
+        metadata = {**body.get("metadata", {}), "name": name, "namespace": self._namespace}
+        full = {**body, "apiVersion": f"{kind.group}/{kind.version}", "kind": kind.kind}
+        where = (kind.group, kind.version, self._namespace, kind.plural)
+        try:
+            with trouble_told():
+                if version is None:
+                    made = {**full, "metadata": metadata}
+                    await self._custom.create_namespaced_custom_object(*where, made, _request_timeout=CALL_SECONDS)
+                else:
+                    made = {**full, "metadata": {**metadata, "resourceVersion": version}}
+                    await self._custom.replace_namespaced_custom_object(
+                        *where, name, made, _request_timeout=CALL_SECONDS
+                    )
+        except ApiException as error:
+            if error.status == CONFLICT:
+                raise StatusConflict(str(error.reason)) from error
+            raise _told(error, kind) from error
+
+
+def _told(error: ApiException, kind: Kind) -> Exception:
+    if error.status == NOT_FOUND:
+        return NotAllowed(f"this cluster has no {kind.plural}.{kind.group}: install what serves them")
+    if error.status == FORBIDDEN:
+        return NotAllowed(f"this operator may not touch {kind.plural}.{kind.group}: set traffic rights in the chart")
+    return error

@@ -1,0 +1,19 @@
+"""One side: says its name to whoever connects. Its name is the argument."""
+
+import socket
+import sys
+
+PORT = 8080
+
+
+def main() -> None:
+    """Answer for ever."""
+    with socket.create_server(("0.0.0.0", PORT)) as listening:
+        while True:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(sys.argv[1].encode())
+
+
+if __name__ == "__main__":
+    main()
