@@ -84,7 +84,9 @@ def _no_standby(seen: Seen, episode: Episode) -> Decision | None:
     is_begun = not all(PHASES[record.name].is_look for record in episode.steps)
     if episode.kind is not EpisodeKind.SWITCHOVER or is_begun or target is None or not facts.owner_serves(seen):
         return None
-    if not facts.is_ours(seen, target.guard) or facts.receives(seen, target.name):
+    mark, source = seen.status.epoch.in_force, facts.readable(seen, episode.source)
+    has_data = mark is not None and source is not None and source.has_data_of(mark)
+    if not has_data or not facts.is_ours(seen, target.guard) or facts.receives(seen, target.name):
         return None
     text = f"{episode.id} ends before its first effect: {target.name} is no standby any more and rejoins first"
     ended = journal.finish(seen, episode, result="Abandoned", because=Reason.SYNC_BEHIND, message=text)
