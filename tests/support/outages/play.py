@@ -71,10 +71,11 @@ def play(shape: Shape, *, stage: OutageStage, hands: Hands, folder: Path) -> Non
     """Play one shape into a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     watch = Watch(stage, folder / "statuses.jsonl")
+    unheard = ("peer",) if stage.planted else ()
     moments: dict[str, int] = {}
     try:
         clock.wait_until(
-            lambda: is_calm(watch.newest),
+            lambda: is_calm(watch.newest, unheard=unheard),
             timeout_seconds=CALM_SECONDS,
             what=f"calm before {shape.id}",
             every_seconds=0.2,
@@ -102,15 +103,15 @@ def settle(shape: Shape, watch: Watch) -> None:
         clock.pause(0.2)
 
 
-def is_calm(status: dict[str, Any]) -> bool:
-    """Tell whether all is well, for everybody who looks, and a failover would work."""
+def is_calm(status: dict[str, Any], *, unheard: tuple[str, ...] = ()) -> bool:
+    """Tell whether all is well, for everybody who looks and is heard, and a failover would work."""
     nodes = {item["name"]: item for item in status.get("nodes", ())}
     votes = nodes.get("a", {}).get("votes", ())
     conditions = {item["type"]: item["status"] for item in status.get("conditions", ())}
     return (
         made_of(status) is Made.HEALTHY
         and len(votes) == len(("operator", "peer", "witness", "metrics"))
-        and all(item["vote"] == "Alive" for item in votes)
+        and all(item["vote"] == "Alive" for item in votes if item["vantagePoint"] not in unheard)
         and conditions.get("PeerReady") == "True"
         and status.get("plan", "").startswith("would do nothing")
     )
