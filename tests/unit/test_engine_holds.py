@@ -531,6 +531,21 @@ async def test_an_order_that_is_taken_back_before_anything_stopped_just_ends() -
     assert pair.world.writers() == ["a"]
 
 
+async def test_a_look_that_waited_says_in_the_history_how_long() -> None:
+    pair = await ordered()
+    pair.world.cut("a", "b")
+    pair.let_pass(30.0)
+    await pair.hold(Reason.SYNC_BEHIND)
+    pair.let_pass(40.0)
+    pair.world.heal()
+
+    await serve(pair, "b")
+
+    preflight = next(step for step in pair.status.history[0].steps if step.name is StepName.PREFLIGHT)
+    assert preflight.seconds >= 40.0
+    assert preflight.remote_commands == 0
+
+
 async def test_a_final_copy_that_fails_rolls_the_switchover_back_and_a_person_repeats_it() -> None:
     pair = await mid_switchover(StepName.QUIESCE)
     pair.world.cut("a", "b")

@@ -146,6 +146,20 @@ def test_a_wait_within_a_step_may_add_a_write() -> None:
     assert misstated(said(step("Quiesce")), [*SWITCH, write(10.5, "move", "Quiesce")]) == ()
 
 
+def test_a_look_that_waits_writes_what_changed_and_attempts_nothing() -> None:
+    waited = [write(8.0, "move", "Preflight"), write(9.0, "move", "Preflight"), *SWITCH]
+
+    assert misstated(said(step("Preflight", apiWrites=0, seconds=2.0)), waited) == ()
+
+
+def test_a_look_that_hides_how_long_it_waited_is_found() -> None:
+    waited = [write(8.0, "move", "Preflight"), *SWITCH]
+
+    found = misstated(said(step("Preflight", apiWrites=0, seconds=0)), waited)
+
+    assert found == ("move: Preflight says 0 s, between its writes are 2.000 s",)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -150,11 +150,15 @@ def _deadline_seconds(episode: Episode, step: StepName) -> int:
 
 
 def finish_step(seen: Seen, episode: Episode, step: StepName, *, state: Literal["Done", "Failed"]) -> Episode:
-    """Return the episode with one step's record closed, its cost taken from the last attempt."""
+    """Return the episode with one step's record closed, its cost taken from the last attempt.
+
+    A step that this leader made no attempt of, such as a look that waited, took as long as it stood in the journal.
+    """
     before = episode.record(step) or _running(seen, episode, step)
     last = seen.last
     mine = last if last and (last.episode, last.step) == (episode.id, step) else None
-    update: dict[str, object] = {"state": state, "seconds": 0.0}
+    stood = datetime.fromisoformat(seen.now) - _began(episode, step)
+    update: dict[str, object] = {"state": state, "seconds": round(max(0.0, stood.total_seconds()), 3)}
     if mine is not None:
         update |= {
             "seconds": round(mine.seconds, 3),
@@ -165,6 +169,15 @@ def finish_step(seen: Seen, episode: Episode, step: StepName, *, state: Literal[
             update["message"] = mine.outcome.message[:512]
     kept = tuple(item for item in episode.steps if item.name is not step)
     return episode.model_copy(update={"steps": (*kept, before.model_copy(update=update))})
+
+
+def _began(episode: Episode, step: StepName) -> datetime:
+    """Return since when a step is the running one; a look has no intent, so it began where the step before ended."""
+    record = episode.record(step)
+    if record is not None:
+        return datetime.fromisoformat(record.started_at)
+    ends = [datetime.fromisoformat(it.started_at) + timedelta(seconds=it.seconds or 0.0) for it in episode.steps]
+    return max(ends, default=datetime.fromisoformat(episode.started_at))
 
 
 def finish(

@@ -17,6 +17,8 @@ from support.judge.evidence import EvidenceBrokenError
 LAST_SYNC = "FinalSync"
 NOT_COUNTED = ("Quiesce", "StartServices", LAST_SYNC)
 """The steps in which the services stop and start and the last sync runs."""
+LOOKS = ("Preflight", "Conclude", "Declare", "Confirm")
+"""The steps that only look: while they wait, what changes is written, but they attempt nothing."""
 COMMAND = re.compile(r"^sudo\[\d+\]: +\S+ : .*COMMAND=", re.MULTILINE)
 AUDIT_SECONDS = 0.5
 """By how much the moment in the audit log may be later than the answer that the operator had."""
@@ -126,8 +128,8 @@ def _complaints(step: Mapping[str, Any], *, seconds: float, writes: int) -> Iter
     if not {"seconds", "remoteCommands", "apiWrites"} <= set(step):
         yield "does not say its cost"
         return
-    # A wait may add a write that belongs to no attempt; an attempt has at least its intent.
-    if not min(writes, 1) <= step["apiWrites"] <= writes:
+    # A wait may add a write that belongs to no attempt; an attempt has at least its intent, and a look is none.
+    if not min(writes, step["name"] not in LOOKS) <= step["apiWrites"] <= writes:
         yield f"says {step['apiWrites']} API writes, the API server has {writes}"
     if step["seconds"] > seconds + AUDIT_SECONDS or (writes and not step["seconds"]):
         yield f"says {step['seconds']} s, between its writes are {seconds:.3f} s"
