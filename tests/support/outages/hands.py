@@ -73,7 +73,7 @@ class Hands:
         self._run(f"systemctl kill --signal=KILL --kill-who=all {units}; systemctl stop --no-block {units}")
 
     def _fill(self) -> None:
-        self.a.run(FILL_SCRIPT, timeout_seconds=60)
+        self.a.run(f"{FILL_SCRIPT}; dd if=/dev/zero of={FILL}.rest bs=64k status=none; sync", timeout_seconds=60)
 
     def _drop(self, what: str) -> None:
         self._stage.in_network("nft", DROPPED % what)
@@ -175,7 +175,7 @@ class Hands:
 
     def _let_run(self, shape: str) -> None:
         with contextlib.suppress(HolderFailedError, clock.TimedOutError):
-            self._run(f"rm -f {FILL}; systemctl kill --signal=CONT --kill-who=all maestro-db.service")
+            self._run(f"rm -f {FILL} {FILL}.rest; systemctl kill --signal=CONT --kill-who=all maestro-db.service")
             if shape in ("services-dead", "one-service-dead", "disk-full", "database-hung"):
                 for unit in ("maestro-db.service", "maestro.service"):
                     self.a.run(f"systemctl reset-failed {unit}; systemctl start {unit}", timeout_seconds=90)

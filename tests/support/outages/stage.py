@@ -21,7 +21,7 @@ from support.bed import clock, layout
 from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PAIR
 from support.manifests import Manifest, demo_pair
-from support.outages.certificate import certificate
+from support.outages.certificate import Authority
 
 if TYPE_CHECKING:
     from support.bed.namespace import Process
@@ -110,9 +110,16 @@ class OutageStage(Stage):
         (folder / "blackbox.yml").write_text(BLACKBOX)
         self.start_exporter()
         self.start_prometheus()
-        self.authority = b""
+        self.authority = Authority(now=SystemClock().now())
         for name in self.bed.nodes:
             self.serve_tls(name, ends_in_days=30)
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "page-ca", "namespace": NAMESPACE},
+            "stringData": {"ca.crt": self.authority.certificate.decode()},
+        }
+        self.apply(secret)
 
     def _started(self, name: str, *command: str) -> Process:
         found = self.bed.spawn(
@@ -153,7 +160,7 @@ class OutageStage(Stage):
     def serve_tls(self, name: str, *, ends_in_days: int) -> None:
         """Serve the page over TLS on a node, with a certificate that ends when it is told to."""
         node = self.bed.nodes[name]
-        both, _ = certificate(node.address, now=SystemClock().now(), ends_in_days=ends_in_days)
+        both = self.authority.signed(node.address, now=SystemClock().now(), ends_in_days=ends_in_days)
         node.push(f"{TLS_FOLDER}/web.py", (Path(__file__).parent / "web.py").read_bytes(), mode=0o644)
         node.push(f"{TLS_FOLDER}/page.pem", both, mode=0o600)
         unit = f"[Service]\nExecStart=/usr/bin/python3 {TLS_FOLDER}/web.py {TLS_FOLDER}/page.pem {TLS_PORT}\n"
@@ -191,7 +198,7 @@ class OutageStage(Stage):
         health = {"port": 80, "path": "/lui/health", "pattern": '"tables": true'}
         found["spec"]["detection"] |= {
             "vantagePoints": [{"operator": {}}, {"peer": {}}, {"ssh": witness}, {"prometheus": metrics}],
-            "probes": [{"http": health}, {"icmp": {}}, {"https": {"port": TLS_PORT}}],
+            "probes": [{"http": health}, {"icmp": {}}, {"https": {"port": TLS_PORT, "caSecret": {"name": "page-ca"}}}],
             "periodSeconds": 1,
             "timeoutSeconds": 2,
             "slowSeconds": 1.5,
