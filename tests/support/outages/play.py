@@ -23,8 +23,8 @@ CALM_SECONDS = 150.0
 SETTLE_SECONDS = 45.0
 STAYS_SECONDS = 4.0
 """How long what is concluded must stay so."""
-WATCHED_SECONDS = 2.0 * DOWN_FOR_SECONDS + 4.0
-"""How long a shape is looked at in which nothing may be concluded: what takes longer than an outage does."""
+WATCHED_SECONDS = 4.0 * DOWN_FOR_SECONDS + 4.0
+"""How long a shape is looked at in which nothing may be concluded: longer than all who look take to agree."""
 
 
 class Watch:
