@@ -122,6 +122,12 @@ TABLE: list[tuple[str, str, Seen, tuple[str, str]]] = [
         seen(traffic=(TrafficSeen("names", ("192.0.2.9",)),)),
         ("False", "TrafficElsewhere"),
     ),
+    (
+        "TrafficOnActive",
+        "told by one server of two",
+        seen(traffic=(TrafficSeen("names", ("10.77.0.11",), silent=("10.77.0.54 does not answer",)),)),
+        ("Unknown", "TrafficUnproven"),
+    ),
     ("BackupFresh", "good", seen(), ("Unknown", "NotConfigured")),
     ("AutomaticFailoverAllowed", "good", seen(), ("True", "AllGood")),
     ("AutomaticFailoverAllowed", "braked", seen(spec=pair_spec(failover=Failover())), ("False", "AutomaticDisabled")),

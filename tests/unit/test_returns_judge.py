@@ -209,3 +209,13 @@ def test_the_table_in_the_docs_is_what_the_committed_report_says() -> None:
     page = table.PAGE.read_text()
 
     assert table.written_into(page, table.REPORT) == page
+
+
+@pytest.mark.parametrize(("second", "wrong"), [(13, set()), (20, {"answers"})])
+def test_what_was_brought_along_may_be_knocked_at_until_it_is_stopped(
+    tmp_path: Path, second: int, wrong: set[str]
+) -> None:
+    knock = {"event": "accepts", "source": A, "port": 80, "monotonic_ns": second * SECOND}
+    left = Left(a_cell("stops"), lives=[_lives(1, "a", 7), _lives(15, "a")], wire=[knock])
+
+    assert found(tmp_path, left) == wrong

@@ -123,12 +123,21 @@ def bytes_pushed(evidence: Evidence, cell: Cell) -> Claim:
 
 
 def answers(evidence: Evidence, cell: Cell) -> Claim:
-    """The node that returned spoke for no address but its own, accepted nobody, and set no name."""
-    own = str(evidence.begin["address"])
+    """The node that returned spoke for no address but its own, accepted nobody, and set no name.
+
+    What it brought along alive accepts whoever knocks at its own address until it is stopped; `stopped` bounds that.
+    """
+    own, brought = str(evidence.begin["address"]), _processes(evidence, OLD, at_ns=evidence.begin_ns)
     wire = evidence.during(evidence.wire)
     hardware = {line["mac"] for line in wire if line["event"] == "arp" and line["sender"] == own}
     said = [f"ARP for {line['sender']}" for line in wire if _is_foreign(line, own, hardware)]
-    said += [f"port {line['port']} accepted" for line in wire if line["event"] == "accepts" and line["source"] == own]
+    said += [
+        f"port {line['port']} accepted"
+        for line in wire
+        if line["event"] == "accepts"
+        and line["source"] == own
+        and not _processes(evidence, OLD, at_ns=line["monotonic_ns"]) & brought
+    ]
     said += ["an update of a name" for line in wire if line["event"] == "name-update" and line["source"] == own]
     said += [f"{PUBLIC_NAME} set to {data}" for data in evidence.names_set if data == own]
     return Claim(f"{cell.id}.answers", not said, len(said), 0, tuple(said[:6]) or ("wire.jsonl", "dns-updates.log"))
