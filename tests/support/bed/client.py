@@ -16,12 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from support.bed import clock, layout, namespace, rootfs, wire
-from support.bed.description import Account, Description, Direction, Mode, Ran, TsigKey
+from support.bed import clock, layout, namespace, rootfs, umlroot, wire
+from support.bed.description import Account, Description, Direction, Kind, Mode, Ran, TsigKey
 
 START_SECONDS = 60.0
 CALL_SECONDS = 30.0
 READY_SECONDS = 30.0
+MACHINE_READY_SECONDS = 120.0
 DOWN_SECONDS = 30.0
 KILL_SECONDS = 10.0
 
@@ -226,16 +227,27 @@ class Bed:
         self.dns = Dns(self)
 
     @classmethod
-    def up(cls, directory: Path, *, powered: bool = True, outlive_caller: bool = False, routed: bool = False) -> "Bed":
+    def up(
+        cls,
+        directory: Path,
+        *,
+        powered: bool = True,
+        outlive_caller: bool = False,
+        routed: bool = False,
+        kind: Kind = "container",
+    ) -> "Bed":
         """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise.
 
         `routed` puts node a into a site of its own, behind a third machine that routes between it and all others.
+        A bed of machines is never routed.
         """
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)
         _check_machine()
         root = rootfs.ensure()
+        image = umlroot.ensure() if kind == "machine" else None
         options = (*(() if powered else ("--unpowered",)), *(("--routed",) if routed else ()))
+        options = (*options, *(("--image", str(image)) if image else ()))
         holder = _start_holder(plan, root=root, options=options, outlive_caller=outlive_caller)
         try:
             clock.wait_until(
@@ -249,7 +261,7 @@ class Bed:
             _write_known_hosts(bed)
             if powered:
                 for node in (*bed.nodes.values(), *((bed.router,) if bed.router is not None else ())):
-                    node.ssh_ready()
+                    node.ssh_ready(timeout_seconds=MACHINE_READY_SECONDS if image else READY_SECONDS)
         except BaseException:
             # An interrupt while the bed comes up leaves nothing either: one kill takes the namespaces along.
             holder.process.kill()

@@ -9,6 +9,9 @@ Direction = Literal["both", "in", "out"]
 """Seen from the node: `in` is what it would receive, `out` what it would send."""
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
+Kind = Literal["container", "machine"]
+"""What the nodes are: containers with a power supply, or User Mode Linux machines with a kernel and disks each."""
+
 Mode = Literal["honest", "lying", "denying", "hanging", "slow", "null", "offline", "stranger", "twins"]
 """What a BMC does. `lying` pretends: it starts from the truth, then follows orders in words only. `denying` refuses
 orders with 403. `hanging` never answers. `slow` cuts after a delay, and says PoweringOff until then. `null` obeys but

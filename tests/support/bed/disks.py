@@ -42,7 +42,7 @@ def prepare(name: str, *, place: layout.Place, paths: layout.NodePaths, root: Pa
         folder.mkdir(parents=True)
     _mount_root(paths, root)
     _make_volume(paths)
-    return _personalise(name, place=place, root=paths.root, authorized_key=authorized_key)
+    return personalise(name, place=place, root=paths.root, authorized_key=authorized_key)
 
 
 def keep(paths: layout.NodePaths, name: str) -> None:
@@ -120,7 +120,8 @@ def _mount_volume(paths: layout.NodePaths) -> None:
     _run("mount", "-o", "remount,bind,ro", str(paths.disk))
 
 
-def _personalise(name: str, *, place: layout.Place, root: Path, authorized_key: str) -> Identity:
+def personalise(name: str, *, place: layout.Place, root: Path, authorized_key: str) -> Identity:
+    """Gives a node's root its identity: names, keys, addresses."""
     address = place.address
     etc = root / "etc"
     machine_id = uuid.uuid4().hex

@@ -27,6 +27,7 @@ PACKAGES = (
     "conntrack",
     "dovecot-imapd",
     "exim4-daemon-light",
+    "ethtool",
     "fence-agents",
     "iproute2",
     "ipmitool",
@@ -47,6 +48,7 @@ PACKAGES = (
     "qemu-system-x86",
     "rsync",
     "systemd-container",
+    "user-mode-linux",
     "util-linux",
 )
 SERVERS = {

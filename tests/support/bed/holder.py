@@ -20,7 +20,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from support.bed import certificates, clock, control_groups, disks, forward, layout, namespace, network, redfish, wire
+from support.bed import (
+    certificates,
+    clock,
+    control_groups,
+    disks,
+    forward,
+    layout,
+    namespace,
+    network,
+    redfish,
+    uml,
+    wire,
+)
 from support.bed.control_groups import ControlGroup
 from support.bed.description import DIRECTIONS, MODES, Description
 from support.bed.evidence import Journal
@@ -33,7 +45,7 @@ LOCK_SECONDS = 10.0
 class Holder:
     """The parts of a running bed, and the verbs that callers have."""
 
-    def __init__(self, plan: layout.Layout, *, root: Path, routed: bool) -> None:
+    def __init__(self, plan: layout.Layout, *, root: Path, image: Path | None, routed: bool) -> None:
         self.ended = threading.Event()
         self.keep_disks = False
         self._plan = plan
@@ -49,11 +61,16 @@ class Holder:
         network.make_switch()
         if routed:
             network.make_far_switch()
+        if image is not None:
+            network.leave_checksums_to_senders()
         ssh_key = _make_ssh_key(plan.keys)
         with ThreadPoolExecutor() as pool:
             certificate = pool.submit(certificates.make, plan.keys, address=layout.BED_ADDRESS)
             naming = pool.submit(self._nameserver.start)
-            making = [pool.submit(self._make_machine, name, root, ssh_key) for name in self._names()]
+            making = [
+                pool.submit(self._make_machine, name, root, image=image, authorized_key=ssh_key)
+                for name in self._names()
+            ]
             machines = [made.result() for made in making]
             naming.result()
         self._all = {machine.name: machine for machine in machines}
@@ -94,8 +111,11 @@ class Holder:
     def _names(self) -> tuple[str, ...]:
         return (*layout.NODE_ADDRESSES, *((layout.ROUTER,) if self._routed else ()))
 
-    def _make_machine(self, name: str, root: Path, authorized_key: str) -> Machine:
+    def _make_machine(self, name: str, root: Path, *, image: Path | None, authorized_key: str) -> Machine:
         place, paths = layout.place_of(name, routed=self._routed), self._plan.node(name)
+        if image is not None:
+            identity = uml.prepare(name, place=place, paths=paths, authorized_key=authorized_key)
+            return uml.UmlMachine(identity=identity, plan=self._plan, power=self._power, image=image)
         identity = disks.prepare(name, place=place, paths=paths, root=root, authorized_key=authorized_key)
         return Machine(identity=identity, plan=self._plan, power=self._power, bridge=place.bridge)
 
@@ -239,6 +259,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="support.bed.holder")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument(
+        "--image", type=Path, help="the disk image of User Mode Linux machines, where the nodes are such"
+    )
     parser.add_argument("--unpowered", action="store_true")
     parser.add_argument("--routed", action="store_true", help="put node a behind a router")
     parser.add_argument("--outlive-caller", action="store_true")
@@ -255,7 +278,7 @@ def main() -> int:
     clock.wait_until(lambda: _locked(lock), timeout_seconds=LOCK_SECONDS, what="an earlier holder to end")
     _clear(plan)
     _isolate(plan)
-    holder = Holder(plan, root=options.root, routed=options.routed)
+    holder = Holder(plan, root=options.root, image=options.image, routed=options.routed)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: holder.ended.set())
     holder.start(powered=not options.unpowered)

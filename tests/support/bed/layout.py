@@ -17,6 +17,11 @@ FAR_NETWORK = "10.78.0.0/24"
 ROUTER_ADDRESS, ROUTER_FAR_ADDRESS = "10.77.0.2", "10.78.0.1"
 FAR_ADDRESSES = {"a": "10.78.0.11"}
 """The nodes that lie behind the router of a routed bed, with the addresses that they have there."""
+CONSOLE_ENDS = {"a": ("10.79.0.1", "10.79.0.2"), "b": ("10.79.0.5", "10.79.0.6")}
+"""Of the wire that stands for the console of a User Mode Linux node: our end and the node's."""
+CONSOLE_PREFIX_LENGTH = 30
+MACHINE_DISK_BYTES = 192 * 1024**2
+MACHINE_MEMORY = "320M"
 BMC_PORTS = {"a": 8441, "b": 8442}
 ZONE = "example.org"
 PUBLIC_NAME = "maestro.example.org"
@@ -73,6 +78,16 @@ class NodePaths:
     def image(self) -> Path:
         """The data volume's sparse image."""
         return self.folder / "srv.img"
+
+    @property
+    def changes(self) -> Path:
+        """What a User Mode Linux node changed of its root's image."""
+        return self.folder / "root.cow"
+
+    @property
+    def seed(self) -> Path:
+        """What makes a User Mode Linux machine this node, as a tar."""
+        return self.folder / "seed.tar"
 
     @property
     def srv(self) -> Path:

@@ -76,7 +76,7 @@ class Machine:
                 raise clock.TimedOutError(message)
             self._power.write(node=self.name, event="power-on", cause=cause)
             self._group.make()
-            network.remove_port(self.name)
+            self._plug()
             self._wanted = True
             self._supply = threading.Event()
             threading.Thread(target=self._supervise, args=(self._supply, self._boot()), daemon=True).start()
@@ -137,24 +137,23 @@ class Machine:
         """Says whether sshd greets over the network and the node lets users in."""
         try:
             leader = self._leader()
-            with socket.create_connection((self.identity.address, 22), timeout=0.5) as connection:
-                connection.settimeout(1)
-                greeting = connection.recv(4)
+            greeting = self.greeting()
         except (OSError, NodeIsOffError):
             return False
         return greeting == b"SSH-" and not Path(f"/proc/{leader}/root/run/nologin").exists()
 
+    def greeting(self) -> bytes:
+        """Returns the first bytes that port 22 of the node's address says."""
+        with socket.create_connection((self.identity.address, 22), timeout=0.5) as connection:
+            connection.settimeout(1)
+            return connection.recv(4)
+
     def run(self, script: str, *, user: str, stdin: bytes, timeout_seconds: float) -> Ran:
         """Runs a bash script in the node by nsenter, as from a console: no network is needed."""
         leader = self._leader()
-        with self._lock:
-            self._scripts += 1
-            number = self._scripts
         login = ("bash", "-c", script) if user == "root" else ("runuser", "-l", user, "-c", script)
         enter = ("nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
-        return self._run_grouped(
-            (*enter, *login), name=f"script-{number}", stdin=stdin, timeout_seconds=timeout_seconds
-        )
+        return self.run_grouped((*enter, *login), stdin=stdin, timeout_seconds=timeout_seconds)
 
     def push(self, path: str, content: bytes, *, mode: int) -> None:
         """Writes a file, root's, whether the node is on or off; the last step is a rename."""
@@ -192,7 +191,11 @@ class Machine:
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False, env=ENVIRONMENT)
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def _run_grouped(self, command: tuple[str, ...], *, name: str, stdin: bytes, timeout_seconds: float) -> Ran:
+    def run_grouped(self, command: tuple[str, ...], *, stdin: bytes, timeout_seconds: float) -> Ran:
+        """Runs a command in a group below the node's own, with bounded time and output."""
+        with self._lock:
+            self._scripts += 1
+            name = f"script-{self._scripts}"
         # In the node's group, so that a power cut and a freeze hit it like everything else of the node.
         group = self._group.child(name)
         group.make()
@@ -202,7 +205,7 @@ class Machine:
         try:
             with files[0].open("rb") as source, files[1].open("wb") as out, files[2].open("wb") as err:
                 process = subprocess.Popen(
-                    _joining(group, command), stdin=source, stdout=out, stderr=err, env=ENVIRONMENT, cwd="/"
+                    joining(group, command), stdin=source, stdout=out, stderr=err, env=ENVIRONMENT, cwd="/"
                 )
                 try:
                     return_code = process.wait(timeout=timeout_seconds)
@@ -233,14 +236,19 @@ class Machine:
         self._boots += 1
         with self._console.open("ab") as console:
             return subprocess.Popen(
-                _joining(self._group, self._nspawn()),
+                joining(self._group, self._supplied()),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
             )
 
-    def _nspawn(self) -> tuple[str, ...]:
+    def _plug(self) -> None:
+        """Makes the switch ready for the node's cable: systemd-nspawn makes the port itself."""
+        network.remove_port(self.name)
+
+    def _supplied(self) -> tuple[str, ...]:
+        """Returns the program that is the node while it has power."""
         return (
             *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=read-only"),
             *(f"--machine={self.identity.hostname}", f"--directory={self.paths.root}"),
@@ -268,14 +276,15 @@ class Machine:
                     if not self._wanted:
                         return None
                     self._power.write(node=self.name, event="rebooted")
-                    network.remove_port(self.name)
+                    self._plug()
                     return self._boot()
                 finally:
                     self._lock.release()
         return None
 
 
-def _joining(group: ControlGroup, command: tuple[str, ...]) -> tuple[str, ...]:
+def joining(group: ControlGroup, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns a command that puts itself into a group before it is anything."""
     return ("sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group.procs), *command)
 
 

@@ -55,6 +55,11 @@ def plug_in_far_cable() -> None:
     _run("ip", "link", "set", far_cable(), "up")
 
 
+def console_of(node: str) -> str:
+    """Returns the name of our end of the console wire of a User Mode Linux node; no cut reaches it."""
+    return f"console-{node}"
+
+
 def make_switch() -> None:
     """Creates the bridge with the bed's own addresses."""
     _run("ip", "link", "set", "lo", "up")
@@ -97,6 +102,23 @@ def is_there(port: str) -> bool:
     return subprocess.run(("ip", "link", "show", port), check=False, capture_output=True, timeout=10).returncode == 0
 
 
+def plug_machine(node: str) -> None:
+    """Makes the port of a node that is a User Mode Linux machine, and the wire of its console, anew."""
+    remove_port(node)
+    port, console = port_of(node), console_of(node)
+    for name in (port, console):
+        _run("ip", "tuntap", "add", name, "mode", "tap")
+    _run("ip", "link", "set", port, "master", layout.BRIDGE)
+    _run("ip", "address", "add", f"{layout.CONSOLE_ENDS[node][0]}/{layout.CONSOLE_PREFIX_LENGTH}", "dev", console)
+    for name in (port, console):
+        _run("ip", "link", "set", name, "up")
+
+
+def leave_checksums_to_senders() -> None:
+    """Lets the bridge's own packets carry whole checksums: a tap hands them on as they are."""
+    _run("ethtool", "-K", layout.BRIDGE, "tx", "off")
+
+
 def silence(node: str) -> None:
     """Takes the port down, so that not even a dying socket's farewell leaves the node."""
     with contextlib.suppress(subprocess.CalledProcessError):
@@ -105,8 +127,9 @@ def silence(node: str) -> None:
 
 def remove_port(node: str) -> None:
     """Removes a dead node's port at once; the kernel would do so a little later."""
-    with contextlib.suppress(subprocess.CalledProcessError):
-        _run("ip", "link", "delete", port_of(node))
+    for name in (port_of(node), console_of(node)):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _run("ip", "link", "delete", name)
 
 
 def _sets(direction: Direction) -> tuple[str, ...]:

@@ -1,0 +1,128 @@
+"""A node that is a User Mode Linux machine: a kernel, disks and a clock of its own.
+
+A power cut loses what its kernel had not written: the pages were in the machine's own memory. Its console is a wire
+that no cut reaches.
+"""
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from typing_extensions import override
+
+from support.bed import clock, disks, layout, network, umlroot
+from support.bed.description import Identity, Ran
+from support.bed.evidence import Journal
+from support.bed.machine import Machine, NodeIsOffError
+
+CONSOLE_SECONDS = 5
+USER_ID = 2000
+
+
+def prepare(name: str, *, place: layout.Place, paths: layout.NodePaths, authorized_key: str) -> Identity:
+    """Makes the disks of a machine that never ran, and the seed that will make it the node."""
+    root = paths.folder / "seed"
+    home = root / "home" / layout.NODE_USER
+    for folder in (root / "etc" / "ssh", root / "etc" / "network", home):
+        folder.mkdir(parents=True)
+    shutil.chown(home, USER_ID, USER_ID)
+    home.chmod(0o700)
+    identity = disks.personalise(name, place=place, root=root, authorized_key=authorized_key)
+    subprocess.run(
+        ("tar", "-c", "--numeric-owner", "-f", str(paths.seed), "-C", str(root), "."), check=True, timeout=30
+    )
+    shutil.rmtree(root)
+    with paths.image.open("wb") as image:
+        image.truncate(layout.MACHINE_DISK_BYTES)
+    return identity
+
+
+class UmlMachine(Machine):
+    """One such node; each method is safe to call from several threads."""
+
+    def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, image: Path) -> None:
+        super().__init__(identity=identity, plan=plan, power=power, bridge=layout.BRIDGE)
+        self._image = image
+        self._keys = plan.keys
+
+    @override
+    def boots(self) -> int:
+        """Counts the boots since the bed is up: the machine boots again without ending."""
+        with self._console.open(errors="replace") as console:
+            return sum(umlroot.BOOT_MARK in line for line in console)
+
+    @override
+    def soft_off(self, cause: str) -> None:
+        """Presses the power button: the node's systemd shuts down in order, in its own time."""
+        self._power.write(node=self.name, event="soft-off-asked", cause=cause)
+        self.run("systemctl --no-block poweroff", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+
+    @override
+    def reboot(self, cause: str) -> None:
+        """Asks the node's systemd to reboot; the power stays on."""
+        self._power.write(node=self.name, event="reboot-asked", cause=cause)
+        self.run("systemctl --no-block reboot", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+
+    @override
+    def greets(self) -> bool:
+        """Says whether sshd lets users in, over the network as well as from the console."""
+        try:
+            return self.is_on() and self.greeting() == b"SSH-" and self._lets_in()
+        except (OSError, clock.TimedOutError, NodeIsOffError):
+            return False
+
+    @override
+    def run(self, script: str, *, user: str, stdin: bytes, timeout_seconds: float) -> Ran:
+        """Runs a bash script in the node by its console's wire."""
+        if not self.is_on():
+            raise NodeIsOffError(f"node {self.name} is off")
+        login = ("sudo", "-n", "-H", "bash", "-c", script) if user == "root" else ("bash", "-c", script)
+        return self.run_grouped(
+            (*self._console_client(), " ".join(shlex.quote(word) for word in login)),
+            stdin=stdin,
+            timeout_seconds=timeout_seconds,
+        )
+
+    @override
+    def push(self, path: str, content: bytes, *, mode: int) -> None:
+        """Writes a file, root's, on a node that is on."""
+        if not self.is_on():
+            raise NodeIsOffError(f"node {self.name} is off: nothing reaches the inside of its disk")
+        super().push(path, content, mode=mode)
+
+    def _lets_in(self) -> bool:
+        done = self.run("true", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+        return done.return_code == 0
+
+    def _console_client(self) -> tuple[str, ...]:
+        key = self._keys / "id_ed25519"
+        return (
+            *("ssh", "-F", "none", "-i", str(key), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
+            *(
+                "-o",
+                f"ConnectTimeout={CONSOLE_SECONDS}",
+                f"{layout.NODE_USER}@{layout.CONSOLE_ENDS[self.name][1]}",
+                "--",
+            ),
+        )
+
+    @override
+    def _plug(self) -> None:
+        network.plug_machine(self.name)
+
+    @override
+    def _supplied(self) -> tuple[str, ...]:
+        folder = Path(self.paths.folder)
+        number = sorted(layout.NODE_ADDRESSES).index(self.name) + 1
+        console = f"{layout.CONSOLE_ENDS[self.name][1]}/{layout.CONSOLE_PREFIX_LENGTH}"
+        return (
+            *("env", "-i", "TMPDIR=/dev/shm", f"PATH={umlroot.PATH}", umlroot.KERNEL),
+            *(f"mem={layout.MACHINE_MEMORY}", f"umid=node-{self.name}", f"uml_dir={folder}/uml"),
+            *(f"ubda={self.paths.changes},{self._image}", f"ubdb={self.paths.image}", f"ubdcr={self.paths.seed}"),
+            *("root=/dev/ubda", "rw", "rootfstype=ext4", "init=/usr/sbin/bed-init", f"bed.console={console}"),
+            *(f"eth0=tuntap,{network.port_of(self.name)},52:54:00:00:00:0{number}",),
+            *(f"eth1=tuntap,{network.console_of(self.name)},52:54:00:00:01:0{number}",),
+            *("con0=null,fd:1", "con=null", "ssl=null", "net.ifnames=0", "systemd.show_status=0", "selinux=0", "quiet"),
+        )
