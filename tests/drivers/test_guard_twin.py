@@ -20,7 +20,8 @@ from support.guard_root import SCRIPT, GuardRoot
 EPOCHS = (1, 2, 3)
 BOOTS = ("boot-1", "boot-2")
 EPISODES = ("e1", "e2")
-BOOT_DECIDES = frozenset({"promote", "permit", "renew"})
+KINDS = ("Fenced", "StandbyLost")
+BOOT_DECIDES = frozenset({"promote", "permit", "renew", "receipt"})
 EPISODE_IS_FREE = frozenset({"quiesce", "quarantined", "grant", "sever", "revoke"})
 WORKERS = 2
 
@@ -36,8 +37,9 @@ def order(
     pair: str = "p-1",
     node: str = "a",
     anew: bool = False,
+    kind: str | None = None,
 ) -> Order:
-    return Order(verb, pair, node, term, episode, epoch=epoch, owner=owner, source=source, anew=anew)
+    return Order(verb, pair, node, term, episode, epoch=epoch, owner=owner, source=source, anew=anew, kind=kind)
 
 
 def every_order() -> list[Order]:
@@ -52,6 +54,7 @@ def every_order() -> list[Order]:
     ]
     for episode in EPISODES:
         found += [order(verb, episode=episode) for verb in ("sever", "revoke")]
+    found += [order("receipt", epoch=epoch, kind=kind) for epoch, kind in product(EPOCHS, KINDS)]
     for epoch, episode in product(EPOCHS, EPISODES):
         found += [order("promise", epoch=epoch, episode=episode, owner=owner) for owner in ("a", "b")]
         found += [order("demote", epoch=epoch, episode=episode, owner="b")]

@@ -104,7 +104,8 @@ def order_words(order: Order) -> list[str]:
     """Return an order as the guard's command line."""
     words = [order.verb, "--pair", order.pair_uid, "--node", order.node]
     words += ["--term", str(order.term), "--episode", order.episode]
-    for key, value in (("--epoch", order.epoch), ("--owner", order.owner), ("--source", order.source)):
+    options = (("--epoch", order.epoch), ("--owner", order.owner), ("--source", order.source), ("--kind", order.kind))
+    for key, value in options:
         words += [key, str(value)] if value is not None else []
     return [*words, "--anew"] if order.anew else words
 

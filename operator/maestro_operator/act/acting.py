@@ -106,6 +106,7 @@ class Acting:
         source: str | None = None,
         episode: str | None = None,
         anew: bool = False,
+        kind: str | None = None,
     ) -> Outcome:
         """Give one order to a node's guard, with this pair's uid and this leader's term."""
         order = Order(
@@ -118,5 +119,6 @@ class Acting:
             owner=owner,
             source=source,
             anew=anew,
+            kind=kind,
         )
         return await self.drivers.nodes.order(node, order, deadline_seconds=self.deadline_seconds)

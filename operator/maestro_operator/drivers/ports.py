@@ -31,7 +31,7 @@ class Order:
     """One order to a node's guard, with everything the guard checks before it obeys."""
 
     verb: str
-    """create, lead, promise, promote, permit, quiesce, demote, renew, quarantined, grant, sever, revoke."""
+    """create, lead, promise, promote, permit, quiesce, demote, renew, quarantined, grant, sever, revoke, receipt."""
     pair_uid: str
     node: str
     term: int
@@ -41,6 +41,8 @@ class Order:
     source: str | None = None
     anew: bool = False
     """For `create`: write lost state anew."""
+    kind: str | None = None
+    """For `receipt`: what a mirror's fence-peer handler may act on once, `Fenced` or `StandbyLost`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,6 +326,28 @@ def _revoke(state: GuardState, order: Order, boot: str) -> GuardState:
     return replace(state, permit=None, final=None)
 
 
+def usable(state: GuardState, *, kind: str, epoch: int, boot: str) -> str:
+    """Return why a receipt of this boot is not good for what is in force now, nothing where it is; it serves once."""
+    if not state.owns(epoch):
+        return "NotInForce"
+    if state.promised_epoch != epoch:
+        return "PromisedAway"
+    return "NotPermittedThisBoot" if kind == "StandbyLost" and not state.may_run(boot) else ""
+
+
+def _receipt(state: GuardState, order: Order, boot: str) -> GuardState:
+    epoch = _needed(order.epoch)
+    why = usable(state, kind=_needed(order.kind), epoch=epoch, boot=boot)
+    if why:
+        promised = state.promised
+        texts = {
+            "NotInForce": f"epoch {epoch} of {state.node} is not in force",
+            "PromisedAway": f"epoch {state.promised_epoch} is promised to {promised.owner if promised else ''}",
+        }
+        raise Refusal(why, texts.get(why, f"epoch {epoch} has no permit in this boot"))
+    return state
+
+
 def _mark(order: Order, owner: str) -> Mark:
     return Mark(_needed(order.epoch), owner, order.episode)
 
@@ -361,4 +383,5 @@ _VERBS: Final[dict[str, Callable[[GuardState, Order, str], GuardState]]] = {
     "grant": _grant,
     "sever": _sever,
     "revoke": _revoke,
+    "receipt": _receipt,
 }

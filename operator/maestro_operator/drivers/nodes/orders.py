@@ -18,6 +18,8 @@ def order_words(order: Order) -> tuple[str, ...]:
         words += ["--owner", order.owner]
     if order.source is not None:
         words += ["--source", order.source]
+    if order.kind is not None:
+        words += ["--kind", order.kind]
     if order.anew:
         words.append("--anew")
     return tuple(words)
