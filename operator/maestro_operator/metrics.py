@@ -46,6 +46,9 @@ STATE = Family("maestro_pair_state", "1 for the pair's state.", ("state",))
 ACTIVE = Family("maestro_pair_active", "1 for the active node.", ("node",))
 EPOCH = Family("maestro_pair_epoch", "The epoch in force.")
 LAG = Family("maestro_pair_replication_lag_seconds", "Age of the standby's newest whole copy.")
+OUT_OF_SYNC = Family(
+    "maestro_pair_replication_out_of_sync_bytes", "Bytes of a mirror that differ or may, as a node says.", ("node",)
+)
 DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode of a kind.", ("kind",))
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
@@ -65,7 +68,22 @@ VOTE = Family(
 TRAFFIC = Family(
     "maestro_pair_traffic_on_node", "1 for the node that an entry of traffic points at.", ("entry", "node")
 )
-GAUGES = (CONDITION, HOLD, STATE, ACTIVE, EPOCH, VERDICT, SERVICE, VOTE, LAG, DOWNTIME, LOSS, CHECK, TRAFFIC)
+GAUGES = (
+    CONDITION,
+    HOLD,
+    STATE,
+    ACTIVE,
+    EPOCH,
+    VERDICT,
+    SERVICE,
+    VOTE,
+    LAG,
+    OUT_OF_SYNC,
+    DOWNTIME,
+    LOSS,
+    CHECK,
+    TRAFFIC,
+)
 TURNS = Family("maestro_pair_turns", "Turns taken, by how they ended: ok or failed.", ("result",))
 TURN_SECONDS = Family("maestro_pair_turn_seconds", "Seconds a turn took, of all pairs together.")
 LEADER = Family("maestro_operator_leader", "1 while this operator leads.")
@@ -128,7 +146,14 @@ class PairMetrics(Collector):
             values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
             values.append((EPOCH, (), float(status.epoch.in_force.number)))
-        more = (*_seen(status), *_lag(seen, status), *_episodes(status), *_traffic(seen), *self._made(seen))
+        more = (
+            *_seen(status),
+            *_lag(seen, status),
+            *_out_of_sync(seen),
+            *_episodes(status),
+            *_traffic(seen),
+            *self._made(seen),
+        )
         self._shown[seen.key.uid] = (seen.key, (*values, *more))
 
     def _made(self, seen: Seen) -> list[Value]:
@@ -188,6 +213,11 @@ def _traffic(seen: Seen) -> list[Value]:
         if isinstance(item, TrafficSeen)
         for address in item.addresses
     ]
+
+
+def _out_of_sync(seen: Seen) -> list[Value]:
+    sides = ((name, node.replica.mirror) for name, node in seen.nodes.items() if isinstance(node, NodeSeen))
+    return [(OUT_OF_SYNC, (name,), float(side.out_of_sync_bytes)) for name, side in sides if side is not None]
 
 
 def _episodes(status: PairStatus) -> list[Value]:

@@ -12,7 +12,7 @@ from maestro_operator.drivers.fencing.metadata import AgentCatalog
 from maestro_operator.drivers.nodes.ssh import SshNodes
 from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
-from maestro_operator.drivers.replication.rsync import RsyncReplication
+from maestro_operator.drivers.replication.chosen import ChosenReplication
 from maestro_operator.drivers.traffic.dns import DnsTraffic
 from maestro_operator.drivers.traffic.entries import TrafficEntries
 from maestro_operator.drivers.traffic.floating import FloatingTraffic
@@ -59,7 +59,7 @@ class RealParts:
         sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock, policy=policy)
         drivers = Drivers(
             nodes=SshNodes(sessions, spec=lambda: loop.spec, clock=self.clock),
-            replication=RsyncReplication(sessions, clock=self.clock),
+            replication=ChosenReplication(sessions, spec=lambda: loop.spec, clock=self.clock),
             fencing=AgentFencing(
                 namespace=key.namespace,
                 folder=self.settings.fence_agents,

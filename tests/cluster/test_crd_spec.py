@@ -71,6 +71,15 @@ NODES = "spec.nodes[]"
 RUNG = "spec.nodes[].fencing[]"
 DEVICES = "nodes__0__fencing__1__devices"
 RSYNC = "spec.replication.rsync"
+DRBD = "spec.replication.drbd"
+MIRROR = {"resource": "r0", "disk": "/dev/vdb", "mount": "/srv/maestro"}
+
+
+def mirrored(**fields: object) -> Manifest:
+    """Returns the pair with a mirror in the place of its copies."""
+    return but(replication={"drbd": {**MIRROR, **fields}})
+
+
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
 CASES = (
@@ -365,6 +374,25 @@ CASES = (
         field="spec.detection.probes[0]",
     ),
     case("spec.replication", "exactly one driver", bad=but(replication={}), good=base(), remedy="write rsync"),
+    case(
+        "spec.replication", "exactly one driver", bad=but(replication__drbd=MIRROR), good=mirrored(), remedy="or drbd"
+    ),
+    case(
+        DRBD,
+        "mount must be a plain absolute path",
+        bad=mirrored(mount="/srv/../etc"),
+        good=mirrored(mount="/srv/maestro.d"),
+        remedy="without ..",
+        field=f"{DRBD}.mount",
+    ),
+    case(
+        DRBD,
+        "disk must be the device below",
+        bad=mirrored(disk="/dev/drbd1"),
+        good=mirrored(disk="/dev/mapper/vg0-maestro"),
+        remedy="not that of /dev/drbdN",
+        field=f"{DRBD}.disk",
+    ),
     case(
         f"{RSYNC}.consistency",
         "exactly one way",
@@ -759,7 +787,7 @@ OUT_OF_SHAPE = {
     "an agent that is a path": (but(**{f"{DEVICES}__0__agent": "/bin/sh"}), "devices[0].agent"),
     "an unknown word": (but(management="Off"), 'supported values: "Enforce", "Observe", "Paused"'),
     "a misspelt field": (but(activeNodes="a"), 'unknown field "spec.activeNodes"'),
-    "a second driver": (but(replication__drbd={}), 'unknown field "spec.replication.drbd"'),
+    "a second driver": (but(replication__sharedStorage={}), 'unknown field "spec.replication.sharedStorage"'),
     "no active node": (but(activeNode=...), "spec.activeNode: Required value"),
 }
 

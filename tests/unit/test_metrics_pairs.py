@@ -21,7 +21,7 @@ from maestro_operator.model.decision import Assessment, Decided, Decision, Hold,
 from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Check, HttpProbe, PairKey
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import LastOutcome, NodeSeen, Replica, Seen, TrafficSeen
+from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, PairStatus, State
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.frozen import node_at
@@ -49,9 +49,9 @@ STEADY = decided(Steady(Reason.AS_ORDERED, "a serves"))
 HELD = decided(Hold(Reason.PAUSED, "paused"))
 
 
-def seen(key: PairKey = KEY, *, age_seconds: float | None = 12.5) -> Seen:
+def seen(key: PairKey = KEY, *, age_seconds: float | None = 12.5, mirror: Mirror | None = None) -> Seen:
     """Nodes a and b, of which only b's replica matters here."""
-    standby = Mock(spec=NodeSeen, replica=Replica(announced_age_seconds=age_seconds))
+    standby = Mock(spec=NodeSeen, replica=Replica(announced_age_seconds=age_seconds, mirror=mirror))
     return mocked(key=key, nodes={"b": standby})
 
 
@@ -111,6 +111,15 @@ def test_a_pair_shows_what_its_status_says() -> None:
         f"maestro_pair_replication_lag_seconds{{{where}}}": 12.5,
         f'maestro_pair_traffic_on_node{{entry="dns",{where},node="a"}}': 1,
     }
+
+
+def test_a_mirror_shows_what_differs() -> None:
+    metrics = PairMetrics()
+
+    metrics.show(seen(mirror=Mirror("Connected", "Secondary", "UpToDate", out_of_sync_bytes=4096)), STEADY, status())
+
+    where = 'name="maestro",namespace="lists",node="b"'
+    assert series(metrics)[f"maestro_pair_replication_out_of_sync_bytes{{{where}}}"] == 4096
 
 
 def test_what_is_no_more_is_not_shown_any_more() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.act.acting import Acting
 from maestro_operator.act.combined import first_bad, in_order
+from maestro_operator.act.receipts import may_come_up_alone, standby_lost
 from maestro_operator.act.steering import localise, lower_ttl, move_traffic
 from maestro_operator.drivers.ports import Drivers, Equipment
 from maestro_operator.model.errors import MaestroError
@@ -164,11 +165,11 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     generation = episode.generation or (loss.generation if loss else None)
     if generation is None:
         return Refused(Reason.COPY_NOT_WHOLE, f"no whole copy was named for {episode.target}")
-    return await acting.drivers.replication.promote(
-        acting.target,
-        episode=episode.id,
-        generation=generation,
-        deadline_seconds=acting.deadline_seconds,
+    return await in_order(
+        lambda: may_come_up_alone(acting, epoch=episode.epoch),
+        lambda: acting.drivers.replication.promote(
+            acting.target, episode=episode.id, generation=generation, deadline_seconds=acting.deadline_seconds
+        ),
     )
 
 
@@ -213,6 +214,7 @@ async def _start_services(acting: Acting) -> Outcome:
         return late
     return await in_order(
         lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
+        lambda: may_come_up_alone(acting, epoch=mark.number),
         lambda: acting.drivers.nodes.start(acting.target, services, deadline_seconds=acting.deadline_seconds),
     )
 
@@ -357,5 +359,6 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.SWAP_PERMIT: _swap_permit,
         S.CONFIRM: _nothing,
         S.RELEASE: _release,
+        S.STANDBY_LOST: standby_lost,
     },
 )

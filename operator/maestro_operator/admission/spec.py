@@ -22,6 +22,8 @@ from maestro_operator.model.addresses import ALLOWED_BY
 from maestro_operator.model.claims import host_claim
 from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
 from maestro_operator.model.errors import BadInput
+from maestro_operator.model.mirroring import PeerLost
+from maestro_operator.model.pair import Automatic
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Barred
 
@@ -50,7 +52,7 @@ def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred 
     """Return the refusal of the first fault of a spec, None where it can be carried out."""
     for find in (
         *(_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names, detection_faults),
-        *(_records, _floating, _hosts),
+        *(_records, _floating, _hosts, _freeze),
     ):
         for field, fault in find(spec):
             reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
@@ -191,6 +193,20 @@ def _records(spec: PairSpec) -> Iterator[Fault]:
                 except ValueError as error:
                     text = f"{error}: write it as a zone file has it"
                     yield f"spec.traffic[{entry.name}].dns.records[{record.name}].values", text
+
+
+def _freeze(spec: PairSpec) -> Iterator[Fault]:
+    """Find an automatic failover that may lose nothing, of a mirror whose owner goes on before it could be fenced."""
+    drbd, failover = spec.replication.drbd, spec.failover
+    may_lose = failover.max_data_loss_seconds > 0 or failover.automatic is not Automatic.ENABLED
+    if drbd is None or may_lose or drbd.peer_lost is PeerLost.FREEZE:
+        return
+    ladders = (sum(rung.deadline_seconds for rung in node.fencing if rung.devices) for node in spec.nodes)
+    least = spec.detection.down_for_seconds + max(ladders) + 1
+    if drbd.peer_lost_freeze_seconds < least:
+        text = f"is {drbd.peer_lost_freeze_seconds}, and until the old side is fenced it may write what would be lost"
+        ways = f"write {least} or more, a failover.maxDataLossSeconds above 0, or drbd.peerLost: Freeze"
+        yield "spec.replication.drbd.peerLostFreezeSeconds", f"{text}: {ways}"
 
 
 def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault]:

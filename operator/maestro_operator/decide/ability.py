@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import facts
+from maestro_operator.decide import facts, mirror
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.pair import HUMAN
 from maestro_operator.model.reasons import Reason
@@ -58,6 +58,8 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     hold = target_able(seen, episode)
     if hold is not None:
         return hold
+    if seen.spec.replication.drbd is not None:
+        return mirror.unsafe(seen, episode.target) or mirror.behind(seen, episode.target)
     rsync = seen.spec.replication.rsync
     if rsync is None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
@@ -101,8 +103,7 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
 
 def _copy_age_seconds(seen: Seen, episode: Episode) -> float | None:
     """Return how long ago the target's newest copy was announced, None where that cannot be said."""
-    target = facts.readable(seen, episode.target)
-    return target.replica.announced_age_seconds if target else None
+    return mirror.copy_age_seconds(seen, episode.target)
 
 
 def _fence_seconds(episode: Episode) -> float:
@@ -127,12 +128,12 @@ def declare(seen: Seen, episode: Episode) -> Loss | None:
     side wrote before the announcement is in the copy, and it wrote nothing after the proof. The
     look comes after the proof, so the age at the look is never less than the loss.
     """
-    target = facts.readable(seen, episode.target)
-    if target is None or target.replica.announced_age_seconds is None:
+    target, at_risk_seconds = facts.readable(seen, episode.target), _copy_age_seconds(seen, episode)
+    if target is None or at_risk_seconds is None:
         return None
     final = episode.generation is not None and episode.generation == target.replica.newest
     return Loss(
-        declared_seconds=0.0 if final else round(target.replica.announced_age_seconds, 3),
+        declared_seconds=0.0 if final else round(at_risk_seconds, 3),
         accepted_seconds=facts.accepted_loss_seconds(seen, episode),
         clock="wall" if target.replica.clock == "wall" else "uptime",
         generation=target.replica.newest,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from maestro_operator.decide import facts
+from maestro_operator.decide import facts, mirror
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
 from maestro_operator.decide.standby import lacks
 from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude, conclude_service
@@ -156,11 +156,10 @@ def peer_ready(seen: Seen) -> Hold | None:
     hold = standby_able(seen, active)
     if hold is not None:
         return Hold(Reason.PEER_NOT_READY, hold.message)
-    node, rsync = seen.node(standby), seen.spec.replication.rsync
-    age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
+    node, age = seen.node(standby), mirror.copy_age_seconds(seen, standby)
     budget = seen.spec.failover.max_data_loss_seconds
     automatic = seen.spec.failover.automatic is Automatic.ENABLED
-    if rsync is not None and automatic and (age is None or age > budget):
+    if automatic and (age is None or age > budget):
         return Hold(Reason.COPY_OVER_BUDGET, f"{standby}'s copy is older than {budget} s")
     missing = lacks(seen, node) if isinstance(node, NodeSeen) else None
     return missing or _unfenceable(seen, active)
@@ -203,13 +202,15 @@ def outage(seen: Seen) -> Hold | None:
 def out_of_sync(seen: Seen) -> Hold | None:
     """Return why the standby's copy is not in sync, or None where it is."""
     active, rsync = seen.status.active_node, seen.spec.replication.rsync
-    if active is None or rsync is None:
+    if active is None:
         return Hold(Reason.NOT_YET_KNOWN, "no node is active")
     standby = facts.other_name(seen, active)
     node = seen.node(standby)
     if not isinstance(node, NodeSeen):
         return Hold(Reason.STANDBY_ABSENT, f"{standby} cannot be read: {node.message}")
     mark, newest = seen.status.epoch.in_force, node.replica.newest
+    if rsync is None:
+        return mirror.unsafe(seen, standby) or mirror.behind(seen, standby)
     if not node.replica.is_whole or newest is None or mark is None or newest.epoch != mark.number:
         return Hold(Reason.RESYNCING, f"{standby} has no whole copy of this epoch yet")
     age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds

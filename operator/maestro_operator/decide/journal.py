@@ -13,6 +13,7 @@ from maestro_operator.decide import facts
 from maestro_operator.model.decision import Perform, Record
 from maestro_operator.model.outcome import Failed, InProgress, Refused
 from maestro_operator.model.status import (
+    Alone,
     AutomaticMove,
     Episode,
     Epoch,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 HISTORY_KEPT = 10
 MESSAGE_KEPT = 1024
-KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE)
+KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE, EpisodeKind.STANDBY_LOST)
 """Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
 WENT_BACK = "VerificationFailed"
@@ -105,6 +106,8 @@ def intend(
     mark = EpochMark(number=episode.epoch, owner=episode.target, episode=episode.id)
     if step in RAISES and episode.kind not in KEEPS_EPOCH:
         status = status.model_copy(update={"epoch": Epoch(promised=mark, in_force=status.epoch.in_force)})
+    if step is StepName.STANDBY_LOST:
+        status = status.model_copy(update={"alone": Alone(epoch=episode.epoch, since=seen.now)})
     if step in CHANGES_OWNER:
         status = status.model_copy(
             update={

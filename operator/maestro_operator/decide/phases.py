@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.decide import facts
 from maestro_operator.decide.ability import declare_ready, preflight
 from maestro_operator.decide.journal import KEEPS_EPOCH
+from maestro_operator.decide.mirror import mirror_of, split
 from maestro_operator.decide.prove import NoProof, may_permit, prove
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
@@ -328,7 +329,9 @@ def _resynced(seen: Seen, episode: Episode) -> bool:
 
 def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
     """The run that the step begins is the source's own; it is awaited by looking, and begun again when it ended."""
-    owner, last = facts.readable(seen, episode.source), seen.last
+    owner, last, halves = facts.readable(seen, episode.source), seen.last, split(seen, episode)
+    if halves is not None and facts.last_done(seen, episode, StepName.RESYNC):
+        return halves
     age_seconds = last.age_seconds if last is not None and facts.last_done(seen, episode, StepName.RESYNC) else None
     began = age_seconds is not None and age_seconds < RUN_SHOWS_SECONDS
     if owner is not None and (owner.replica.is_sending or began):
@@ -352,6 +355,11 @@ def _confirm_ready(seen: Seen, episode: Episode) -> Hold | None:
     if other_promise or not facts.holds_epoch(peer, mark) or not facts.cannot_write(peer):
         return Hold(Reason.CONFIRMATION_UNPROVEN, f"{episode.source} does not vouch for {episode.target}")
     return None
+
+
+def _goes_on(seen: Seen, episode: Episode) -> bool:
+    mirror = mirror_of(seen, episode.target)
+    return mirror is not None and not mirror.is_frozen
 
 
 def _false(_seen: Seen, _episode: Episode) -> bool:
@@ -387,5 +395,6 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.SWAP_PERMIT: Phase(_swapped, _needs(target=True)),
         S.CONFIRM: Phase(_false, _confirm_ready, is_look=True),
         S.RELEASE: Phase(_released, _needs(source=True, target=True)),
+        S.STANDBY_LOST: Phase(_goes_on, _needs(target=True)),
     },
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
+from maestro_operator.decide.mirror import standby_lost, together
 from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
 from maestro_operator.decide.upkeep import newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
@@ -286,6 +287,8 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     adopt,
     acknowledged,
     accepted,
+    standby_lost,
+    together,
     outage,
     strange_promise,
     restart,

@@ -52,6 +52,8 @@ def conclude(seen: Seen, name: str) -> Concluded:
     if node is not None and name != seen.status.active_node:
         return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} answers")
     if node is not None:
+        if node.replica.mirror is not None and node.replica.mirror.is_frozen:
+            return Concluded(Verdict.SICK, Reason.MIRROR_FROZEN, f"{name} waits for its mirror's peer and cannot write")
         if seen.runs_everything(node):
             return Concluded(Verdict.HEALTHY, Reason.ANSWERS, f"{name} runs its services")
         return Concluded(Verdict.SICK, Reason.SERVICE_DOWN, f"{name} lives and does not run everything")

@@ -26,6 +26,7 @@ from maestro_operator.model.detection import VantagePoint as VantagePoint  # noq
 from maestro_operator.model.localise import HostsPin as HostsPin  # noqa: PLC0414 - found here too
 from maestro_operator.model.localise import Localise as Localise  # noqa: PLC0414 - found here too
 from maestro_operator.model.localise import ValuesFile as ValuesFile  # noqa: PLC0414 - found here too
+from maestro_operator.model.mirroring import Drbd
 from maestro_operator.model.probes import DetectionProbe as DetectionProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import HttpProbe as HttpProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import Probe as Probe  # noqa: PLC0414 - found here too
@@ -168,6 +169,12 @@ class Replication(ResourceValue):
     """One driver for the one consistency group."""
 
     rsync: Rsync | None = None
+    drbd: Drbd | None = None
+
+    @property
+    def driver(self) -> str:
+        """Return the driver's one name in status, metrics and messages."""
+        return "drbd" if self.drbd is not None else "rsync"
 
     @property
     def shares_data(self) -> bool:

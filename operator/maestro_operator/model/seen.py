@@ -99,6 +99,31 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """One node's side of a mirror, as DRBD says it."""
+
+    connection: str
+    role: str
+    disk: str
+    peer_role: str = "Unknown"
+    peer_disk: str = "DUnknown"
+    out_of_sync_bytes: int = 0
+    is_frozen: bool = False
+    """Input and output wait: the peer is lost, and nobody has said yet that this side may go on alone."""
+    resync_percent: float | None = None
+    alone_epoch: int | None = None
+    """The epoch in which this side went on alone, until both are in sync again."""
+    unsafe: tuple[str, ...] = ()
+    """Settings in force under which the mirror may lose or fork data, each with its value."""
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Tell whether both sides are connected and have everything."""
+        joined = self.connection in ("Connected", "VerifyS", "VerifyT")
+        return joined and (self.disk, self.peer_disk) == ("UpToDate", "UpToDate") and not self.out_of_sync_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """One node's side of the replication."""
 
@@ -119,6 +144,8 @@ class Replica:
     """Episode and bytes of everything kept aside here."""
     receivers: int = 0
     is_sending: bool = False
+    mirror: Mirror | None = None
+    """What DRBD says, where the driver is a mirror."""
 
 
 @dataclass(frozen=True, slots=True)

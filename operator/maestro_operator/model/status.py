@@ -281,6 +281,13 @@ class Recorded(ResourceValue):
     """The last of its addresses that names pointed at: after an edit of the spec they still may."""
 
 
+class Alone(ResourceValue):
+    """The standby was given up: written before the owner of a frozen mirror may go on without it."""
+
+    epoch: int
+    since: str
+
+
 class AutomaticMove(ResourceValue):
     """The last automatic failover, until a person acknowledges it or enough time has passed."""
 
@@ -321,6 +328,8 @@ class PairStatus(ResourceValue):
     drills: tuple[Drill, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     automatic_move: AutomaticMove | None = None
+    alone: Alone | None = None
+    """The owner may have written alone since then; gone when both sides are in sync again."""
     claims: tuple[str, ...] = ()
     """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()

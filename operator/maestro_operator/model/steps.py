@@ -30,6 +30,7 @@ class EpisodeKind(StrEnum):
     TAKE_BACK = "TakeBack"
     REFIT = "Refit"
     RELEASE = "Release"
+    STANDBY_LOST = "StandbyLost"
 
 
 class StepName(StrEnum):
@@ -61,6 +62,7 @@ class StepName(StrEnum):
     SWAP_PERMIT = "SwapPermit"
     CONFIRM = "Confirm"
     RELEASE = "Release"
+    STANDBY_LOST = "StandbyLost"
 
 
 S = StepName
@@ -109,6 +111,8 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         EpisodeKind.REFIT: (S.EQUIP,),
         # A person wants everything off the nodes; what runs there runs on.
         EpisodeKind.RELEASE: (S.RELEASE,),
+        # The owner of a mirror froze for its peer: status says that the standby is lost, then it may go on alone.
+        EpisodeKind.STANDBY_LOST: (S.STANDBY_LOST,),
     },
 )
 
@@ -143,6 +147,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.SWAP_PERMIT: 30,
         S.CONFIRM: 30,
         S.RELEASE: 120,
+        S.STANDBY_LOST: 30,
     },
 )
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""

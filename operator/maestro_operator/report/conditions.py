@@ -73,6 +73,7 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.REPAIR: State.ACTIVE,
     EpisodeKind.REFIT: State.ACTIVE,
     EpisodeKind.RELEASE: State.ACTIVE,
+    EpisodeKind.STANDBY_LOST: State.ACTIVE,
     EpisodeKind.SEPARATE: State.SPLIT_BRAIN,
     EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
 }
@@ -344,10 +345,10 @@ def _recorded(known: Known, name: str) -> Recorded:
 
 
 def _replication(known: Known) -> ReplicationStatus:
-    found = known.decided.assessment.out_of_sync
+    found, driver = known.decided.assessment.out_of_sync, known.seen.spec.replication.driver
     if found is None:
-        return ReplicationStatus(in_sync=True, reason=Reason.ALL_GOOD.value, lag="in sync")
-    return ReplicationStatus(in_sync=False, reason=found.reason.value, lag=found.reason.value)
+        return ReplicationStatus(driver=driver, in_sync=True, reason=Reason.ALL_GOOD.value, lag="in sync")
+    return ReplicationStatus(driver=driver, in_sync=False, reason=found.reason.value, lag=found.reason.value)
 
 
 def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:

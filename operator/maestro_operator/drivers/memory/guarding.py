@@ -29,6 +29,8 @@ def obey(node: MemoryNode, order: Order) -> Outcome:
     if answer.is_done:
         if order.verb in STOPS:
             node.running.clear()
+        if order.verb == "receipt" and order.kind is not None and order.epoch is not None:
+            node.receipts[order.kind] = Permit(order.epoch, node.boot_id)
         return Done({"changed": "yes" if answer.is_changed else "no"})
     text = f"{node.name}: {order.verb}: {answer.word}: {answer.message}"
     if answer.code == REFUSED:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.memory.filing import settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
+from maestro_operator.drivers.memory.mirror import MirrorWorld
+from maestro_operator.drivers.memory.mirroring import MemoryMirror
 from maestro_operator.drivers.memory.naming import MemoryTraffic
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
@@ -34,7 +36,7 @@ def memory_drivers(world: MemoryWorld) -> Drivers:
     """Return one port of each family over one world."""
     return Drivers(
         nodes=MemoryNodes(world),
-        replication=MemoryReplication(world),
+        replication=MemoryMirror(world) if isinstance(world, MirrorWorld) else MemoryReplication(world),
         fencing=MemoryFencing(world),
         traffic=MemoryTraffic(world),
         probes=MemoryProbes(world),
@@ -128,6 +130,9 @@ class MemoryNodes(_Over):
             return Refused(Reason.REFUSED_BY_GUARD, f"{node.name} has no permit", "NoPermit")
         if there.records is None:
             return Failed(Reason.COMMAND_FAILED, f"{node.name} has no data to start on")
+        held = self._world.bring_up(there)
+        if held is not None:
+            return held
         there.running |= {service.unit for service in services}
         self._world.note_writers(f"{node.name} was started")
         return Done()

@@ -31,7 +31,7 @@ def node_seen(world: MemoryWorld, node: MemoryNode) -> NodeSeen:
         disk_free_bytes=10**9,
         memory_available_bytes=10**9,
         peer_left_seconds=_since(world, node.peer_left_at_seconds),
-        replica=_replica(world, node),
+        replica=world.replica_of(node) or _replica(world, node),
         systemd_version=252,
     )
 

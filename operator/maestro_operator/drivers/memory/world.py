@@ -11,14 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, GuardState
+from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, GuardState, Permit
 from maestro_operator.drivers.memory.guarding import take_a_round
 from maestro_operator.model.status import Generation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from maestro_operator.model.outcome import Outcome
     from maestro_operator.model.reasons import Reason
+    from maestro_operator.model.seen import Replica
 
 OPERATOR = "operator"
 
@@ -94,6 +96,8 @@ class MemoryNode:
     running: set[str] = field(default_factory=set)
     peer_left_at_seconds: float | None = None
     """When the peer's guard said that it goes down; a reboot here forgets it."""
+    receipts: dict[str, Permit] = field(default_factory=dict)
+    """By kind: the epoch and boot for which a mirror's handler may act once."""
 
     @property
     def boot_id(self) -> str:
@@ -168,6 +172,7 @@ class MemoryWorld:
         node = self.nodes[name]
         node.is_on, node.is_frozen = False, False
         node.running.clear()
+        node.receipts.clear()
         node.peer_left_at_seconds = None
 
     def shut_down(self, name: str) -> None:
@@ -249,6 +254,16 @@ class MemoryWorld:
     def other(self, name: str) -> MemoryNode:
         """Return the node that is not the named one."""
         return next(node for node in self.nodes.values() if node.name != name)
+
+    def replica_of(self, node: MemoryNode) -> Replica | None:
+        """Return what a driver of its own says of a node's copy; None where copies are whole generations."""
+        del node
+        return None
+
+    def bring_up(self, node: MemoryNode) -> Outcome | None:
+        """Make a node's data writable before its services start; give what stands in the way, if anything does."""
+        del node
+        return None
 
     def run_syncs(self) -> None:
         """Let every node's timer fire once."""

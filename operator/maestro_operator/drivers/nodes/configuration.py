@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.nodes.watched import watched
 from maestro_operator.model.errors import BadInput
+from maestro_operator.model.mirroring import PeerLost
 from maestro_operator.transport.bundle import BUNDLE, CONFIGURATION, UNITS, NodeFile, fingerprint, program_files
 
 if TYPE_CHECKING:
     from maestro_operator.drivers.ports import Equipment
+    from maestro_operator.model.pair import PairSpec
 
 WATCH_SECONDS = 3
 _VALUE = re.compile(r"[A-Za-z0-9@._:/ -]*")
@@ -40,6 +42,7 @@ def configuration(equipment: Equipment) -> str:
         ("names", " ".join(view.names)),
         *(("pin", name) for name in view.names),
         ("interval_seconds", str(view.interval_seconds)),
+        *_mirror(spec),
         ("watch_seconds", str(WATCH_SECONDS)),
         ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
         ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
@@ -48,6 +51,19 @@ def configuration(equipment: Equipment) -> str:
         if not _VALUE.fullmatch(value):
             raise BadInput(f"{key} of node {node.name}", f"{value[:60]!r} has characters the guard does not read")
     return "".join(f"{key}={value}\n" for key, value in entries)
+
+
+def _mirror(spec: PairSpec) -> tuple[tuple[str, str], ...]:
+    drbd = spec.replication.drbd
+    if drbd is None:
+        return ()
+    freezes = drbd.peer_lost is PeerLost.FREEZE
+    return (
+        ("drbd_resource", drbd.resource),
+        ("drbd_minor", str(drbd.minor)),
+        ("drbd_disk", drbd.disk),
+        ("drbd_freeze_seconds", "forever" if freezes else str(drbd.peer_lost_freeze_seconds)),
+    )
 
 
 def node_files(equipment: Equipment) -> tuple[NodeFile, ...]:

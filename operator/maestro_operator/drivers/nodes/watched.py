@@ -10,6 +10,9 @@ from maestro_operator.model.errors import BadInput
 if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
 
+CONTACT_SECONDS = 5
+"""How often a mirror's standby writes down that it is in sync: by so much a declared loss may be too large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -34,9 +37,7 @@ def watched(spec: PairSpec) -> Watched:
         BadInput: the consistency group is not one path that rsync can copy.
 
     """
-    rsync = spec.replication.rsync
-    if rsync is None or len(rsync.paths) != 1:
-        raise BadInput("spec.replication.rsync.paths", "name exactly one path: the subvolume with files and database")
+    live, interval_seconds = _live(spec)
     ports = {
         port
         for service in spec.services
@@ -47,13 +48,23 @@ def watched(spec: PairSpec) -> Watched:
     names = [name for item in spec.localise if item.hosts_pin for name in item.hosts_pin.names]
     return Watched(
         units=tuple(service.unit for service in spec.services),
-        live=rsync.paths[0].rstrip("/"),
+        live=live,
         ports=tuple(sorted(ports)),
         names=tuple(dict.fromkeys(names)),
-        interval_seconds=rsync.interval_seconds,
+        interval_seconds=interval_seconds,
         versions=tuple(
             f"{item.name}:package:{item.package}" if item.package else f"{item.name}:file:{item.file}"
             for item in spec.versions
         ),
         files=spec.standby.files,
     )
+
+
+def _live(spec: PairSpec) -> tuple[str, int]:
+    """Return where the data lives, and how often the node's own timer looks after its copy."""
+    rsync, drbd = spec.replication.rsync, spec.replication.drbd
+    if drbd is not None:
+        return drbd.mount.rstrip("/"), CONTACT_SECONDS
+    if rsync is None or len(rsync.paths) != 1:
+        raise BadInput("spec.replication.rsync.paths", "name exactly one path: the subvolume with files and database")
+    return rsync.paths[0].rstrip("/"), rsync.interval_seconds

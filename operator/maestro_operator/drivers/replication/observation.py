@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maestro_operator.drivers.replication.drbd_text import mirror_of
 from maestro_operator.model.seen import Replica
 from maestro_operator.model.status import Generation
 from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, whole_number
@@ -51,6 +52,7 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")[-MOST_KEPT:]),
         receivers=lines.whole(f"{prefix}receivers") or 0,
         is_sending=lines.yes(f"{prefix}running"),
+        mirror=mirror_of(lines, prefix=prefix) if lines.maybe(f"{prefix}driver") == "drbd" else None,
     )
 
 

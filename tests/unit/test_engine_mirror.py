@@ -1,0 +1,169 @@
+"""The life of a pair with a mirror in memory: nothing acknowledged is lost within the freeze, and more is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from maestro_operator.admission.spec import _freeze
+from maestro_operator.drivers.memory.mirror import MirrorWorld
+from maestro_operator.drivers.memory.world import MemoryClock
+from maestro_operator.model.mirroring import Drbd, PeerLost
+from maestro_operator.model.pair import Automatic, Failover, Replication
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.status import HistoryEntry
+from maestro_operator.model.steps import EpisodeKind
+from support.worlds import ADDRESSES, UNITS, Killed, Pair, is_settled, pair_spec
+
+FREEZE_SECONDS = 300
+
+
+def mirrored(*, freeze_seconds: int = FREEZE_SECONDS) -> tuple[Pair, MirrorWorld]:
+    drbd = Drbd(resource="r0", disk="/dev/vdb", mount="/srv/maestro", peer_lost_freeze_seconds=freeze_seconds)
+    failover = Failover(automatic=pair_spec().failover.automatic, max_data_loss_seconds=60)
+    world = MirrorWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock(), freeze_seconds=freeze_seconds)
+    return Pair(pair_spec(replication=Replication(drbd=drbd), failover=failover), world=world), world
+
+
+def settled_on(node: str) -> Callable[[Pair], bool]:
+    return lambda pair: pair.status.active_node == node and pair.status.episode is None and is_settled(pair)
+
+
+def entry(pair: Pair, kind: EpisodeKind) -> HistoryEntry:
+    return next(item for item in pair.status.history if item.kind is kind)
+
+
+async def test_a_mirrored_pair_is_activated_and_switched_without_loss_and_back() -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+
+    for node in ("b", "a"):
+        pair.order(node)
+        await pair.run_until(settled_on(node))
+        assert (world.writers(), world.lost_records()) == ([node], 0)
+
+    assert world.acknowledged > 0
+    assert world.moments_with_two_writers == []
+
+
+async def test_a_failover_within_the_freeze_loses_and_declares_nothing() -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+    before = world.acknowledged
+
+    world.power_cut("a")
+    await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
+
+    assert before > 0
+    assert world.lost_records() == 0
+    assert entry(pair, EpisodeKind.FAILOVER).declared_loss_seconds == 0
+
+    world.power_on("a")
+    await pair.run_until(settled_on("b"))
+    rejoin = entry(pair, EpisodeKind.REJOIN)
+    assert ("a", rejoin.id) in {(item.node, item.episode) for item in pair.status.quarantine}
+    assert world.is_in_sync("b")
+    assert world.moments_with_two_writers == []
+
+
+async def test_the_frozen_owner_goes_on_alone_when_status_says_so_and_is_no_outage() -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+
+    world.power_cut("b")
+    orders: list[bool] = []
+    pair.after_effect = lambda _: orders.append(pair.status.alone is not None) if world.nodes["a"].receipts else None
+    await pair.run_until(lambda it: it.status.episode is None and world.sides["a"].alone_epoch is not None)
+    before = world.acknowledged
+    await pair.hold(Reason.STANDBY_ABSENT)
+
+    assert orders
+    assert all(orders)
+    assert world.acknowledged > before
+    assert pair.status.active_node == "a"
+    assert entry(pair, EpisodeKind.STANDBY_LOST).result == "Done"
+
+    world.power_on("b")
+    await pair.run_until(lambda it: settled_on("a")(it) and it.status.alone is None)
+    assert world.is_in_sync("a")
+
+
+async def test_after_standby_lost_a_failover_declares_all_since_the_last_contact() -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+    world.cut("a", "b")
+    await pair.run_until(lambda _: world.sides["a"].alone_epoch is not None)
+    contact = world.sides["b"].contact_seconds
+    for _ in range(5):
+        await pair.turn()
+    last_written = world.last_acknowledged_seconds
+
+    world.power_cut("a")
+    held = await pair.hold(Reason.COPY_OVER_BUDGET)
+
+    at_risk_seconds = float(held.message.split()[2])
+    assert last_written > contact
+    assert at_risk_seconds >= last_written - contact
+    assert pair.status.active_node == "a"
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_an_operator_that_dies_while_it_gives_the_standby_up_is_followed_by_one_that_ends_it(nth: int) -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+    world.cut("a", "b")
+    count = 0
+
+    def die(verb: str) -> None:
+        nonlocal count
+        if verb == "order" and world.nodes["a"].receipts:
+            assert pair.status.alone is not None
+            count += 1
+            if count <= nth:
+                raise Killed
+
+    pair.after_effect = die
+    await pair.run_until(lambda it: it.status.episode is None and world.sides["a"].alone_epoch is not None)
+
+    assert pair.kills >= 1
+    assert pair.status.active_node == "a"
+
+
+async def test_without_an_operator_the_owner_waits_for_its_time_and_goes_on() -> None:
+    pair, world = mirrored(freeze_seconds=20)
+    await pair.run_until(settled_on("a"))
+    world.cut("a", "b")
+
+    written = []
+    for _ in range(8):
+        pair.let_pass(5)
+        written.append(world.acknowledged)
+
+    assert written[0] == written[2]
+    assert written[-1] > written[2]
+    assert world.sides["a"].alone_epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("freeze_seconds", "loss_seconds", "peer_lost", "is_refused"),
+    [
+        (70, 0, PeerLost.GO_ON, True),
+        (71, 0, PeerLost.GO_ON, False),
+        (70, 1, PeerLost.GO_ON, False),
+        (0, 0, PeerLost.FREEZE, False),
+    ],
+)
+def test_an_automatic_failover_that_may_lose_nothing_needs_a_freeze_longer_than_detection_and_fence(
+    freeze_seconds: int, loss_seconds: int, peer_lost: PeerLost, is_refused: object
+) -> None:
+    drbd = Drbd(resource="r0", disk="/dev/vdb", mount="/srv/maestro", peer_lost=peer_lost)
+    spec = pair_spec(
+        replication=Replication(drbd=drbd.model_copy(update={"peer_lost_freeze_seconds": freeze_seconds})),
+        failover=Failover(automatic=Automatic.ENABLED, max_data_loss_seconds=loss_seconds),
+    )
+
+    found = list(_freeze(spec))
+
+    assert [field for field, _ in found] == ["spec.replication.drbd.peerLostFreezeSeconds"] * bool(is_refused)
+    assert all("write 71 or more" in fault for _, fault in found)
