@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import pytest
 from typing_extensions import override
 
-from maestro_operator.clock import SystemClock
+from maestro_operator.clock import Clock, SystemClock
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.memory.ports import MemoryFencing
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
@@ -63,10 +63,10 @@ class MemoryFences(FencingWorld):
 
 
 class BedFences(FencingWorld):
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, *, clock: Clock | None = None) -> None:
         self._bed = bed
         self.fencing = AgentFencing(
-            namespace="pairs", folder=Path("/usr/sbin"), secrets=self.secrets, clock=SystemClock()
+            namespace="pairs", folder=Path("/usr/sbin"), secrets=self.secrets, clock=clock or SystemClock()
         )
 
     @override
@@ -253,6 +253,20 @@ async def test_a_bmc_that_hangs_in_the_middle_fails_within_the_deadline(fences: 
     outcome = await ordering
     assert isinstance(outcome, Failed)
     assert time.monotonic() - began < 8
+
+
+@pytest.mark.root
+async def test_a_bmc_that_hangs_at_the_second_look_has_proven_nothing(inside_bed: Bed) -> None:
+    class HangsThen(SystemClock):
+        @override
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            inside_bed.bmcs["a"].set_mode("hanging")
+
+    fences = BedFences(inside_bed, clock=HangsThen())
+    outcome = await off(fences, "a", deadline_seconds=20)
+    assert isinstance(outcome, Failed)
+    assert "did not say" in outcome.message
 
 
 @pytest.mark.root

@@ -26,7 +26,7 @@ from maestro_operator.model.seen import DeviceSeen, Unknown
 from maestro_operator.transport.resolution import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from maestro_operator.clock import Clock
@@ -177,11 +177,12 @@ class AgentFencing:
         orders = await asyncio.gather(*(self._run(item, "off", seconds=seconds) for item in ready))
         said = "; ".join(_said(item, run) for item, run in zip(ready, orders, strict=True))
         first = await asyncio.gather(*(self._reading(item, seconds=look) for item in ready))
-        silent = next((reading for reading in first if reading.state == "unknown"), None)
-        if silent is not None:
+        second: list[PowerReading] = []
+        if not _silent(first):
+            await self._clock.sleep(SECOND_LOOK_SECONDS)
+            second = await asyncio.gather(*(self._reading(item, seconds=look) for item in ready))
+        for silent in _silent((*first, *second)):
             return Failed(Reason.DEVICE_FAILED, f"{silent.device} {silent.identity}: {silent.detail}; {said}")
-        await self._clock.sleep(SECOND_LOOK_SECONDS)
-        second = await asyncio.gather(*(self._reading(item, seconds=look) for item in ready))
         evidence = FenceEvidence(
             node=node.name,
             rung=rung,
@@ -295,6 +296,10 @@ def _is_worth_another(outcome: Outcome) -> bool:
     if isinstance(outcome, Done):
         return outcome.evidence is None or {item.state for item in outcome.evidence.readings} not in FENCED_STATES
     return isinstance(outcome, Failed)
+
+
+def _silent(readings: Iterable[PowerReading]) -> list[PowerReading]:
+    return [reading for reading in readings if reading.state == "unknown"]
 
 
 def _not_that_one(item: _Ready, names: Sequence[str]) -> str:
