@@ -14,7 +14,7 @@ from pykube.http import HTTPClient
 
 from maestro_operator.cli import main as cli
 from maestro_operator.cli import pairs as cli_pairs
-from maestro_operator.cli import verbs
+from maestro_operator.cli import reading
 from support.controlplane import ControlPlane
 from support.manifests import Manifest, changed, example
 from support.pair_api import PairApi
@@ -189,7 +189,7 @@ def test_a_change_in_between_is_never_overwritten(
         assert stored.patch(name, {"spec": {"answers": [{"episode": "e", "say": "Retry"}]}}).is_good
         return pair
 
-    monkeypatch.setattr(verbs, "read", read_and_be_late)
+    monkeypatch.setattr(reading, "read", read_and_be_late)
 
     assert confirm(name) == 1
 

@@ -17,6 +17,10 @@ class CannotError(Exception):
     """What was asked for cannot be done; the message says why, and what can be."""
 
 
+class IncompleteError(Exception):
+    """The change was made, and what it asks for is not reached; the message says what is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What to change in the spec, and the sentence about it; an empty one is already so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,17 +92,24 @@ def events_of(pair: MaestroPair) -> list[Mapping[str, Any]]:
         raise CannotError(f"the events of {pair.namespace}/{pair.name} cannot be read: {error}") from error
 
 
-def change(pair: MaestroPair, wanted: Change) -> None:
-    """Change the spec, refused by the server where somebody else wrote meanwhile.
+def change(pair: MaestroPair, wanted: Change, *, only_try: bool) -> None:
+    """Change the spec, refused by the server where somebody else wrote meanwhile; or only ask whether it would be.
 
     Raises:
         CannotError: it was refused.
 
     """
     patch = {"metadata": {"resourceVersion": pair.obj["metadata"]["resourceVersion"]}, "spec": dict(wanted.spec)}
+    way = {"fieldValidation": "Strict", "fieldManager": "kubectl-maestro"} | ({"dryRun": "All"} if only_try else {})
+    request = pair.api_kwargs(  # type: ignore[no-untyped-call]  # pykube has no annotation there
+        headers={"Content-Type": "application/merge-patch+json"}, data=json.dumps(patch), params=way
+    )
+    answer = pair.api.patch(**request)  # type: ignore[no-untyped-call]  # nor there
     try:
-        pair.patch(patch)  # type: ignore[no-untyped-call]  # pykube has no annotation there
+        pair.api.raise_for_status(answer)  # type: ignore[no-untyped-call]  # nor there
     except HTTPError as error:
         if error.code == CONFLICT:
             raise CannotError("somebody changed the pair meanwhile, nothing was changed: look and try again") from error
         raise CannotError(f"the change was refused: {error}") from error
+    if not only_try:
+        pair.set_obj(answer.json())

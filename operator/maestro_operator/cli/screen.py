@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maestro_operator.cli.table import GAP, table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
 GOOD_TRUE = (
     *("Ready", "Available", "PeerReady", "Protected", "DataInSync", "FencingReady"),
@@ -14,7 +16,6 @@ GOOD_TRUE = (
 BAD_TRUE = ("Stalled", "ActiveNodeOverridden", "ObserverIsolated", "SplitBrainDetected")
 FENCING = {True: "can be fenced", False: "CANNOT BE FENCED", None: "fencing unknown"}
 HISTORY_SHOWN = 3
-GAP = "   "
 
 
 def screen(pair: Mapping[str, Any], *, width: int) -> str:
@@ -35,15 +36,6 @@ def screen(pair: Mapping[str, Any], *, width: int) -> str:
 def _cut(line: str, width: int) -> str:
     line = line.rstrip()
     return line if len(line) <= width else f"{line[: width - 1]}…"
-
-
-def _table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Return rows with their columns aligned."""
-    rows = [list(row) for row in rows]
-    widths = [
-        max((len(row[at]) for row in rows if at < len(row)), default=0) for at in range(max(map(len, rows), default=0))
-    ]
-    return [indent + GAP.join(cell.ljust(widths[at]) for at, cell in enumerate(row)) for row in rows]
 
 
 def _head(pair: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
@@ -71,7 +63,7 @@ def _nodes(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
     """Return one line a node in the order of the spec, and between them the arrow of replication."""
     seen = {item["name"]: item for item in status.get("nodes", [])}
     active = status.get("activeNode")
-    rows = _table(_node(node, seen.get(node["name"], {}), active) for node in spec["nodes"])
+    rows = table(_node(node, seen.get(node["name"], {}), active) for node in spec["nodes"])
     first, second = (node["name"] for node in spec["nodes"])
     data = f"data: {_replication(status)}"
     arrows = {first: ("│", "▼"), second: ("▲", "│")}
@@ -109,7 +101,7 @@ def _episode(pair: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
     lines = ["Nothing is under way."]
     if episode:
         lines = [f"{episode['kind']} {episode['source']} → {episode['target']} under way: {episode['id']}"]
-        lines += _table((_step(item) for item in episode.get("steps", [])), indent="    ")
+        lines += table((_step(item) for item in episode.get("steps", [])), indent="    ")
     stalled = next((item for item in status.get("conditions", []) if item["type"] == "Stalled"), None)
     if stalled is not None and stalled["status"] == "True":
         lines += [f"  HELD: {stalled['reason']}", f"    {stalled['message']}"]
@@ -140,14 +132,14 @@ def _conditions(status: Mapping[str, Any]) -> list[str]:
             rows.append([f"{item['type']}={item['status']}", item["reason"], item["message"]])
     if not rows:
         return ["Every condition is as it should be."] if status.get("conditions") else []
-    return ["Not as it should be:", *_table(rows)]
+    return ["Not as it should be:", *table(rows)]
 
 
 def _history(status: Mapping[str, Any]) -> list[str]:
     entries = status.get("history", [])[:HISTORY_SHOWN]
     if not entries:
         return []
-    return ["", "Last episodes:", *_table(_entry(item) for item in entries)]
+    return ["", "Last episodes:", *table(_entry(item) for item in entries)]
 
 
 def _entry(item: Mapping[str, Any]) -> list[str]:
