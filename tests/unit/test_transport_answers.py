@@ -9,7 +9,8 @@ from maestro_operator.model.seen import Replica, Unknown
 from maestro_operator.model.status import Generation
 from maestro_operator.transport.answers import BadAnswerError, Lines
 from maestro_operator.transport.guard import guard_outcome
-from maestro_operator.transport.session import Completed, as_root
+from maestro_operator.transport.session import Completed
+from maestro_operator.transport.words import as_root
 
 
 def outcome(status: int, stdout: str = "", stderr: str = "") -> Outcome:

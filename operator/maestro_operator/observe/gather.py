@@ -125,6 +125,9 @@ class Observer:
         `UNTOUCHED_GOOD_FOR_SECONDS`. With `check_since` the active node is checked in the background.
         """
         names = self._spec.names
+        voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
+        for name in voted:
+            self._vantage.begin(name)
         nodes, traffic = await asyncio.gather(
             asyncio.gather(*(self._look_at(name, untouched=name in untouched) for name in names)),
             asyncio.gather(*(item.look() for item in self._traffic)),
@@ -134,7 +137,6 @@ class Observer:
             if isinstance(reading, Unknown) and name not in self._silent:
                 self._devices[name].hasten()
         self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
-        voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
         votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
         checked = frozen(self._spec, active) if active is not None and check_since is not None else None
         devices = tuple(item for name in names for item in self._devices[name].latest())

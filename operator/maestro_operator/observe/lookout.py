@@ -102,17 +102,22 @@ class Periodic(Generic[T]):
 
     def latest(self) -> T:
         """Return the last answer, and begin a new look when one is due."""
-        if self._task is not None and self._task.done():
-            task, self._task = self._task, None
-            if not task.cancelled():
-                self._last = task.result()  # a surprise is the turn's surprise
-                self.answered_seconds = self._clock.monotonic_seconds()
+        self.taken()
         now, period = self._clock.monotonic_seconds(), self._period_seconds
         seconds = period if isinstance(period, float | int) else period()
         due = self._begun_seconds is None or now - self._begun_seconds >= seconds
         if self._task is None and due:
             self._begun_seconds = now
             self._task = asyncio.ensure_future(self._called())
+        return self._last
+
+    def taken(self) -> T:
+        """Return the last answer and begin nothing."""
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            if not task.cancelled():
+                self._last = task.result()  # a surprise is the turn's surprise
+                self.answered_seconds = self._clock.monotonic_seconds()
         return self._last
 
     def hasten(self) -> None:

@@ -40,8 +40,13 @@ class VantagePoints:
         self._asked: dict[tuple[str, str], Periodic[VoteSeen | Unknown]] = {}
         self._suspects: set[str] = set()
 
+    def begin(self, name: str) -> None:
+        """Begin the looks at a node that are due now: what is asked of a node that is about to be read goes with it."""
+        for point in self._spec.detection.vantage_points:
+            self._periodic(point, name).latest()
+
     def votes_on(self, name: str, *, reading: NodeSeen | Unknown) -> tuple[VoteSeen, ...]:
-        """Return the newest vote of each vantage point on a node, and ask again whom it is time to ask."""
+        """Return the newest vote of each vantage point on a node, of those whose looks were begun."""
         votes = [self._vote(point, name) for point in self._spec.detection.vantage_points]
         found = tuple(vote for vote in votes if vote is not None)
         is_doubtful = isinstance(reading, Unknown) or any(vote.vote in (Vote.SICK, Vote.DEAD) for vote in found)
@@ -57,7 +62,7 @@ class VantagePoints:
     def _vote(self, point: VantagePoint, about: str) -> VoteSeen | None:
         detection = self._spec.detection
         periodic = self._periodic(point, about)
-        latest, at = periodic.latest(), periodic.answered_seconds
+        latest, at = periodic.taken(), periodic.answered_seconds
         if at is None:
             return None
         now, timeout = self._clock.monotonic_seconds(), detection.timeout_seconds * HARDER

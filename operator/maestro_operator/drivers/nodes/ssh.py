@@ -79,7 +79,7 @@ class SshNodes:
         known = self._versions.get(node.name)
         is_due = known is None or not known.serves(view, self._clock.monotonic_seconds())
         words = observe_words(view, with_versions=is_due)
-        answer = await self._sessions.run(node, words, deadline_seconds=READ_SECONDS)
+        answer = await self._sessions.ask(node, words, deadline_seconds=READ_SECONDS)
         if isinstance(answer, Unknown):
             return answer
         if answer.exit_status != 0:
@@ -169,12 +169,12 @@ class SshNodes:
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask one node what it sees of the other one's services; how long is for the caller to keep."""
         del probes  # the node that is asked about answers with its own local probe
-        answer = await self._sessions.run(asked, guard_words("probe-peer"), deadline_seconds=VOTE_SECONDS)
+        answer = await self._sessions.ask(asked, guard_words("probe-peer"), deadline_seconds=VOTE_SECONDS)
         return peer_vote_of(answer, asked=asked.name, about=about.name)
 
     async def drbd_vote(self, asked: FrozenNode, about: FrozenNode, resource: str) -> VoteSeen | Unknown:
         """Ask one node what its DRBD sees of the other one's kernel."""
-        answer = await self._sessions.run(asked, drbd_words(resource), deadline_seconds=READ_SECONDS)
+        answer = await self._sessions.ask(asked, drbd_words(resource), deadline_seconds=READ_SECONDS)
         return drbd_vote_of(answer, asked=asked.name, about=about.name, resource=resource)
 
     def commands_run(self, node: str) -> int:

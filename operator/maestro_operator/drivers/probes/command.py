@@ -29,7 +29,7 @@ async def asked_on_the_node(
     """Run the command on the node and return what it says."""
     if sessions is None:
         return Vote.UNKNOWN, Reason.NOT_CONFIGURED, f"{node.name}: there is no way to run a command"
-    ran = await sessions.run(node, command.argv, deadline_seconds=timeout_seconds)
+    ran = await sessions.ask(node, command.argv, deadline_seconds=timeout_seconds)
     if isinstance(ran, Unknown):
         return Vote.UNKNOWN, ran.reason, ran.message
     return judged(node.name, ran)

@@ -109,7 +109,8 @@ class FloatingTraffic:
         self, node: FrozenNode, item: FloatingAddress, verb: str, *, seconds: float
     ) -> Found | Failed | Refused:
         words = scripted("address", verb, item.address, str(item.prefix_length), item.interface)
-        answer = await self._sessions.run(node, words, deadline_seconds=seconds)
+        send = self._sessions.ask if verb == "read" else self._sessions.run
+        answer = await send(node, words, deadline_seconds=seconds)
         if isinstance(answer, Unknown):
             return Failed(answer.reason, answer.message)
         what = f"{node.name}: {item.address}"

@@ -1,0 +1,97 @@
+"""Connections to nodes: one for each way to reach one, kept open, and opened anew where it gave no answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Unknown
+from maestro_operator.transport.connect import open_connection
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    from maestro_operator.clock import Clock
+    from maestro_operator.model.addresses import AddressPolicy
+    from maestro_operator.model.pair import Ssh
+    from maestro_operator.model.status import FrozenNode
+    from maestro_operator.transport.connect import ReadSecret
+
+CONNECT_SECONDS = 10.0
+"""The most that one attempt to connect may take, whatever the command's own deadline."""
+
+
+@dataclass(slots=True)
+class Link:
+    """One open connection and how many commands are on it."""
+
+    connection: asyncssh.SSHClientConnection
+    in_flight: int = 0
+    is_retired: bool = False
+
+    def retire(self) -> None:
+        """Take no new command; end when the last one has."""
+        self.is_retired = True
+        if not self.in_flight:
+            self.connection.abort()
+
+    def release(self) -> None:
+        """End one use of the link."""
+        self.in_flight -= 1
+        if self.is_retired and not self.in_flight:
+            self.connection.abort()
+
+
+class Links:
+    """The open connections of one pair."""
+
+    def __init__(self, *, secrets: ReadSecret, namespace: str, clock: Clock, policy: AddressPolicy | None) -> None:
+        """Keep where the Secrets are read from, and where may be connected to; without a policy, anywhere."""
+        self._secrets = secrets
+        self._namespace = namespace
+        self._clock = clock
+        self._policy = policy
+        self._links: dict[Ssh, Link] = {}
+        self._connecting: dict[Ssh, asyncio.Lock] = {}
+
+    async def to(self, node: FrozenNode, *, ends: float) -> tuple[Link | Unknown, bool]:
+        """Return an open link, and whether it was opened just now."""
+        lock = self._connecting.setdefault(node.ssh, asyncio.Lock())
+        try:
+            async with asyncio.timeout(min(self.left_seconds(ends), CONNECT_SECONDS)), lock:
+                link = self._links.get(node.ssh)
+                if link is not None and not link.connection.is_closed():
+                    return link, False
+                opened = await open_connection(
+                    node, secrets=self._secrets, namespace=self._namespace, policy=self._policy
+                )
+                if isinstance(opened, Unknown):
+                    return opened, True
+                link = self._links[node.ssh] = Link(opened)
+                return link, True
+        except TimeoutError:
+            return Unknown(Reason.TIMED_OUT, f"{node.name}: {node.ssh.host} did not let us in in time"), True
+
+    def forget(self, ssh: Ssh, link: Link) -> None:
+        """Let the next command open a new session: this one gave no answer."""
+        if self._links.get(ssh) is link:
+            del self._links[ssh]
+        link.retire()
+
+    def left_seconds(self, ends: float) -> float:
+        """Return how long it is until a moment on the monotonic clock, at least 0."""
+        return max(0.0, ends - self._clock.monotonic_seconds())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        links, self._links = list(self._links.values()), {}
+        for link in links:
+            link.connection.close()
+        for link in links:
+            try:
+                async with asyncio.timeout(1):
+                    await link.connection.wait_closed()
+            except TimeoutError:
+                link.connection.abort()
