@@ -65,6 +65,9 @@ VOTE = Family(
     "1 for what a vantage point says of a node, and why.",
     ("vantage_point", "node", "vote", "reason"),
 )
+QUARANTINED = Family(
+    "maestro_pair_node_quarantined", "1 for a node that comes and goes, to which nothing moves by itself.", ("node",)
+)
 TRAFFIC = Family(
     "maestro_pair_traffic_on_node", "1 for the node that an entry of traffic points at.", ("entry", "node")
 )
@@ -77,6 +80,7 @@ GAUGES = (
     VERDICT,
     SERVICE,
     VOTE,
+    QUARANTINED,
     LAG,
     OUT_OF_SYNC,
     DOWNTIME,
@@ -191,6 +195,8 @@ def _seen(status: PairStatus) -> list[Value]:
     found: list[Value] = []
     for node in status.nodes:
         found.append((VERDICT, (node.name, node.verdict, node.verdict_reason or ""), 1.0))
+        if node.quarantined_until:
+            found.append((QUARANTINED, (node.name,), 1.0))
         found += [(VOTE, (vote.vantage_point, node.name, vote.vote, vote.reason), 1.0) for vote in node.votes]
     if status.service is not None:
         found.append((SERVICE, (status.service.verdict, status.service.reason), 1.0))

@@ -116,6 +116,11 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairOverridden",
         "MaestroPairWithoutBackup",
         "MaestroPairOperatorDown",
+        "MaestroPairUncertain",
+        "MaestroPairWitnessSilent",
+        "MaestroPairStandbyNotAble",
+        "MaestroPairNodeFlapping",
+        "MaestroPairObserverIsolated",
     }
 
 
@@ -137,6 +142,10 @@ def test_the_reasons_in_alerts_and_runbooks_are_reasons_of_the_operator() -> Non
     in_alerts = {word for rule in rules_of(held) for word in re.search(r'~"([^"]+)"', rule["expr"])[1].split("|")}  # type: ignore[index]
     table = re.findall(r"^\| (`[^|]+) \|", (RUNBOOKS / "MaestroPairHeld.md").read_text(), re.MULTILINE)
     in_runbook = {word for row in table for word in re.findall(r"`(\w+)`", row)}
+    for name in ("Uncertain", "WitnessSilent", "StandbyNotAble"):
+        text = (RUNBOOKS / f"MaestroPair{name}.md").read_text()
+        rows = [row for row in re.findall(r"^\| (.+) \|[^|]+\|$", text, re.MULTILINE) if "verdictReason" not in row]
+        in_runbook |= {word for row in rows for word in re.findall(r"`([A-Z]\w+)`", row)}
 
     assert in_alerts <= known
     assert in_runbook
@@ -147,7 +156,10 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
     named = {kind for path in ALERTS for kind in re.findall(r'type="(\w+)"', path.read_text())}
     source = (ROOT / "operator" / "maestro_operator" / "report" / "conditions.py").read_text()
 
-    assert named == {"Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady", "Verified"}
+    assert named == {
+        *("Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady", "Verified"),
+        *("PeerReady", "ObserverIsolated"),
+    }
     assert all(f'"{kind}"' in source for kind in named)
 
 

@@ -22,7 +22,7 @@ from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Check, HttpProbe, PairKey
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen
-from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, PairStatus, State
+from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, NodeStatus, PairStatus, State
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.frozen import node_at
 
@@ -120,6 +120,21 @@ def test_a_mirror_shows_what_differs() -> None:
 
     where = 'name="maestro",namespace="lists",node="b"'
     assert series(metrics)[f"maestro_pair_replication_out_of_sync_bytes{{{where}}}"] == 4096
+
+
+def test_a_node_that_comes_and_goes_is_shown_for_as_long_as_nothing_moves_to_it() -> None:
+    metrics = PairMetrics()
+    flapped = NodeStatus(name="a", reachable=True, reason="Answers", quarantined_until="2026-01-01T00:16:40.000Z")
+
+    metrics.show(seen(), STEADY, status().model_copy(update={"nodes": (flapped,)}))
+    during = {name: value for name, value in series(metrics).items() if "quarantined" in name}
+    metrics.show(
+        seen(), STEADY, status().model_copy(update={"nodes": (NodeStatus(name="a", reachable=True, reason="Answers"),)})
+    )
+    after = [name for name in series(metrics) if "quarantined" in name]
+
+    assert (list(during.values()), after) == ([1.0], [])
+    assert 'node="a"' in next(iter(during))
 
 
 def test_what_is_no_more_is_not_shown_any_more() -> None:
