@@ -1,13 +1,16 @@
 """Traffic by objects of the cluster, on a real API server: one endpoint of a Service, and external-dns's own kind."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
 from kubernetes.aio.client import ApiClient, CustomObjectsApi
+from typing_extensions import override
 
 from maestro_operator.drivers.ports import Way
+from maestro_operator.drivers.traffic.dns import DnsTraffic
+from maestro_operator.drivers.traffic.entries import TrafficEntries
 from maestro_operator.drivers.traffic.incluster import DNS_ENDPOINTS, SLICES, ClusterTraffic
 from maestro_operator.kube.connection import connect
 from maestro_operator.kube.objects import Kind, ObjectStore
@@ -17,6 +20,7 @@ from maestro_operator.model.pair import PairKey, Traffic
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import TrafficSeen, Unknown
 from maestro_operator.model.traffic import ExternalDns, ServiceEndpoint, ServicePort
+from support.contracts.steering import LAWS, STRANGER, SteeredWorld
 from support.controlplane import ControlPlane
 from support.external_dns import definition
 from support.frozen import node_at
@@ -24,9 +28,13 @@ from support.frozen import node_at
 pytestmark = pytest.mark.timeout(120)
 
 NAMESPACE = "traffic"
-A, B = "192.0.2.1", "192.0.2.2"
+A, B, ELSEWHERE = "192.0.2.1", "192.0.2.2", "192.0.2.77"
 NODES = node_at("a", A), node_at("b", B)
 WAY, BACK = Way(NODES[1], NODES[0]), Way(NODES[0], NODES[1])
+GONE = """
+{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}],
+users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}
+"""
 SERVICE = """
 apiVersion: v1
 kind: Service
@@ -99,6 +107,66 @@ async def test_a_service_gets_one_endpoint_which_moves(plane: ControlPlane, clus
     assert made["endpoints"] == [{"addresses": [B], "conditions": {"ready": True}}]
     assert made["ports"] == [{"name": "http", "port": 80, "protocol": "TCP"}]
     assert made["metadata"]["generation"] == 2
+
+
+class SteeredCluster(SteeredWorld):
+    """An entry that is an object on a real API server, which can be made to be another one that is gone."""
+
+    def __init__(self, plane: ControlPlane, cluster: Cluster, entry: Traffic, gone: ApiClient) -> None:
+        self._plane, self._cluster = plane, cluster
+        self._gone = ClusterTraffic(ObjectStore(gone, NAMESPACE), cluster.key)
+        self.entry, self.nodes = entry, NODES
+        self._meet(cluster.traffic)
+
+    def _meet(self, driver: ClusterTraffic) -> None:
+        nothing = DnsTraffic(namespace=NAMESPACE, secrets=_no_secrets)
+        self.traffic = TrafficEntries(dns=nothing, floating=driver, hosts=driver, cluster=driver)
+
+    @override
+    async def put(self, who: str) -> None:
+        address = {"a": A, "b": B, STRANGER: ELSEWHERE}[who]
+        target = node_at("x", address)
+        assert isinstance(await self._cluster.traffic.move(self.entry, Way(target, target), deadline_seconds=10), Done)
+
+    @override
+    async def points_at(self) -> set[str]:
+        slices, name = self.entry.endpoint_slice, f"{self._cluster.key.name}-{self.entry.name}"
+        what, path = ("dnsendpoints", "--field-selector", f"metadata.name={name}"), "spec.endpoints[*].targets[*]"
+        if slices is not None:
+            what = ("endpointslices", "-l", f"kubernetes.io/service-name={slices.service}")
+            path = "endpoints[*].addresses[*]"
+        found = self._plane.run_kubectl("get", *what, "-n", NAMESPACE, "-o", f"jsonpath={{.items[*].{path}}}")
+        return {{A: "a", B: "b", ELSEWHERE: STRANGER}[address] for address in found.split()}
+
+    @override
+    async def hide(self) -> None:
+        self._meet(self._gone)
+
+    @override
+    async def show(self) -> None:
+        self._meet(self._cluster.traffic)
+
+    @override
+    async def lose(self, node: str) -> None:
+        """No node is asked here."""
+
+
+async def _no_secrets(_namespace: str, name: str) -> Mapping[str, bytes]:
+    raise LookupError(name)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("kind", ["endpointSlice", "externalDNS"])
+async def test_the_contract_of_what_sends_clients_somewhere(
+    plane: ControlPlane, cluster: Cluster, tmp_path: Path, kind: str, law: Callable[[SteeredWorld], Awaitable[None]]
+) -> None:
+    (tmp_path / "gone").write_text(GONE)
+    gone = await connect(tmp_path / "gone")
+    entry = service(plane, tmp_path) if kind == "endpointSlice" else outside()
+    try:
+        await law(SteeredCluster(plane, cluster, entry, gone))
+    finally:
+        await gone.close()
 
 
 async def test_a_service_with_endpoints_of_somebody_else_is_not_touched(
@@ -183,10 +251,7 @@ async def test_a_kind_that_the_cluster_does_not_have_is_said_so(
 
 async def test_an_api_server_that_is_gone_is_unproven(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "gone"
-    kubeconfig.write_text(
-        "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}], "
-        "users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}"
-    )
+    kubeconfig.write_text(GONE)
     api = await connect(kubeconfig)
     cluster = Cluster(api)
     try:

@@ -14,7 +14,7 @@ import dns.update
 import pytest
 from typing_extensions import override
 
-from maestro_operator.drivers.memory.naming import MemoryTraffic
+from maestro_operator.drivers.memory.naming import MemoryNames
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.drivers.ports import TrafficPort, Way
 from maestro_operator.drivers.traffic.dns import DnsTraffic
@@ -54,10 +54,10 @@ class TrafficWorld(Protocol):
         """Let the server answer nobody."""
 
 
-class MemoryNames(TrafficWorld):
+class NamesInMemory(TrafficWorld):
     def __init__(self) -> None:
         self._world = MemoryWorld(nodes=[("a", A), ("b", B)], units=("x",), clock=MemoryClock())
-        self.traffic = MemoryTraffic(self._world)
+        self.traffic = MemoryNames(self._world)
         self.entry = entry()
 
     @override
@@ -156,12 +156,12 @@ BIND, KNOT = (pytest.param(name, marks=pytest.mark.root) for name in ("names", "
 
 @pytest.fixture(params=["memory", BIND, KNOT])
 def world(request: pytest.FixtureRequest) -> TrafficWorld:
-    return MemoryNames() if request.param == "memory" else request.getfixturevalue(request.param)
+    return NamesInMemory() if request.param == "memory" else request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["memory", BIND])
 def lying_world(request: pytest.FixtureRequest) -> TrafficWorld:
-    return MemoryNames() if request.param == "memory" else request.getfixturevalue(request.param)
+    return NamesInMemory() if request.param == "memory" else request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=[BIND, KNOT])

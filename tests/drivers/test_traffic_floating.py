@@ -162,10 +162,15 @@ async def test_an_address_on_both_is_said_of_both(floating: Floating) -> None:
     assert seen.addresses[:2] == (floating.a.address, floating.b.address)
 
 
-async def test_where_nobody_that_can_be_asked_has_it_nothing_is_known(floating: Floating) -> None:
+async def test_where_nobody_that_can_be_asked_has_it_the_silent_one_is_named_who_may(floating: Floating) -> None:
     floating.put("a")
     floating.a.server.server.folder.joinpath("sudo").write_text("#!/bin/sh\nexit 1\n")
 
+    seen = await floating.read()
+
+    assert isinstance(seen, TrafficSeen)
+    assert (seen.addresses, len(seen.silent)) == ((), 1)
+    floating.b.server.server.folder.joinpath("sudo").write_text("#!/bin/sh\nexit 1\n")
     assert isinstance(await floating.read(), Unknown)
 
 

@@ -128,6 +128,13 @@ TABLE: list[tuple[str, str, Seen, tuple[str, str]]] = [
         seen(traffic=(TrafficSeen("names", ("10.77.0.11",), silent=("10.77.0.54 does not answer",)),)),
         ("Unknown", "TrafficUnproven"),
     ),
+    (
+        "TrafficOnActive",
+        "nowhere, or at a node that is silent",
+        seen(traffic=(TrafficSeen("float", (), silent=("b did not answer",)),)),
+        ("Unknown", "TrafficUnproven"),
+    ),
+    ("TrafficOnActive", "nowhere", seen(traffic=(TrafficSeen("names", ()),)), ("False", "TrafficElsewhere")),
     ("BackupFresh", "good", seen(), ("Unknown", "NotConfigured")),
     ("AutomaticFailoverAllowed", "good", seen(), ("True", "AllGood")),
     ("AutomaticFailoverAllowed", "braked", seen(spec=pair_spec(failover=Failover())), ("False", "AutomaticDisabled")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from maestro_operator.act.combined import first_bad, in_order
+from maestro_operator.act.combined import first_bad
 from maestro_operator.model.outcome import Done, Outcome
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ async def lower_ttl(acting: Acting) -> Outcome:
 
 
 async def move_traffic(acting: Acting) -> Outcome:
-    """Move every entry, in order; one that fails leaves the ones behind it for the next attempt."""
+    """Move every entry, one after the other; one that fails is tried again, and keeps none behind it where it was."""
     traffic, seconds = acting.drivers.traffic, acting.deadline_seconds
-    verbs = [
-        lambda entry=entry: traffic.move(entry, acting.way, deadline_seconds=seconds)
-        for entry in acting.seen.spec.traffic
-    ]
-    return await in_order(*verbs)
+    return first_bad([await traffic.move(it, acting.way, deadline_seconds=seconds) for it in acting.seen.spec.traffic])

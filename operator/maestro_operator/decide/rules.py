@@ -204,7 +204,7 @@ def repair(seen: Seen) -> Decision | None:
     if active is None or not facts.owner_serves(seen):
         return None
     address = seen.spec.node(active).address
-    astray = [item.name for item in seen.traffic if isinstance(item, TrafficSeen) and item.addresses != (address,)]
+    astray = [item.name for item in seen.traffic if isinstance(item, TrafficSeen) and item.is_astray(address)]
     if astray or not facts.is_localised(seen, active):
         return begin(seen, EpisodeKind.REPAIR, target=active, trigger=f"astray: {','.join(astray) or 'pins'}")
     # Once after a switchover: a server that keeps to the short time is not argued with.

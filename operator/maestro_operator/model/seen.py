@@ -251,9 +251,18 @@ class TrafficSeen:
     addresses: tuple[str, ...]
     ttl_seconds: int | None = None
     silent: tuple[str, ...] = ()
-    """What could not be asked, in words; everybody else says `addresses`."""
+    """What could not be asked, in words; everybody else says `addresses`, and where they are none it may be there."""
     behind: tuple[str, ...] = ()
     """Whose clients may be told something older for a while, in words: caches, not authorities."""
+
+    @property
+    def may_be_at_the_silent(self) -> bool:
+        """Tell whether nobody who was asked has it, and somebody could not be asked."""
+        return not self.addresses and bool(self.silent)
+
+    def is_astray(self, address: str) -> bool:
+        """Tell whether it is known to point elsewhere than at this address alone."""
+        return self.addresses != (address,) and not self.may_be_at_the_silent
 
 
 @dataclass(frozen=True, slots=True)

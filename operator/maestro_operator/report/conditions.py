@@ -185,8 +185,9 @@ def traffic_on_active(known: Known) -> Answer:
     for item in known.seen.traffic:
         if isinstance(item, Unknown):
             return _unknown(Reason.TRAFFIC_UNPROVEN, item.message)
-        if item.addresses != (address,):
-            return _false(Reason.TRAFFIC_ELSEWHERE, f"{item.name} points at {', '.join(item.addresses)}")
+        if item.is_astray(address):
+            found = ", ".join(item.addresses) or "nothing"
+            return _false(Reason.TRAFFIC_ELSEWHERE, f"{item.name} points at {found}")
     doubts = [text for item in known.seen.traffic if isinstance(item, TrafficSeen) for text in item.silent]
     late = [text for item in known.seen.traffic if isinstance(item, TrafficSeen) for text in item.behind]
     if doubts or late:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.world import OPERATOR
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.drivers.memory.reach import Reaching
+from maestro_operator.model.outcome import Done, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 
 if TYPE_CHECKING:
@@ -13,18 +13,14 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode, Generation
 
 
-class MemoryMirror:
+class MemoryMirror(Reaching):
     """The replication port."""
+
+    _world: MirrorWorld
 
     def __init__(self, world: MirrorWorld) -> None:
         """Keep the world."""
-        self._world = world
-
-    def _silent(self, node: FrozenNode) -> Failed | None:
-        self._world.commands += 1
-        if self._world.reaches(OPERATOR, node.name):
-            return None
-        return Failed(Reason.TIMED_OUT, f"{node.name} did not answer")
+        super().__init__(world)
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Let the stopped source give its side up."""

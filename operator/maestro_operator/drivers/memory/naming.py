@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode
 
 
-class MemoryTraffic:
-    """The traffic port: names in one server."""
+class MemoryNames:
+    """Entries of kind dns: names in one server."""
 
     def __init__(self, world: MemoryWorld) -> None:
         """Keep the world."""

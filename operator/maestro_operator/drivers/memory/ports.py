@@ -13,10 +13,13 @@ from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.mirroring import MemoryMirror
-from maestro_operator.drivers.memory.naming import MemoryTraffic
+from maestro_operator.drivers.memory.naming import MemoryNames
+from maestro_operator.drivers.memory.reach import Reaching
 from maestro_operator.drivers.memory.reading import node_seen
-from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryNode, MemoryWorld
-from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order
+from maestro_operator.drivers.memory.steering import MemoryCluster, MemoryFloating, MemoryHosts
+from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryWorld
+from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order, TrafficPort
+from maestro_operator.drivers.traffic.entries import TrafficEntries
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
@@ -38,31 +41,20 @@ def memory_drivers(world: MemoryWorld) -> Drivers:
         nodes=MemoryNodes(world),
         replication=MemoryMirror(world) if isinstance(world, MirrorWorld) else MemoryReplication(world),
         fencing=MemoryFencing(world),
-        traffic=MemoryTraffic(world),
+        traffic=memory_traffic(world),
         probes=MemoryProbes(world),
         verification=MemoryVerification(world),
     )
 
 
-class _Over:
-    """Holds the world and says whether the operator reaches a node."""
-
-    def __init__(self, world: MemoryWorld) -> None:
-        """Keep the world."""
-        self._world = world
-
-    def _silent(self, node: FrozenNode) -> Failed | None:
-        """Return the failure of a command to a node that does not answer."""
-        self._world.commands += 1
-        if self._world.reaches(OPERATOR, node.name):
-            return None
-        return Failed(Reason.TIMED_OUT, f"{node.name} did not answer")
-
-    def _node(self, node: FrozenNode) -> MemoryNode:
-        return self._world.nodes[node.name]
+def memory_traffic(world: MemoryWorld) -> TrafficPort:
+    """Return the traffic port over one world, put together as the real one is."""
+    return TrafficEntries(
+        dns=MemoryNames(world), floating=MemoryFloating(world), hosts=MemoryHosts(world), cluster=MemoryCluster(world)
+    )
 
 
-class MemoryNodes(_Over):
+class MemoryNodes(Reaching):
     """The node port."""
 
     async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
@@ -180,7 +172,7 @@ class MemoryNodes(_Over):
         return VoteSeen("drbd", about.name, Vote.DEAD, Reason.PEER_UNREACHABLE, f"{about.name} is silent", 0.0)
 
 
-class MemoryProbes(_Over):
+class MemoryProbes(Reaching):
     """The probe port."""
 
     async def vote(
@@ -233,7 +225,7 @@ def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> V
     return VoteSeen(vantage_point, about, vote, reason, text, 0.0)
 
 
-class MemoryReplication(_Over):
+class MemoryReplication(Reaching):
     """The replication port."""
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
@@ -306,7 +298,7 @@ class MemoryReplication(_Over):
         return Done()
 
 
-class MemoryFencing(_Over):
+class MemoryFencing(Reaching):
     """The fencing port: each node's device is honest, lying, denying or dead."""
 
     async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
@@ -346,7 +338,7 @@ class MemoryFencing(_Over):
         )
 
 
-class MemoryVerification(_Over):
+class MemoryVerification(Reaching):
     """The verification port: passes where the services run."""
 
     async def verify(

@@ -98,6 +98,8 @@ class MemoryNode:
     """When the peer's guard said that it goes down; a reboot here forgets it."""
     receipts: dict[str, Permit] = field(default_factory=dict)
     """By kind: the epoch and boot for which a mirror's handler may act once."""
+    addresses: set[str] = field(default_factory=set)
+    """The addresses that it has beside its own."""
 
     @property
     def boot_id(self) -> str:
@@ -131,6 +133,12 @@ class MemoryWorld:
         self.ttl_seconds = 5
         self.is_dns_up = True
         self.is_dns_frozen = False
+        self.steered: dict[str, str] = {}
+        """By entry of traffic that is kept on a host or in the cluster: where it sends clients."""
+        self.others_have: set[str] = set()
+        """Addresses that somebody else on the nodes' segment answers for, and entries whose object another one made."""
+        self.idle_programs: set[str] = set()
+        """Entries whose program says that it moved them, and did not."""
         self.cuts: set[tuple[str, str]] = set()
         """Directed pairs (from, to) that carry nothing."""
         self.devices: dict[str, str] = dict.fromkeys(self.nodes, "honest")
@@ -173,6 +181,7 @@ class MemoryWorld:
         node.is_on, node.is_frozen = False, False
         node.running.clear()
         node.receipts.clear()
+        node.addresses.clear()
         node.peer_left_at_seconds = None
 
     def shut_down(self, name: str) -> None:
@@ -220,7 +229,7 @@ class MemoryWorld:
     def write(self) -> bool:
         """Let a client write one record through the public names; tell whether it was acknowledged."""
         self.note_writers("a client writes")
-        address = next(iter(self.names.values()), None)
+        address = self.clients_go_to()
         for name in self.writers():
             node = self.nodes[name]
             if node.address == address and node.records is not None and (OPERATOR, name) not in self.cuts:
@@ -229,6 +238,11 @@ class MemoryWorld:
                 self.last_acknowledged_seconds = self.clock.monotonic_seconds()
                 return True
         return False
+
+    def clients_go_to(self) -> str | None:
+        """Return where clients end up: by a name, else by an address that moves, else by what steers them."""
+        holders = (node.address for node in self.nodes.values() if node.is_alive and node.addresses)
+        return next(iter((*self.names.values(), *holders, *self.steered.values())), None)
 
     def lost_records(self) -> int:
         """Return how many acknowledged records the one running side does not hold."""

@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maestro_operator.drivers.ports import Way
-    from maestro_operator.drivers.traffic.dns import DnsTraffic
-    from maestro_operator.drivers.traffic.floating import FloatingTraffic
-    from maestro_operator.drivers.traffic.hosts import HostTraffic
-    from maestro_operator.drivers.traffic.incluster import ClusterTraffic
     from maestro_operator.model.pair import Traffic
     from maestro_operator.model.status import FrozenNode
 
@@ -30,12 +26,17 @@ class Steers(Protocol):
         """Send clients to the target."""
 
 
+class Lowers(Steers, Protocol):
+    """The driver of a kind whose clients keep for a while what they were told."""
+
+    async def lower(self, entry: Traffic, *, deadline_seconds: float) -> Outcome:
+        """Let them keep it for a shorter time."""
+
+
 class TrafficEntries:
     """Every entry of `spec.traffic`."""
 
-    def __init__(
-        self, *, dns: DnsTraffic, floating: FloatingTraffic, hosts: HostTraffic, cluster: ClusterTraffic
-    ) -> None:
+    def __init__(self, *, dns: Lowers, floating: Steers, hosts: Steers, cluster: Steers) -> None:
         """Keep one driver a kind."""
         self._dns = dns
         self._floating = floating

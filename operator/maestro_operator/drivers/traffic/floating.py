@@ -60,7 +60,7 @@ class FloatingTraffic:
         found = await asyncio.gather(*(self._asked(node, item, "read", seconds=READ_SECONDS) for node in nodes))
         holders = [node for node, it in zip(nodes, found, strict=True) if isinstance(it, Found) and it.is_held]
         unread = [it for it in found if not isinstance(it, Found)]
-        if unread and not holders:
+        if len(unread) == len(nodes):
             return Unknown(unread[0].reason, unread[0].message)
         if len(holders) == 1:
             await self._keep_known(entry.name, item, holders[0])
