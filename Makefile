@@ -115,8 +115,8 @@ model-check: venv ## The laws over every world within a bound: FAULTS=2, ONLY=te
 	@$(PY) -m support.modelcheck
 
 .PHONY: traffic
-traffic: venv ## Each driver of traffic moved MOVES=50 times under load (ONLY=nat chooses; BREAK=lie plants a fault)
-	@MOVES=$(MOVES) ONLY=$(ONLY) BREAK=$(BREAK) $(PY) -m support.trafficmoves
+traffic: venv ## Each driver of traffic moved MOVES=50 times under load (DRIVER=nat,dns chooses; BREAK=lie plants a fault)
+	@MOVES=$(MOVES) DRIVER=$(DRIVER) BREAK=$(BREAK) $(PY) -m support.trafficmoves
 
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy

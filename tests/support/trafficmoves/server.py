@@ -1,4 +1,4 @@
-"""One side: says its name to whoever connects. Its name is the argument."""
+"""One side: says its name to whoever connects, at any of its addresses. Its name is the argument."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ PORT = 8080
 
 def main() -> None:
     """Answer for ever."""
-    with socket.create_server(("0.0.0.0", PORT)) as listening:
+    with socket.create_server(("", PORT), family=socket.AF_INET6, dualstack_ipv6=True) as listening:
         while True:
             connection, _ = listening.accept()
             with connection:
