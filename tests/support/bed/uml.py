@@ -16,7 +16,8 @@ from support.bed.description import Identity, Ran
 from support.bed.evidence import Journal
 from support.bed.machine import Machine, NodeIsOffError
 
-CONSOLE_SECONDS = 5
+CONSOLE_SECONDS = 30
+"""How long the console may take to let in: a login is a dozen processes, each slow where the host is busy."""
 USER_ID = 2000
 
 
@@ -99,7 +100,7 @@ class UmlMachine(Machine):
         key = self._keys / "id_ed25519"
         return (
             *("ssh", "-F", "none", "-i", str(key), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
-            *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "KexAlgorithms=curve25519-sha256"),
             *(
                 "-o",
                 f"ConnectTimeout={CONSOLE_SECONDS}",
@@ -124,5 +125,7 @@ class UmlMachine(Machine):
             *("root=/dev/ubda", "rw", "rootfstype=ext4", "init=/usr/sbin/bed-init", f"bed.console={console}"),
             *(f"eth0=tuntap,{network.port_of(self.name)},52:54:00:00:00:0{number}",),
             *(f"eth1=tuntap,{network.console_of(self.name)},52:54:00:00:01:0{number}",),
-            *("con0=null,fd:1", "con=null", "ssl=null", "net.ifnames=0", "systemd.show_status=0", "selinux=0", "quiet"),
+            *("con0=null,fd:1", "con=null", "ssl=null", "net.ifnames=0", "systemd.show_status=0", "selinux=0"),
+            # Its kernel says on the console what it does: what a judge reads.
+            *("loglevel=7", "printk.time=1"),
         )
