@@ -58,9 +58,9 @@ def disk(records: list[StoredRecord], *, node: str) -> Disk:
     return Disk(node=node, live=Group(place=node, files=held, rows=held), writes=(), kept_aside=frozenset())
 
 
-def write(second: int, **status: object) -> Event:
+def write(second: int, *, uid: str = "first", **status: object) -> Event:
     """Return a status write that was stored in this second."""
-    detail = {"received_ns": second * SECOND - 1, "user": "operator", "status": status}
+    detail = {"received_ns": second * SECOND - 1, "user": "operator", "uid": uid, "status": status}
     return Event(source="api", kind="status-write", wall_ns=second * SECOND, detail=detail)
 
 
@@ -186,13 +186,16 @@ def test_a_number_that_fell_is_found(last: Event) -> None:
     assert "numbers-never-fell" in failed(planted)
 
 
-def test_a_pair_that_was_created_again_has_the_term_of_its_nodes_once_it_adopted_them() -> None:
+def test_a_pair_that_was_created_again_counts_its_terms_anew_and_its_epochs_on() -> None:
     evidence = sound()
-    found = write(40, state="WaitForUser", term=1)
-    planted = dataclasses.replace(evidence, writes=(*evidence.writes, found))
+    found = write(40, uid="second", state="WaitForUser", term=1)
+    adopted = write(41, uid="second", activeNode="b", epoch=mark(3, "b"), term=2)
+    planted = dataclasses.replace(evidence, writes=(*evidence.writes, found, adopted))
     assert failed(planted) == set()
-    adopted = write(41, activeNode="b", term=0)
-    assert failed(dataclasses.replace(planted, writes=(*planted.writes, adopted))) == {"numbers-never-fell"}
+    fell = write(42, uid="second", activeNode="b", term=1)
+    assert failed(dataclasses.replace(planted, writes=(*planted.writes, fell))) == {"numbers-never-fell"}
+    again = write(41, uid="second", activeNode="b", epoch=mark(1, "a"), term=2)
+    assert failed(dataclasses.replace(evidence, writes=(*evidence.writes, again))) == {"numbers-never-fell"}
 
 
 @pytest.mark.parametrize(

@@ -182,10 +182,15 @@ def _died_between(evidence: ChaosEvidence, before: Sequence[Event], change: Even
 
 
 def epochs_never_fell(evidence: ChaosEvidence) -> Claim:
-    """Epoch in force and term never fell in what was written, and one epoch has one owner."""
+    """Epoch in force never fell in what was written, nor one object's term, and one epoch has one owner.
+
+    A pair that is created again takes the term of its nodes, which may never have heard the last one that was
+    written; who still has that one speaks for an object that the nodes no longer obey.
+    """
     wrong: list[str] = []
     owners: dict[int, str] = {}
-    number, term = 0, 0
+    number = 0
+    terms: dict[str | None, int] = {}
     for write in evidence.writes:
         status = write.detail["status"]
         mark = (status.get("epoch") or {}).get("inForce")
@@ -195,14 +200,12 @@ def epochs_never_fell(evidence: ChaosEvidence) -> Claim:
             if owners.setdefault(mark["number"], mark["owner"]) != mark["owner"]:
                 wrong.append(f"epoch {mark['number']} has two owners")
             number = max(number, mark["number"])
-        if status.get("activeNode") is None:
-            # A pair that was deleted and created again speaks to nobody before it has adopted its nodes.
-            continue
-        said = int(status.get("term", 0))
-        if said < term:
-            wrong.append(f"term {said} after {term}")
-        term = max(term, said)
-    return Claim("numbers-never-fell", not wrong, len(wrong), 0, (f"epoch {number}, term {term}", *wrong[:5]))
+        uid, said = write.detail["uid"], int(status.get("term", 0))
+        if said < terms.setdefault(uid, said):
+            wrong.append(f"term {said} after {terms[uid]} of {uid}")
+        terms[uid] = max(terms[uid], said)
+    highest = ", ".join(f"term {term} of {uid}" for uid, term in terms.items())
+    return Claim("numbers-never-fell", not wrong, len(wrong), 0, (f"epoch {number}, {highest}", *wrong[:5]))
 
 
 def audits_found_nothing(evidence: ChaosEvidence) -> Claim:

@@ -58,7 +58,8 @@ def read_power(path: Path) -> tuple[Event, ...]:
 def read_status_writes(path: Path, *, name: str) -> tuple[Event, ...]:
     """Read every accepted write of one pair's status from the API server's audit log.
 
-    `wall_ns` is when the server had stored it; `detail` has `received_ns`, `user` and the `status` that was sent.
+    `wall_ns` is when the server had stored it; `detail` has `received_ns`, `user`, the object's `uid` and the `status`
+    that was sent.
     """
     return tuple(event for line in jsonlines.read(path) for event in _status_writes(line, name))
 
@@ -126,6 +127,7 @@ def _status_writes(line: dict[str, Any], name: str) -> Iterator[Event]:
             detail={
                 "received_ns": wall_nanoseconds(line["requestReceivedTimestamp"]),
                 "user": (line.get("user") or {}).get("username"),
+                "uid": reference.get("uid"),
                 "status": status,
             },
         )
