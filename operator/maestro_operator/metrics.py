@@ -49,6 +49,11 @@ LAG = Family("maestro_pair_replication_lag_seconds", "Age of the standby's newes
 OUT_OF_SYNC = Family(
     "maestro_pair_replication_out_of_sync_bytes", "Bytes of a mirror that differ or may, as a node says.", ("node",)
 )
+VERIFIED = Family(
+    "maestro_pair_replication_verified_age_seconds",
+    "Age of the last comparison of both sides of a mirror, block by block, as a node says.",
+    ("node",),
+)
 DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode of a kind.", ("kind",))
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
@@ -83,6 +88,7 @@ GAUGES = (
     QUARANTINED,
     LAG,
     OUT_OF_SYNC,
+    VERIFIED,
     DOWNTIME,
     LOSS,
     CHECK,
@@ -153,7 +159,7 @@ class PairMetrics(Collector):
         more = (
             *_seen(status),
             *_lag(seen, status),
-            *_out_of_sync(seen),
+            *_mirror(seen),
             *_episodes(status),
             *_traffic(seen),
             *self._made(seen),
@@ -221,9 +227,16 @@ def _traffic(seen: Seen) -> list[Value]:
     ]
 
 
-def _out_of_sync(seen: Seen) -> list[Value]:
+def _mirror(seen: Seen) -> list[Value]:
     sides = ((name, node.replica.mirror) for name, node in seen.nodes.items() if isinstance(node, NodeSeen))
-    return [(OUT_OF_SYNC, (name,), float(side.out_of_sync_bytes)) for name, side in sides if side is not None]
+    found: list[Value] = []
+    for name, side in sides:
+        if side is None:
+            continue
+        found.append((OUT_OF_SYNC, (name,), float(side.out_of_sync_bytes)))
+        if side.verified_age_seconds is not None:
+            found.append((VERIFIED, (name,), side.verified_age_seconds))
+    return found
 
 
 def _episodes(status: PairStatus) -> list[Value]:

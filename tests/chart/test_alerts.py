@@ -112,6 +112,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairNotProtected",
         "MaestroPairFencingNotReady",
         "MaestroPairHeld",
+        "MaestroPairMirrorDiffers",
         "MaestroPairNotVerified",
         "MaestroPairOverridden",
         "MaestroPairWithoutBackup",

@@ -29,6 +29,7 @@ drbd_frozen=no
 drbd_resync_percent=12.5
 drbd_alone_epoch=none
 drbd_unsafe=protocol:A fencing:none
+drbd_verified_age_seconds=90
 running=no
 receivers=1
 """
@@ -75,6 +76,7 @@ def test_a_side_of_a_mirror_of_8_4_is_read_whole() -> None:
         out_of_sync_bytes=1024 * 1024,
         resync_percent=12.5,
         unsafe=("protocol:A", "fencing:none"),
+        verified_age_seconds=90.0,
     )
     assert str(replica.newest) == "2.46900599247546"
 

@@ -116,10 +116,12 @@ def test_a_pair_shows_what_its_status_says() -> None:
 def test_a_mirror_shows_what_differs() -> None:
     metrics = PairMetrics()
 
-    metrics.show(seen(mirror=Mirror("Connected", "Secondary", "UpToDate", out_of_sync_bytes=4096)), STEADY, status())
+    side = Mirror("Connected", "Secondary", "UpToDate", out_of_sync_bytes=4096, verified_age_seconds=60.0)
+    metrics.show(seen(mirror=side), STEADY, status())
 
     where = 'name="maestro",namespace="lists",node="b"'
     assert series(metrics)[f"maestro_pair_replication_out_of_sync_bytes{{{where}}}"] == 4096
+    assert series(metrics)[f"maestro_pair_replication_verified_age_seconds{{{where}}}"] == 60
 
 
 def test_a_node_that_comes_and_goes_is_shown_for_as_long_as_nothing_moves_to_it() -> None:

@@ -25,3 +25,5 @@ class Drbd(ResourceValue):
     mount: str
     peer_lost: PeerLost = PeerLost.GO_ON
     peer_lost_freeze_seconds: int = 30
+    verify_every_seconds: int = 604800
+    """How often both sides are compared, block by block; 0 is never."""

@@ -115,6 +115,8 @@ class Mirror:
     """The epoch in which this side went on alone, until both are in sync again."""
     unsafe: tuple[str, ...] = ()
     """Settings in force under which the mirror may lose or fork data, each with its value."""
+    verified_age_seconds: float | None = None
+    """How long ago this side ended a comparison with the other one, block by block."""
 
     @property
     def is_in_sync(self) -> bool:

@@ -63,6 +63,7 @@ def _mirror(spec: PairSpec) -> tuple[tuple[str, str], ...]:
         ("drbd_minor", str(drbd.minor)),
         ("drbd_disk", drbd.disk),
         ("drbd_freeze_seconds", "forever" if freezes else str(drbd.peer_lost_freeze_seconds)),
+        ("drbd_verify_seconds", str(drbd.verify_every_seconds)),
     )
 
 

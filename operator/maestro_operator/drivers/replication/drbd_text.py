@@ -43,6 +43,7 @@ def mirror_of(lines: Lines, *, prefix: str) -> Mirror:
         resync_percent=lines.seconds(f"{prefix}drbd_resync_percent"),
         alone_epoch=lines.whole(f"{prefix}drbd_alone_epoch"),
         unsafe=tuple(unsafe[:MOST_UNSAFE]),
+        verified_age_seconds=lines.seconds(f"{prefix}drbd_verified_age_seconds"),
     )
 
 
