@@ -22,7 +22,7 @@ from support.bed.description import Account, Description, Direction, Kind, Mode,
 START_SECONDS = 60.0
 CALL_SECONDS = 30.0
 READY_SECONDS = 30.0
-MACHINE_READY_SECONDS = 180.0
+MACHINE_READY_SECONDS = 300.0
 DOWN_SECONDS = 30.0
 KILL_SECONDS = 10.0
 

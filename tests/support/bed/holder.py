@@ -178,7 +178,7 @@ class Holder:
             machine.greets,
             timeout_seconds=_number(request, "timeout_seconds"),
             what=f"sshd on node {machine.name}",
-            every_seconds=0.05,
+            every_seconds=machine.look_every_seconds,
         )
 
     def _wait_off(self, request: wire.Request) -> None:

@@ -38,6 +38,9 @@ class NodeIsOnError(Exception):
 class Machine:
     """One node; each method is safe to call from several threads."""
 
+    look_every_seconds = 0.05
+    """How often it is asked whether it is ready."""
+
     def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, bridge: str = layout.BRIDGE) -> None:
         self.identity = identity
         self._bridge = bridge
@@ -142,10 +145,10 @@ class Machine:
             return False
         return greeting == b"SSH-" and not Path(f"/proc/{leader}/root/run/nologin").exists()
 
-    def greeting(self) -> bytes:
+    def greeting(self, *, patience_seconds: float = 1) -> bytes:
         """Returns the first bytes that port 22 of the node's address says."""
         with socket.create_connection((self.identity.address, 22), timeout=0.5) as connection:
-            connection.settimeout(1)
+            connection.settimeout(patience_seconds)
             return connection.recv(4)
 
     def run(self, script: str, *, user: str, stdin: bytes, timeout_seconds: float) -> Ran:

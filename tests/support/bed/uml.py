@@ -42,6 +42,8 @@ def prepare(name: str, *, place: layout.Place, paths: layout.NodePaths, authoriz
 class UmlMachine(Machine):
     """One such node; each method is safe to call from several threads."""
 
+    look_every_seconds = 1.0
+
     def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, image: Path) -> None:
         super().__init__(identity=identity, plan=plan, power=power, bridge=layout.BRIDGE)
         self._image = image
@@ -69,7 +71,9 @@ class UmlMachine(Machine):
     def greets(self) -> bool:
         """Says whether sshd lets users in, over the network as well as from the console."""
         try:
-            return self.is_on() and self.greeting() == b"SSH-" and self._lets_in()
+            # Each question is a process of its sshd: one that is not waited for is the next one's delay.
+            greeting = self.greeting(patience_seconds=CONSOLE_SECONDS) if self.is_on() else b""
+            return greeting == b"SSH-" and self._lets_in()
         except (OSError, clock.TimedOutError, NodeIsOffError):
             return False
 
