@@ -34,7 +34,7 @@ Judge = Callable[[Content], tuple[Reason, str] | None]
 
 async def refused_secrets(spec: PairSpec, *, secrets: ReadSecret, namespace: str) -> Barred | None:
     """Return the refusal of the first Secret that is missing or of no use, None where all are good."""
-    for field, name, judge in _named(spec):
+    for field, name, judge in named_secrets(spec):
         try:
             content = await secrets(namespace, name)
         except LookupError:
@@ -50,7 +50,8 @@ async def refused_secrets(spec: PairSpec, *, secrets: ReadSecret, namespace: str
     return None
 
 
-def _named(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
+def named_secrets(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
+    """Give each field that names a Secret, the name, and what judges its content."""
     for node in spec.nodes:
         yield f"spec.nodes[{node.name}].ssh.credentialsSecret", node.ssh.credentials_secret.name, _ssh
     for node in spec.nodes:

@@ -6,6 +6,7 @@ middle of an episode is refused here, while there is none.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import dns.rdatatype
@@ -40,26 +41,41 @@ Fault = tuple[str, str]
 
 def refused_address(spec: PairSpec, policy: AddressPolicy) -> Barred | None:
     """Return the refusal of the first address that nothing may be opened to."""
+    for text in address_faults(spec, policy):
+        return Barred(Reason.ADDRESS_REFUSED, text, forbids_contact=True)
+    return None
+
+
+def address_faults(spec: PairSpec, policy: AddressPolicy) -> Iterator[str]:
+    """Give a sentence for every address that nothing may be opened to."""
     for field, address in _addresses(spec):
         kind = policy.why_not(address)
         if kind is not None:
-            text = f"{field}: {address} is {kind}: write an address of the network, or allow it by {ALLOWED_BY}"
-            return Barred(Reason.ADDRESS_REFUSED, text, forbids_contact=True)
-    return None
+            yield f"{field}: {address} is {kind}: write an address of the network, or allow it by {ALLOWED_BY}"
 
 
 def refused_spec(spec: PairSpec, *, has_agent: Callable[[str], bool]) -> Barred | None:
     """Return the refusal of the first fault of a spec, None where it can be carried out."""
-    for find in (
-        *(_indistinct_nodes, _denials, _configuration, _patterns, _repeated_names, detection_faults),
-        *(_records, _floating, _hosts, _freeze),
-    ):
-        for field, fault in find(spec):
-            reason = Reason.NODES_INDISTINCT if find is _indistinct_nodes else Reason.INVALID_SPEC
-            return Barred(reason, f"{field}: {fault}")
-    for field, fault in _devices(spec, has_agent):
+    for field, fault in _indistinct_nodes(spec):
+        return Barred(Reason.NODES_INDISTINCT, f"{field}: {fault}")
+    for field, fault in chain(_other_faults(spec), _devices(spec, has_agent)):
         return Barred(Reason.INVALID_SPEC, f"{field}: {fault}")
     return None
+
+
+def spec_faults(spec: PairSpec) -> Iterator[Fault]:
+    """Give every fault of a spec that shows without looking: which agents there are is the operator's to know."""
+    yield from _indistinct_nodes(spec)
+    yield from _other_faults(spec)
+    yield from _devices(spec, lambda _: True)
+
+
+def _other_faults(spec: PairSpec) -> Iterator[Fault]:
+    for find in (
+        *(_denials, _configuration, _patterns, _repeated_names, detection_faults),
+        *(_records, _floating, _hosts, _freeze),
+    ):
+        yield from find(spec)
 
 
 def device_field(node: Node, rung: str, device: FencingDevice) -> str:

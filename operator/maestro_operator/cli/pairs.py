@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pykube.config import KubeConfig
 from pykube.exceptions import HTTPError, PyKubeError
@@ -16,6 +16,8 @@ from maestro_operator.cli.change import CannotError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from requests import Response
 
     from maestro_operator.cli.change import Change
 
@@ -58,6 +60,12 @@ def connect(kubeconfig: str | None) -> HTTPClient:
         return HTTPClient(config, timeout=CALL_SECONDS)
     except (PyKubeError, KeyError, TypeError) as error:
         raise CannotError(f"{path} is no usable kubeconfig: {error}") from error
+
+
+def call(api: HTTPClient, verb: Literal["get", "post", "patch"], **request: Any) -> Response:  # noqa: ANN401
+    """Make one request as pykube takes it, and return whatever the API server said."""
+    answer: Response = getattr(api, verb)(**request)
+    return answer
 
 
 def read(api: HTTPClient, namespace: str | None, name: str) -> MaestroPair:
@@ -104,7 +112,7 @@ def change(pair: MaestroPair, wanted: Change, *, only_try: bool) -> None:
     request = pair.api_kwargs(  # type: ignore[no-untyped-call]  # pykube has no annotation there
         headers={"Content-Type": "application/merge-patch+json"}, data=json.dumps(patch), params=way
     )
-    answer = pair.api.patch(**request)  # type: ignore[no-untyped-call]  # nor there
+    answer = call(pair.api, "patch", **request)
     try:
         pair.api.raise_for_status(answer)  # type: ignore[no-untyped-call]  # nor there
     except HTTPError as error:

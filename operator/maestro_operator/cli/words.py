@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from maestro_operator.cli import reading, verbs
+from maestro_operator.cli import reading, starting, verbs
+from maestro_operator.cli.beginning import PROFILES
 from maestro_operator.model.pair import Management, Say
 
 if TYPE_CHECKING:
@@ -61,6 +62,18 @@ class Verbs:
         """Add a verb that changes one pair by somebody's word."""
         return self._add(name, verb, text, self._pair, self._change, self._spoken)
 
+    def stands_alone(self, name: str, verb: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        """Add a verb that needs no pair."""
+        return self._add(name, verb, text)
+
+    def reads_pair_or_file(
+        self, name: str, verb: Callable[[argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
+        """Add a verb that looks at a pair, or at a manifest."""
+        added = self._add(name, verb, text, self._pair_or_file)
+        added.add_argument("-f", "--file", type=argparse.FileType(), help="a manifest, in place of a pair; - is stdin")
+        return added
+
     def _add(
         self, name: str, verb: Callable[[argparse.Namespace], None], /, text: str, *parents: argparse.ArgumentParser
     ) -> argparse.ArgumentParser:
@@ -72,6 +85,7 @@ class Verbs:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every verb."""
     found = Verbs()
+    _add_beginnings(found)
     _add_looks(found)
     _add_orders(found)
     _add_answers(found)
@@ -105,6 +119,21 @@ def _of_a_change() -> argparse.ArgumentParser:
 
 def _output(to: argparse.ArgumentParser, text: str = "") -> None:
     to.add_argument("-o", "--output", choices=OUTPUTS, default="text", help=text or None)
+
+
+def _add_beginnings(found: Verbs) -> None:
+    text = "print a whole manifest from a profile, every value written out, guesses and your own marked"
+    init = found.stands_alone("init", starting.init, text)
+    init.add_argument("profile", choices=PROFILES)
+    init.add_argument("--name", default="lists", help="the pair's name; default: lists")
+    init.add_argument("-n", "--namespace", default="maestro", help="its namespace; default: maestro")
+    init.add_argument("--public-name", default="lists.example.org", help="the name that users know")
+    init.add_argument("--a", default="192.0.2.10", metavar="ADDRESS", help="the address of node a")
+    init.add_argument("--b", default="192.0.2.20", metavar="ADDRESS", help="the address of node b")
+    text = "judge a pair, or a manifest before it is applied: N ok, N warnings, N problems"
+    validate = found.reads_pair_or_file("validate", starting.validate, text)
+    validate.add_argument("-o", "--output", choices=("text", "json", "html"), default="text")
+    validate.add_argument("--static", action="store_true", help="ask no API server; with --file")
 
 
 def _add_looks(found: Verbs) -> None:
