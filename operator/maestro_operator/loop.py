@@ -22,10 +22,11 @@ from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
 from maestro_operator.model.errors import ApiTrouble, MaestroError, StatusConflict
 from maestro_operator.model.pair import PairSpec
+from maestro_operator.model.printable import first_fault, one_line
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen, Unknown
-from maestro_operator.model.status import Episode, PairStatus
-from maestro_operator.model.steps import LEAVES_ALONE, StepName
+from maestro_operator.model.status import PairStatus
+from maestro_operator.model.steps import LEAVES_ALONE
 from maestro_operator.observe.census import Census
 from maestro_operator.observe.gather import Observer, unlooked
 from maestro_operator.observe.maintenance import maintenance
@@ -68,6 +69,8 @@ class _Memory:
     """What was said last of an API server that cannot be used."""
     untouched: frozenset[str] = frozenset()
     """Nodes that the step just performed left alone, and whose reading no proof or permit rests on next."""
+    at_rest: bool = False
+    """The last turn found nothing to do."""
 
 
 class PairLoop:
@@ -196,6 +199,7 @@ class PairLoop:
     async def turn(self) -> float | None:
         """Take one turn; return how long to rest, or None where the resource is gone."""
         began = self._clock.monotonic_seconds()
+        at_rest, self._memory.at_rest = self._memory.at_rest and self._memory.resource is not None, False
         resource = self._memory.resource or await self._store.read()
         if resource is None:
             return None
@@ -205,10 +209,14 @@ class PairLoop:
         try:
             spec = PairSpec.model_validate(resource.spec)
         except ValidationError as error:
-            return await self._refuse(resource, status, message=f"spec.{_first_line(error)}")
+            return await self._refuse(resource, status, message=f"spec.{first_fault(error)}")
         self._spec = spec
-        seen = await self._see(resource, spec, status)
+        seen, is_brief = await self._see(resource, spec, status, at_rest=at_rest)
         decided = decide(seen)
+        if is_brief and not isinstance(decided.decision, Steady):
+            # Nothing is begun, held or written down on readings of another turn.
+            seen, _ = await self._see(resource, spec, status, at_rest=False)
+            decided = decide(seen)
         pause = await self._act(seen, decided, resource)
         seconds = self._clock.monotonic_seconds() - began
         self._publisher.count_turn(resource.key, seconds=seconds, failed=False)
@@ -234,7 +242,7 @@ class PairLoop:
         except StatusConflict:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the API server says, the pair comes first
-            log.warning("%s: a deletion in mid-episode could not be held back: %s", resource.key, _one_line(error))
+            log.warning("%s: a deletion in mid-episode could not be held back: %s", resource.key, one_line(error))
             return resource
 
     async def _let_go(self, resource: Resource) -> None:
@@ -244,7 +252,8 @@ class PairLoop:
             await self._store.hold(resource, held=False)
             self._memory.resource = None
 
-    async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus) -> Seen:
+    async def _see(self, resource: Resource, spec: PairSpec, status: PairStatus, *, at_rest: bool) -> tuple[Seen, bool]:
+        """Return what there is to see, and whether the nodes were left unread for it."""
         untouched, self._memory.untouched = self._memory.untouched, frozenset()
         barred = await self._gate.before(resource.key, spec, status) if self._gate else None
         if barred is not None and (barred.forbids_contact or status.active_node is None):
@@ -254,7 +263,9 @@ class PairLoop:
             doubted = spec.other(status.episode.target).name if status.episode else None
             since = checks_due(spec, status, self._clock.now(), leads=self._leader.has_lease)
             observer = self._observer_for(spec)
-            look = await observer.look(status.judged_node, doubted=doubted, untouched=untouched, check_since=since)
+            look = await observer.look(
+                status.judged_node, doubted=doubted, untouched=untouched, check_since=since, at_rest=at_rest
+            )
         if barred is None and self._gate is not None:
             barred = self._gate.after(resource.key, status, nodes=look.nodes, traffic=look.traffic)
         self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)
@@ -264,7 +275,7 @@ class PairLoop:
         last = memory.last
         if last is not None:
             last = replace(last, age_seconds=monotonic - memory.last_at_seconds)
-        return Seen(
+        seen = Seen(
             key=resource.key,
             generation=resource.generation,
             spec=spec,
@@ -298,6 +309,7 @@ class PairLoop:
             pairs_silent=self._census.silent,
             pairs_known=self._census.known,
         )
+        return seen, look.is_brief
 
     def _count(self, resource: Resource, active: NodeSeen | Unknown | None) -> None:
         """Take what this look gave of the active node down among those of all pairs."""
@@ -329,6 +341,7 @@ class PairLoop:
                 if isinstance(decision, Hold) and decision.reason is Reason.DELETING:
                     await self._let_go(self._memory.resource or resource)
                 in_episode = seen.status.episode is not None
+                self._memory.at_rest = isinstance(decision, Steady)
                 steady = float(seen.spec.detection.period_seconds)
                 hold = EPISODE_HOLD_SECONDS if in_episode else HOLD_SECONDS
                 return hold if isinstance(decision, Hold) else min(steady, 5.0)
@@ -375,25 +388,9 @@ class PairLoop:
             api_writes=self._memory.writes - writes,
         )
         self._memory.last_at_seconds = ended
-        self._memory.untouched = left_alone(action.episode, action.step)
+        self._memory.untouched = action.episode.sides(LEAVES_ALONE.get(action.step, ()))
         log_outcome(action, outcome, ended - began)
         return 0.0
 
     def _commands_run(self, seen: Seen) -> int:
         return sum(self._commands.commands_run(name) for name in seen.spec.names)
-
-
-def left_alone(episode: Episode, step: StepName) -> frozenset[str]:
-    """Return the names of the nodes that a step did nothing to and that need no new look."""
-    sides = {"source": episode.source, "target": episode.target}
-    return frozenset(sides[side] for side in LEAVES_ALONE.get(step, ()))
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(item) for item in first["loc"])
-    return f"{where}: {first['msg']}"

@@ -70,7 +70,7 @@ def pair_spec(**changes: Any) -> PairSpec:  # noqa: ANN401
             }
         ],
         "localise": [{"name": "pins", "hostsPin": {"names": [NAME]}}],
-        "detection": {"periodSeconds": 2, "timeoutSeconds": 1, "downForSeconds": 10},
+        "detection": {"periodSeconds": 2, "fullLookPeriods": 1, "timeoutSeconds": 1, "downForSeconds": 10},
         "failover": {"automatic": "Enabled", "maxDataLossSeconds": 120},
         "verification": [{"name": "hub", "http": {"path": "/hub"}}],
     }

@@ -95,6 +95,8 @@ class Detection(ResourceValue):
     vantage_points: tuple[VantagePoint, ...] = Field(default_factory=_both_vantage_points)
     probes: tuple[DetectionProbe, ...] = ()
     period_seconds: int = 5
+    full_look_periods: int = 3
+    """While all is well, in every how many periods the nodes are read in full."""
     timeout_seconds: int = 2
     slow_seconds: float | None = None
     """An answer that took longer is one of a sick service; without it, half of the time-out."""

@@ -7,6 +7,10 @@ turn the direction of writing round, or fill somebody's screen.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LONGEST = 1024
 _UNFIT = re.compile(
@@ -17,3 +21,15 @@ _UNFIT = re.compile(
 def printable(text: str, *, longest: int = LONGEST) -> str:
     """Return a text on one line, without what no reader can see, cut to a length."""
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", " ".join(text[: 4 * longest].split()))[:longest]
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its kind."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first field that is wrong, and what is wrong with it."""
+    first = error.errors()[0]
+    where = ".".join(str(item) for item in first["loc"])
+    return f"{where}: {first['msg']}"

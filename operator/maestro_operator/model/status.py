@@ -125,6 +125,10 @@ class Episode(ResourceValue):
         """Return a node as this episode froze it, or None where it froze none."""
         return next((node for node in self.frozen if node.name == name), None)
 
+    def sides(self, words: tuple[str, ...]) -> frozenset[str]:
+        """Return the names of the nodes that are called `source` or `target` here."""
+        return frozenset({"source": self.source, "target": self.target}[word] for word in words)
+
     def record(self, step: StepName) -> StepRecord | None:
         """Return the journal's record of a step, or None before its intent."""
         return next((record for record in self.steps if record.name == step), None)

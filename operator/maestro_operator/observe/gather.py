@@ -12,10 +12,10 @@ from maestro_operator.observe.atrest import AtRest
 from maestro_operator.observe.flaps import FlapMemory
 from maestro_operator.observe.grace import BootMemory
 from maestro_operator.observe.lookout import Lookout, Periodic
-from maestro_operator.observe.vantage import VantagePoints
+from maestro_operator.observe.vantage import VantagePoints, is_watched_closely
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
@@ -43,6 +43,8 @@ class Look:
     grace: Grace | None = None
     flapping: tuple[str, ...] = ()
     checked: RoundSeen | None = None
+    is_brief: bool = False
+    """The nodes were not read for this look: it may show that all is well, and nothing is done on it."""
 
 
 def frozen(spec: PairSpec, name: str) -> FrozenNode:
@@ -78,6 +80,12 @@ class Observer:
         self._vantage = VantagePoints(spec, drivers, clock=clock)
         self._nodes = {name: self._node_lookout(name) for name in spec.names}
         self._traffic = [self._traffic_lookout(index) for index in range(len(spec.traffic))]
+        self._is_calm = False
+        """Everybody found the active node well at the last look."""
+        detection = spec.detection
+        self._rest_seconds = (
+            0.0 if is_watched_closely(spec) else float(detection.period_seconds * detection.full_look_periods)
+        )
         self._at_rest = AtRest(spec, drivers.verification, clock=clock)
         self._devices: dict[str, Periodic[tuple[DeviceSeen | Unknown, ...]]] = {
             name: self._device_lookout(name) for name in spec.names
@@ -117,27 +125,33 @@ class Observer:
         doubted: str | None = None,
         untouched: frozenset[str] = frozenset(),
         check_since: str | None = None,
+        at_rest: bool = False,
     ) -> Look:
         """Look at both nodes and the traffic now, and take the newest votes and device checks.
 
         The vantage points vote on the active node, and on a `doubted` one that an episode wants proven dead. An
         `untouched` node, to which nothing was done since it was read, is not read again within
-        `UNTOUCHED_GOOD_FOR_SECONDS`. With `check_since` the active node is checked in the background.
+        `UNTOUCHED_GOOD_FOR_SECONDS`. With `check_since` the active node is checked in the background. `at_rest` a
+        reading stands for `fullLookPeriods`, as long as everybody finds the active node well: `is_brief` then.
         """
         names = self._spec.names
         voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
         for name in voted:
             self._vantage.begin(name)
-        nodes, traffic = await asyncio.gather(
-            asyncio.gather(*(self._look_at(name, untouched=name in untouched) for name in names)),
-            asyncio.gather(*(item.look() for item in self._traffic)),
+        is_brief = (
+            at_rest and self._is_calm and all(self._nodes[name].is_good_for(self._rest_seconds) for name in names)
         )
+        nodes, traffic = await self._looked(untouched=untouched, is_brief=is_brief)
+        if is_brief and not self._is_still_calm(voted, nodes):
+            is_brief = False
+            nodes, traffic = await self._looked(untouched=frozenset(), is_brief=False)
         readings: dict[str, NodeSeen | Unknown] = dict(zip(names, nodes, strict=True))
         for name, reading in readings.items():
             if isinstance(reading, Unknown) and name not in self._silent:
                 self._devices[name].hasten()
         self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
         votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
+        self._is_calm = active is not None and self._vantage.is_calm(votes)
         checked = frozen(self._spec, active) if active is not None and check_since is not None else None
         devices = tuple(item for name in names for item in self._devices[name].latest())
         grace, flapping = self._remembered(active, readings)
@@ -150,6 +164,32 @@ class Observer:
             grace=grace,
             flapping=flapping,
             checked=self._at_rest.look(checked, since=check_since or ""),
+            is_brief=is_brief,
+        )
+
+    async def _looked(
+        self, *, untouched: frozenset[str], is_brief: bool
+    ) -> tuple[list[NodeSeen | Unknown], list[TrafficSeen | Unknown]]:
+        """Look at the nodes and at where traffic goes; a brief look asks nothing that costs a node a command."""
+        good_for = {name: UNTOUCHED_GOOD_FOR_SECONDS if name in untouched else 0.0 for name in self._spec.names}
+        seldom = self._rest_seconds if is_brief else 0.0
+        nodes, traffic = await asyncio.gather(
+            asyncio.gather(
+                *(item.look(good_for_seconds=max(good_for[name], seldom)) for name, item in self._nodes.items())
+            ),
+            asyncio.gather(
+                *(
+                    item.look(good_for_seconds=seldom if entry.floating_address is not None else 0.0)
+                    for entry, item in zip(self._spec.traffic, self._traffic, strict=True)
+                )
+            ),
+        )
+        return nodes, traffic
+
+    def _is_still_calm(self, voted: Iterable[str], nodes: Sequence[NodeSeen | Unknown]) -> bool:
+        readings = dict(zip(self._spec.names, nodes, strict=True))
+        return self._vantage.is_calm(
+            [vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name])]
         )
 
     def _remembered(
@@ -167,9 +207,6 @@ class Observer:
             # Where nothing at all is reached, it is the operator that comes and goes.
             self._flaps.note(readings, now_seconds=now, excused=excused)
         return grace, self._flaps.flapping(limit=detection.flap_limit, now_seconds=now)
-
-    async def _look_at(self, name: str, *, untouched: bool) -> NodeSeen | Unknown:
-        return await self._nodes[name].look(good_for_seconds=UNTOUCHED_GOOD_FOR_SECONDS if untouched else 0.0)
 
     def _is_isolated(self, nodes: list[NodeSeen | Unknown], traffic: list[TrafficSeen | Unknown]) -> bool:
         """Tell whether this operator reaches nothing at all, so that it may be what is cut off."""

@@ -42,8 +42,7 @@ class Lookout(Generic[T]):
 
         A good answer to a look that began at most `good_for_seconds` ago stands in for a new look.
         """
-        age = self._clock.monotonic_seconds() - self._began_seconds
-        if not isinstance(self._last, Unknown) and age < good_for_seconds:
+        if self.is_good_for(good_for_seconds):
             return self._last
         if self._task is not None:
             if not self._task.done():
@@ -58,6 +57,10 @@ class Lookout(Generic[T]):
         await asyncio.wait({self._task} if self._task else set())
         self._take()
         return self._last
+
+    def is_good_for(self, seconds: float) -> bool:
+        """Tell whether the last look gave something and began less than so long ago."""
+        return not isinstance(self._last, Unknown) and self._clock.monotonic_seconds() - self._began_seconds < seconds
 
     def _begin(self) -> None:
         self._began_seconds = self._clock.monotonic_seconds()

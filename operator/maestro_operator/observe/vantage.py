@@ -17,6 +17,8 @@ from maestro_operator.observe.lookout import Periodic
 from maestro_operator.observe.votes import STALE_PERIODS, VoteMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
     from maestro_operator.model.pair import PairSpec, VantagePoint
@@ -45,6 +47,11 @@ class VantagePoints:
         for point in self._spec.detection.vantage_points:
             self._periodic(point, name).latest()
 
+    def is_calm(self, votes: Sequence[VoteSeen]) -> bool:
+        """Tell whether everybody finds a node well, and somebody of them asks it over the network."""
+        elsewhere = {point.name for point in self._spec.detection.vantage_points if not _is_on_the_pair(point)}
+        return all(vote.vote is Vote.ALIVE for vote in votes) and any(vote.vantage_point in elsewhere for vote in votes)
+
     def votes_on(self, name: str, *, reading: NodeSeen | Unknown) -> tuple[VoteSeen, ...]:
         """Return the newest vote of each vantage point on a node, of those whose looks were begun."""
         votes = [self._vote(point, name) for point in self._spec.detection.vantage_points]
@@ -66,7 +73,7 @@ class VantagePoints:
         if at is None:
             return None
         now, timeout = self._clock.monotonic_seconds(), detection.timeout_seconds * HARDER
-        if now - at > STALE_PERIODS * (detection.period_seconds + timeout):
+        if now - at > STALE_PERIODS * (self._seldom(point) + timeout):
             latest = Unknown(Reason.TIMED_OUT, f"{point.name} has given no vote for too long")
         return self._memory.remember(point.name, about, latest, at_seconds=at)
 
@@ -75,13 +82,23 @@ class VantagePoints:
         if key not in self._asked:
             first = Unknown(Reason.NOT_YET_KNOWN, f"{point.name} gave no vote yet")
             self._asked[key] = Periodic(
-                first, lambda: self._ask(point, about), clock=self._clock, period_seconds=lambda: self._period(about)
+                first,
+                lambda: self._ask(point, about),
+                clock=self._clock,
+                period_seconds=lambda: self._period(point, about),
             )
         return self._asked[key]
 
-    def _period(self, about: str) -> float:
-        period = float(self._spec.detection.period_seconds)
-        return max(LEAST_PERIOD_SECONDS, period / HARDER) if about in self._suspects else period
+    def _period(self, point: VantagePoint, about: str) -> float:
+        if about not in self._suspects:
+            return self._seldom(point)
+        return max(LEAST_PERIOD_SECONDS, self._spec.detection.period_seconds / HARDER)
+
+    def _seldom(self, point: VantagePoint) -> float:
+        """Return how often is asked while all is well: what costs a node a command goes with its reading."""
+        detection = self._spec.detection
+        is_costly = _is_on_the_pair(point) and not is_watched_closely(self._spec)
+        return float(detection.period_seconds * (detection.full_look_periods if is_costly else 1))
 
     async def _ask(self, point: VantagePoint, about: str) -> VoteSeen | Unknown:
         node, detection = self._frozen(about), self._spec.detection
@@ -115,3 +132,13 @@ class VantagePoints:
         """End every look under way."""
         for periodic in self._asked.values():
             periodic.close()
+
+
+def _is_on_the_pair(point: VantagePoint) -> bool:
+    """Tell whether a vantage point is the other node."""
+    return point.peer is not None or point.drbd is not None
+
+
+def is_watched_closely(spec: PairSpec) -> bool:
+    """Tell whether the nodes must be read at every look: a mirror that froze shows that only there."""
+    return spec.replication.drbd is not None
