@@ -9,9 +9,11 @@ import pytest
 from maestro_operator.admission.spec import _freeze
 from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.world import MemoryClock
+from maestro_operator.model.detection import DrbdView, VantagePoint
 from maestro_operator.model.mirroring import Drbd, PeerLost
 from maestro_operator.model.pair import Automatic, Failover, Replication
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.resource import Empty
 from maestro_operator.model.status import HistoryEntry
 from maestro_operator.model.steps import EpisodeKind
 from support.worlds import ADDRESSES, UNITS, Killed, Pair, is_settled, pair_spec
@@ -26,8 +28,24 @@ def mirrored(*, freeze_seconds: int = FREEZE_SECONDS) -> tuple[Pair, MirrorWorld
     return Pair(pair_spec(replication=Replication(drbd=drbd), failover=failover), world=world), world
 
 
+def seen_by_the_mirror() -> tuple[Pair, MirrorWorld]:
+    """A mirrored pair whose active node is looked at by the operator and by the standby's DRBD, and by nobody else."""
+    pair, world = mirrored()
+    points = (VantagePoint(operator=Empty()), VantagePoint(drbd=DrbdView(resource="r0")))
+    pair.change(detection=pair.store.spec.detection.model_copy(update={"vantage_points": points}))
+    return pair, world
+
+
+def votes_on_a(pair: Pair) -> dict[str, str]:
+    return {vote.vantage_point: vote.vote.value for vote in pair.recorder.seen[-1].votes if vote.node == "a"}
+
+
 def settled_on(node: str) -> Callable[[Pair], bool]:
     return lambda pair: pair.status.active_node == node and pair.status.episode is None and is_settled(pair)
+
+
+def settled_on_alone(node: str) -> Callable[[Pair], bool]:
+    return lambda pair: pair.status.active_node == node and pair.status.episode is None
 
 
 def entry(pair: Pair, kind: EpisodeKind) -> HistoryEntry:
@@ -65,6 +83,44 @@ async def test_a_failover_within_the_freeze_loses_and_declares_nothing() -> None
     assert ("a", rejoin.id) in {(item.node, item.episode) for item in pair.status.quarantine}
     assert world.is_in_sync("b")
     assert world.moments_with_two_writers == []
+
+
+async def test_a_mirror_that_talks_with_the_active_node_keeps_the_operator_from_moving() -> None:
+    pair, world = seen_by_the_mirror()
+    await pair.run_until(settled_on("a"))
+    world.cut("operator", "a")
+
+    await pair.hold(Reason.SEEN_ALIVE, max_turns=80)
+    for _ in range(20):
+        await pair.turn()
+
+    assert votes_on_a(pair) == {"operator": "Dead", "drbd": "Alive"}
+    assert pair.status.active_node == "a"
+
+
+async def test_a_mirror_that_seeks_its_peer_in_vain_is_one_of_those_who_conclude_an_outage() -> None:
+    pair, world = seen_by_the_mirror()
+    await pair.run_until(settled_on("a"))
+    world.power_cut("a")
+
+    await pair.run_until(lambda it: it.status.episode is not None and it.status.episode.kind is EpisodeKind.FAILOVER)
+    concluded = votes_on_a(pair)
+    await pair.run_until(settled_on_alone("b"))
+
+    assert concluded == {"operator": "Dead", "drbd": "Dead"}
+
+
+async def test_a_mirror_that_does_not_look_for_its_peer_says_nothing_and_nothing_moves() -> None:
+    pair, world = seen_by_the_mirror()
+    await pair.run_until(settled_on("a"))
+    world.sides["b"].is_willing = False
+    world.power_cut("a")
+
+    for _ in range(60):
+        await pair.turn()
+
+    assert votes_on_a(pair) == {"operator": "Dead", "drbd": "Unknown"}
+    assert pair.status.active_node == "a"
 
 
 async def test_the_frozen_owner_goes_on_alone_when_status_says_so_and_is_no_outage() -> None:

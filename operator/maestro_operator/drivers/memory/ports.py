@@ -19,11 +19,13 @@ from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.steering import MemoryCluster, MemoryFloating, MemoryHosts
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order, TrafficPort
+from maestro_operator.drivers.probes.drbd import drbd_vote_of
 from maestro_operator.drivers.traffic.entries import TrafficEntries
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, NodeSeen, Unknown, Vote, VoteSeen
+from maestro_operator.transport.completed import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,10 +165,13 @@ class MemoryNodes(Reaching):
         return _vote(self._world, "peer", seer=asked.name, about=about.name)
 
     async def drbd_vote(self, asked: FrozenNode, about: FrozenNode, resource: str) -> VoteSeen | Unknown:
-        """Ask a node that answers whether the other one's kernel does."""
-        del resource
+        """Ask a node that answers whether the other one's kernel does; a mirror says what its connection is."""
         if self._silent(asked):
             return Unknown(Reason.PEER_UNREACHABLE, f"{asked.name} could not be asked")
+        replica = self._world.replica_of(self._node(asked))
+        if replica is not None and replica.mirror is not None:
+            said = Completed(0, f"{replica.mirror.connection}\n", "")
+            return drbd_vote_of(said, asked=asked.name, about=about.name, resource=resource)
         if self._world.reaches(asked.name, about.name):
             return VoteSeen("drbd", about.name, Vote.ALIVE, Reason.ANSWERS, f"{about.name}'s kernel answers", 0.0)
         return VoteSeen("drbd", about.name, Vote.DEAD, Reason.PEER_UNREACHABLE, f"{about.name} is silent", 0.0)
