@@ -95,8 +95,8 @@ return-matrix: venv ## A node that was active comes back in every way, and start
 	@$(PY) -m support.returns --rounds "$(ROUNDS)" --break "$(BREAK)"
 
 .PHONY: outages
-outages: venv ## What counts as an outage and what does not, three times each: SHAPES=a,b ROUNDS=3; BREAK=deaf-to-the-peer plants a fault
-	@SHAPES=$(SHAPES) ROUNDS=$(ROUNDS) FRESH=$(FRESH) BREAK=$(BREAK) $(PY) -m support.outages
+outages: venv ## What counts as an outage and what does not, three times each: SHAPES=a,b ROUNDS=3 BEDS=1; BREAK=deaf-to-the-peer plants a fault
+	@SHAPES=$(SHAPES) ROUNDS=$(ROUNDS) BEDS=$(BEDS) FRESH=$(FRESH) BREAK=$(BREAK) $(PY) -m support.outages
 
 .PHONY: bad-manifests
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.manifests import ROOT
+from support.outages.__main__ import parted, shares
 from support.outages.judge import claims, found, made_of
 from support.outages.shapes import BY_ID, NONE, OUTAGES, SHAPES, Made
 
@@ -30,6 +31,16 @@ def kept(folder: Path, *statuses: tuple[float, Any], acks: tuple[float, ...] = (
     told = [json.dumps({"kind": "ack", "received_ns": int((10 + at) * SECOND)}) for at in acks]
     (folder / "acks.jsonl").write_text("\n".join(told) + "\n")
     return folder
+
+
+def test_every_playing_is_on_exactly_one_bed() -> None:
+    left = [(number, shape.id) for number in (1, 2, 3) for shape in SHAPES[:5]]
+
+    shared = shares(left, beds=2)
+
+    assert sorted(parted(word) for share in shared for word in share) == sorted(left)
+    assert {len(share) for share in shared} == {7, 8}
+    assert all(shared[0][at] != shared[1][at] for at in range(7))
 
 
 MOVING = status("Down", "Down", plan="would begin: Failover failover-2: Raise")

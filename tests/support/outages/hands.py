@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 A = layout.NODE_ADDRESSES["a"]
 PORT = "vb-node-a"
 DROPPED = "table inet outage { chain out { type filter hook output priority -100; %s drop; }; }"
-MEMORY = Path("/sys/fs/cgroup/memory/maestro-outage")
+MEMORY = Path("/sys/fs/cgroup/memory")
 MEMORY_BYTES = 24 * 1024 * 1024
 DARK_SECONDS, AWAY_SECONDS, BACK_SECONDS, BROWN_SECONDS = 15.0, 2.5, 5.0, 10.0
 JUMP_SECONDS = "7200"
@@ -34,6 +34,7 @@ class Hands:
     def __init__(self, stage: OutageStage) -> None:
         self._stage = stage
         self._bed = stage.bed
+        self.memory = MEMORY / f"maestro-outage-{os.getpid()}"
         self.ways: dict[str, Callable[[], None]] = {
             "node-cut": lambda: self.a.cut("both"),
             "frozen": self.a.freeze,
@@ -85,14 +86,14 @@ class Hands:
 
     def _exhaust(self) -> None:
         """Put every process of the node under a limit far below what they use; the kernel does the rest."""
-        MEMORY.mkdir(exist_ok=True)
-        (MEMORY / "memory.limit_in_bytes").write_text(str(1 << 40))
-        (MEMORY / "memory.move_charge_at_immigrate").write_text("1")
+        self.memory.mkdir(exist_ok=True)
+        (self.memory / "memory.limit_in_bytes").write_text(str(1 << 40))
+        (self.memory / "memory.move_charge_at_immigrate").write_text("1")
         for number in self._processes():
             with contextlib.suppress(OSError):
-                (MEMORY / "cgroup.procs").write_text(str(number))
+                (self.memory / "cgroup.procs").write_text(str(number))
         with contextlib.suppress(OSError):
-            (MEMORY / "memory.limit_in_bytes").write_text(str(MEMORY_BYTES))
+            (self.memory / "memory.limit_in_bytes").write_text(str(MEMORY_BYTES))
 
     def _processes(self) -> list[int]:
         folder = self._bed.inside(Path("/sys/fs/cgroup")) / self._bed.plan.cgroup / "node-a"
@@ -151,7 +152,7 @@ class Hands:
         if shape == "memory-exhausted":
             self.a.power_cut()
             with contextlib.suppress(OSError):
-                MEMORY.rmdir()
+                self.memory.rmdir()
         if not self.a.is_on():
             self.a.power_on()
             self.a.ssh_ready()
