@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from support.modelcheck.state import State
 
 LINKS = (("a", "b"), (OPERATOR, "a"), (OPERATOR, "b"))
+ANOTHER = "another-"
+"""Before the machine-id of a machine that was put in another one's place."""
 NOT_ON_THE_DISK = (
     "name",
     "address",
@@ -115,11 +117,20 @@ def _mends_of(name: str) -> Iterator[Blow]:
     )
 
 
-def _stopped_by_hand(name: str) -> Blow:
-    return Blow(
+def _by_hand(name: str) -> Iterator[Blow]:
+    yield Blow(
         f"people stop the services on {name}",
         lambda it: bool(it.world.nodes[name].running),
         lambda it: it.world.nodes[name].running.clear(),
+    )
+    yield Blow(f"people start the services on {name}", lambda it: _may_start(it, name), lambda it: _start(it, name))
+    yield Blow(
+        f"people put the data back on {name}",
+        lambda it: it.world.nodes[name].is_on and it.world.nodes[name].records is None,
+        lambda it: setattr(it.world.nodes[name], "records", 0),
+    )
+    yield Blow(
+        f"people switch {name} off for good", lambda it: it.world.nodes[name].is_on, lambda it: it.world.shut_down(name)
     )
 
 
@@ -175,6 +186,18 @@ def _recreate(state: State) -> None:
     _wake(state)
 
 
+def _may_start(state: State, name: str) -> bool:
+    """Tells whether systemd would start the services by hand: the guard's `ExecCondition=` asks for the permit."""
+    node = state.world.nodes[name]
+    may = node.is_alive and node.guard.may_run(node.boot_id)
+    return may and node.records is not None and node.running != set(node.units)
+
+
+def _start(state: State, name: str) -> None:
+    node = state.world.nodes[name]
+    node.running |= set(node.units)
+
+
 def _roll_back(state: State, name: str) -> None:
     """Puts the disk back and boots from it."""
     world, node, disk = state.world, state.world.nodes[name], copied_node(state.adversary.disks[name])
@@ -189,7 +212,7 @@ def _replace(state: State, name: str) -> None:
     """Puts another machine, with nothing on its disk, in the node's place."""
     world, node = state.world, state.world.nodes[name]
     world.power_cut(name)
-    node.machine_id = f"another-{node.machine_id}"
+    node.machine_id = f"{ANOTHER}{node.machine_id}"
     node.guard, node.is_equipped, node.has_peer_key, node.is_outdated = NEVER, False, False, False
     node.records, node.copies, node.sent, node.sent_at_seconds = None, (), None, None
     node.promoted, node.promoted_episode = None, None
@@ -240,8 +263,11 @@ def lose_state(state: State, name: str) -> None:
 
 BLOWS: Mapping[str, Blow] = {blow.name: blow for blow in _all()}
 MENDS: Mapping[str, Blow] = {blow.name: blow for blow in _mends()}
-BY_HAND: Mapping[str, Blow] = {blow.name: blow for blow in (_stopped_by_hand("a"), _stopped_by_hand("b"))}
+BY_HAND: Mapping[str, Blow] = {blow.name: blow for blow in (*_by_hand("a"), *_by_hand("b"))}
+STOPPED = tuple(name for name in BY_HAND if name.startswith("people stop"))
 ANY: Mapping[str, Blow] = {**BLOWS, **MENDS, **BY_HAND}
+AT_ANY_MOMENT: Mapping[str, Blow] = {name: ANY[name] for name in (*BLOWS, *MENDS, *STOPPED)}
+"""What the adversary may do; the rest of what people do by hand they do only where a hold asks for it."""
 IN_MID_TURN = tuple(
     name
     for name in ANY

@@ -45,6 +45,8 @@ class Came(NamedTuple):
 class Walk:
     """What was found so far."""
 
+    begun: dict[str, State] = field(default_factory=dict)
+    """What the walk began with, by name."""
     came: dict[bytes, Came] = field(default_factory=dict)
     after: dict[bytes, bytes] = field(default_factory=dict)
     """What each state becomes when it is left to itself."""
@@ -92,6 +94,7 @@ class Explorer:
     def run(self, beginnings: Iterable[tuple[str, int, State]]) -> Walk:
         """Walks every state that can be reached within the bound; each beginning says how many faults it took."""
         given = [(faults, label, state) for label, faults, state in beginnings]
+        self.walk.begun = {label: state for _, label, state in given}
         layer: list[tuple[bytes, State]] = []
         for faults in range(self._most_faults + 1):
             for _, label, state in (item for item in given if item[0] == faults):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from maestro_operator.model.pair import Answer, Say
 from maestro_operator.model.reasons import Reason
 from support.kills.boundaries import EFFECTS
-from support.modelcheck.blows import ANY, IN_MID_TURN, edit
+from support.modelcheck.blows import ANY, AT_ANY_MOMENT, IN_MID_TURN, edit
 from support.modelcheck.canonical import name_of
 from support.modelcheck.copies import copied_loop, moved_over
 from support.modelcheck.lies import LIES as WAYS_TO_LIE
@@ -62,6 +62,8 @@ class Move(NamedTuple):
                 return f"people set activeNode to {self.what}"
             case "say":
                 return f"people answer {self.what}"
+            case "confirm":
+                return f"people switch it off, and answer {self.what}"
             case "late":
                 return f"'{self.what}' arrives late after all"
             case "lost":
@@ -181,7 +183,7 @@ def free(state: State) -> Iterator[Move]:
 
 def faults(state: State, acts: tuple[str, ...], *, every: bool) -> Iterator[Move]:
     """Returns the faults that are possible now, `every` one or those of `CORE`; the next turn would do `acts`."""
-    for name, blow in ANY.items():
+    for name, blow in AT_ANY_MOMENT.items():
         if (every or name in CORE) and blow.can(state):
             yield Move(BLOW, name)
     yield Move(KILL)
