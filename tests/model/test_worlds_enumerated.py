@@ -23,6 +23,7 @@ from support.worlds import ADDRESSES
 
 FOLDER = Path(__file__).parent / "stories"
 STORIES = sorted(FOLDER.glob("*.json"))
+HELD = sorted((FOLDER / "holds").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,19 @@ def test_a_story_is_kept_told_and_played_again(stage: Stage, tmp_path: Path) -> 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_what_once_broke_a_law_breaks_it_no_more(stage: Stage, path: Path) -> None:
     played(stage, read(path))
+
+
+@pytest.mark.parametrize("path", HELD, ids=lambda path: path.stem)
+def test_what_once_held_without_a_way_out_ends_active_or_in_a_hold_that_people_can_leave(
+    stage: Stage, path: Path
+) -> None:
+    walk = Explorer(stage, most_faults=0, say=lambda _: None).run([(path.stem, 0, played(stage, read(path)))])
+
+    ways = WaysOut(stage, walk)
+
+    assert walk.found == []
+    assert ways.endless() == []
+    assert {key: held.way for key, held in ways.holds().items() if held.dead_ends} == {}
 
 
 def test_a_guard_that_lets_a_permit_outlive_its_boot_is_found(stage: Stage) -> None:

@@ -19,10 +19,10 @@ from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState
+from maestro_operator.model.seen import Guard, GuardState
 from maestro_operator.model.status import Episode, Epoch, FrozenNode, Generation
 from maestro_operator.model.steps import EpisodeKind, StepName
-from support.looks import NEXT, NOW, OWNED, move, node, outage, seen, standby, standby_guard, status
+from support.looks import GONE, NEXT, NOW, OWNED, move, node, outage, seen, standby, standby_guard, status
 from support.worlds import Pair, pair_spec
 
 PROOF = Proof(node="a", method=Method.FENCED, evidence=("off",), epoch=2, episode=NEXT.episode, term=1, proved_at=NOW)
@@ -74,9 +74,26 @@ async def test_a_promotion_orders_the_guard_before_the_data() -> None:
     nodes, copies = Nodes(), Nodes()
     episode = move(step=StepName.PROMOTE, generation=Generation(epoch=1, counter=7))
 
-    assert await perform(drivers(nodes, copies), outage(), action(StepName.PROMOTE, episode, proof=PROOF)) == Done()
+    look = outage(nodes={"a": GONE, "b": standby(guard=standby_guard(promised=NEXT))})
+    assert await perform(drivers(nodes, copies), look, action(StepName.PROMOTE, episode, proof=PROOF)) == Done()
 
     assert (nodes.told, copies.told) == (["b: promote"], ["b: promote"])
+
+
+@pytest.mark.parametrize(
+    ("guard", "before"),
+    [(Guard(GuardState.LOST), ["b: create", "b: promise"]), (standby_guard(), ["b: promise"])],
+    ids=["its state is lost", "it was put back"],
+)
+async def test_a_target_that_lost_what_it_was_told_is_told_again(guard: Guard, before: list[str]) -> None:
+    nodes = Nodes()
+    episode = move(step=StepName.PROMOTE, generation=Generation(epoch=1, counter=7))
+
+    look = outage(nodes={"a": GONE, "b": standby(guard=guard)})
+
+    await perform(drivers(nodes), look, action(StepName.PROMOTE, episode, proof=PROOF))
+
+    assert nodes.told == [*before, "b: promote", "b: promote"]
 
 
 async def test_a_promotion_without_the_name_of_its_copy_is_refused() -> None:
@@ -113,9 +130,18 @@ async def test_a_fence_without_a_rung_is_refused() -> None:
 async def test_an_owner_that_rebooted_takes_the_long_way_to_its_permit() -> None:
     nodes = Nodes(renew=Refused(Reason.REFUSED_BY_GUARD, "rebooted", "NotPermittedThisBoot"))
 
-    assert await perform(drivers(nodes), seen(), action(StepName.SWAP_PERMIT)) == Done()
+    assert await perform(drivers(nodes), seen(), action(StepName.SWAP_PERMIT, proof=PROOF)) == Done()
 
     assert nodes.told == ["b: renew", "b: revoke", "b: promise", "b: promote", "b: permit"]
+
+
+async def test_an_owner_takes_no_long_way_while_nothing_proves_the_other_side_out() -> None:
+    nodes = Nodes(renew=Refused(Reason.REFUSED_BY_GUARD, "rebooted", "NotPermittedThisBoot"))
+
+    found = await perform(drivers(nodes), seen(), action(StepName.SWAP_PERMIT))
+
+    assert found == Refused(Reason.CONFIRMATION_UNPROVEN, "nothing proves a out: rebooted")
+    assert nodes.told == ["b: renew"]
 
 
 @pytest.mark.parametrize("step", [StepName.PROMOTE, StepName.START_SERVICES])
@@ -205,9 +231,10 @@ async def test_an_owner_that_gave_way_is_renewed_only_where_it_was_permitted_las
     never, permitted = Nodes(**left), Nodes(**left)
     last = standby(guard=standby_guard(max_permit_epoch=2))
 
-    kept = await perform(drivers(never), seen(), action(StepName.SWAP_PERMIT))
-    done = await perform(drivers(permitted), seen(nodes={"a": node("a"), "b": last}), action(StepName.SWAP_PERMIT))
-    blind = await perform(drivers(Nodes(**left)), outage(), action(StepName.SWAP_PERMIT))
+    swap = action(StepName.SWAP_PERMIT, proof=PROOF)
+    kept = await perform(drivers(never), seen(), swap)
+    done = await perform(drivers(permitted), seen(nodes={"a": node("a"), "b": last}), swap)
+    blind = await perform(drivers(Nodes(**left)), outage(), swap)
 
     assert isinstance(kept, Refused)
     assert isinstance(blind, Refused)

@@ -342,8 +342,9 @@ def test_nodes_that_became_indistinct_are_not_promoted() -> None:
 
 def test_services_are_not_started_where_the_public_names_lead_elsewhere() -> None:
     promoted = standby_guard(promised=NEXT, in_force=NEXT)
+    there = standby(guard=promoted, pins={}, replica=replace(standby().replica, promoted_episode=NEXT.episode))
     look = seen(
-        nodes={"a": node("a", guard=demoted_guard()), "b": standby(guard=promoted, pins={})},
+        nodes={"a": node("a", guard=demoted_guard()), "b": there},
         status=status(active_node="b", epoch=Epoch(promised=NEXT, in_force=NEXT)),
     )
 

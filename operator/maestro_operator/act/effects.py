@@ -158,7 +158,7 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     late = await _demote_late(acting)
     if late is not None:
         return late
-    ordered = await acting.order(acting.target, "promote", epoch=episode.epoch)
+    ordered = await in_order(*_regained(acting), lambda: acting.order(acting.target, "promote", epoch=episode.epoch))
     if not isinstance(ordered, Done) or episode.kind in KEEPS_DATA:
         return ordered
     loss = acting.action.loss
@@ -171,6 +171,17 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
             acting.target, episode=episode.id, generation=generation, deadline_seconds=acting.deadline_seconds
         ),
     )
+
+
+def _regained(acting: Acting) -> tuple[Callable[[], Awaitable[Outcome]], ...]:
+    """Return the orders that give a target back what it lost of this episode: its guard's state, and the promise."""
+    target, epoch, reading = acting.target, acting.episode.epoch, acting.seen.nodes.get(acting.episode.target)
+    verbs: list[Callable[[], Awaitable[Outcome]]] = []
+    if isinstance(reading, NodeSeen) and reading.guard.state is GuardState.LOST:
+        verbs.append(lambda: acting.order(target, "create", anew=True))
+    if isinstance(reading, NodeSeen) and (reading.guard.promised is None or reading.guard.promised.number < epoch):
+        verbs.append(lambda: acting.order(target, "promise", epoch=epoch, owner=target.name))
+    return tuple(verbs)
 
 
 async def _adopt(acting: Acting) -> Outcome:
@@ -309,6 +320,14 @@ async def _swap_permit(acting: Acting) -> Outcome:
     again = RENEWED_THE_LONG_WAY + LEFT_AND_PERMITTED * _was_permitted_last(acting)
     if not isinstance(renewed, Refused) or renewed.remote_reason not in again:
         return renewed
+    if acting.action.proof is None:
+        return Refused(Reason.CONFIRMATION_UNPROVEN, f"nothing proves {acting.source.name} out: {renewed.message}")
+    return await renew_the_long_way(acting, _needs_proof(acting))
+
+
+async def renew_the_long_way(acting: Acting, _proof: Proof) -> Outcome:
+    """Promote the owner anew, as any other node; the proof makes it lawful."""
+    target, epoch = acting.target, acting.episode.epoch
     return await in_order(
         lambda: acting.order(target, "revoke"),
         lambda: acting.order(target, "promise", epoch=epoch, owner=target.name),

@@ -38,10 +38,12 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
     missing = next((unit.name for unit in node.units if not unit.is_installed), None)
     if missing is not None:
         return Hold(Reason.TARGET_NOT_ABLE, f"{node.name} has no unit {missing}, or it is masked; install it there")
-    wanted = facts.least_epoch(seen, node.name)
+    wanted = 0 if episode.kind is EpisodeKind.ACTIVATE else facts.least_epoch(seen, node.name)
     if facts.in_force_number(node.guard) < wanted:
         return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")
     has_data = node.replica.live_present if episode.kind is EpisodeKind.ACTIVATE else node.replica.is_whole
+    if not has_data and episode.kind is EpisodeKind.ACTIVATE:
+        return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no data of the application: put them there")
     if not has_data:
         return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no whole copy of the data")
     return None

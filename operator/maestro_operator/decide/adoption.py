@@ -53,6 +53,8 @@ def adopt(seen: Seen) -> Decision | None:
 def _is_needed(seen: Seen) -> bool:
     if seen.status.active_node is None:
         return True
+    if seen.status.episode is None and _is_released(seen):
+        return True
     known = seen.status.epoch.in_force
     for node in seen.nodes.values():
         if isinstance(node, NodeSeen) and facts.is_ours(seen, node.guard):
@@ -60,6 +62,11 @@ def _is_needed(seen: Seen) -> bool:
             if in_force is not None and (known is None or in_force.number > known.number):
                 return seen.status.episode is None
     return False
+
+
+def _is_released(seen: Seen) -> bool:
+    """Tell whether both nodes were read to have no guard: everything was taken off, and the pair is managed again."""
+    return all(isinstance(node, NodeSeen) and node.guard.state is GuardState.ABSENT for node in seen.nodes.values())
 
 
 def _foreign(seen: Seen, readings: list[NodeSeen]) -> Decision | None:
@@ -134,10 +141,13 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
     lost = [node.name for node in (first, second) if node.guard.state is GuardState.LOST]
     if owner is None and not running:
         if lost:
-            text = f"the guard's state is lost on {' and '.join(lost)}; it may have owned an epoch"
+            text = f"the guard's state is lost on {' and '.join(lost)}, which may have owned an epoch"
+            text = f"{text}: switch it off to let the other one go on"
             return Hold(Reason.WAIT_FOR_USER, text)
-        return _begin(seen, EpisodeKind.ACTIVATE, declared)
+        return _activated(seen)
     leader = running[0] if running else (owner := _last_good_owner(first, second))
+    if leader is None and not lost and _never_permitted(first, second):
+        return _activated(seen)
     if leader is None:
         text = (
             "the last owner never had its data, nor has the other one: switch it off to bring the other one's copy up"
@@ -150,6 +160,20 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
         return Hold(Reason.WAIT_FOR_USER, text)
     text = f"{leader} runs and {owner} owns the highest epoch; stop {leader}, or decide by hand"
     return Hold(Reason.WAIT_FOR_USER, text)
+
+
+def _activated(seen: Seen) -> Decision:
+    """Bring the declared node up where no guard knows of an owner, unless status knows of another one."""
+    declared, known = seen.spec.active_node, seen.status.active_node
+    if known in (None, declared):
+        return _begin(seen, EpisodeKind.ACTIVATE, declared)
+    text = f"{known} was active when everything was taken off, and {declared} is declared; set activeNode to {known}"
+    return Hold(Reason.WAIT_FOR_USER, text)
+
+
+def _never_permitted(*nodes: NodeSeen) -> bool:
+    """Tell whether no guard ever let its node in: whatever epoch is in force, nothing was written under it."""
+    return all(node.guard.max_permit_epoch == 0 for node in nodes)
 
 
 def _last_owner(*nodes: NodeSeen) -> str | None:

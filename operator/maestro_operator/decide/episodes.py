@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from maestro_operator.decide import facts, journal
 from maestro_operator.decide.ability import declare
 from maestro_operator.decide.phases import PHASES, next_rung
-from maestro_operator.decide.prove import NoProof, may_permit, prove
-from maestro_operator.decide.turns import turn
+from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
+from maestro_operator.decide.regain import give_up
+from maestro_operator.decide.turns import CAN_BE_TAKEN_BACK, turn
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.reasons import Reason
@@ -43,18 +44,25 @@ def carry_on(seen: Seen) -> Decision | None:
     turned = turn(seen, episode)
     if turned is not None:
         return turned
-    if episode.step is StepName.CONFIRM and not PHASES[StepName.STORE_EPOCH].done(seen, episode):
-        # The peer was not to be read when its turn came, and is now.
-        return _perform(seen, episode, StepName.STORE_EPOCH)
     phase = PHASES[episode.step]
     if phase.done(seen, episode):
         return _go_on(seen, episode)
+    if _is_back_too_late(seen, episode):
+        return _perform(seen, episode, StepName.STORE_EPOCH)
     hold = phase.ready(seen, episode)
     if hold is not None:
         return hold
     if phase.is_look:
         return _go_on(seen, episode)
     return _again(seen, episode)
+
+
+def _is_back_too_late(seen: Seen, episode: Episode) -> bool:
+    """Tell whether the other side was not to be read when it was to store the epoch, and is now."""
+    if episode.step not in (StepName.CONFIRM, StepName.SWAP_PERMIT):
+        return False
+    is_there = facts.readable(seen, episode.source) is not None
+    return is_there and not PHASES[StepName.STORE_EPOCH].done(seen, episode)
 
 
 def _strange(seen: Seen, episode: Episode) -> Hold | None:
@@ -76,7 +84,9 @@ def _again(seen: Seen, episode: Episode) -> Decision:
     if mine is not None and not isinstance(mine.outcome, Done) and episode.step is not StepName.FENCE:
         pause = BACKOFF_SECONDS[min(attempts, len(BACKOFF_SECONDS)) - 1]
         if mine.age_seconds < pause:
-            text = f"{episode.step} attempt {attempts}: {mine.outcome.message}"
+            is_given_up = episode.step is StepName.PROMOTE and episode.kind in CAN_BE_TAKEN_BACK
+            way_out = f"; {give_up(episode)}" if is_given_up else ""
+            text = f"{episode.step} attempt {attempts}: {mine.outcome.message}{way_out}"
             return Hold(getattr(mine.outcome, "reason", Reason.STEP_FAILED), text)
     return _perform(seen, episode, episode.step)
 
@@ -85,14 +95,25 @@ def _perform(seen: Seen, episode: Episode, step: StepName) -> Perform | Hold:
     proof = episode.proof
     if step is StepName.FENCE:
         episode = episode.model_copy(update={"rung": next_rung(seen, episode)})
-    if step in (StepName.PROMOTE, StepName.ADOPT):
+    if step in journal.CHANGES_OWNER:
         repeated = episode.step is step
         found = may_permit(seen, episode) if repeated else prove(seen, episode)
-        if isinstance(found, NoProof) and not (repeated and facts.is_behind(seen, episode.source)):
+        if isinstance(found, NoProof) and not _needs_none(seen, episode, step):
             return Hold(found.reason, found.message)
         proof = episode.proof if isinstance(found, NoProof) else found
     text = f"{episode.kind} {episode.id}: {step}"
     return journal.intend(seen, episode, step, because=Reason.STEP_TAKEN, message=text, proof=proof)
+
+
+def _needs_none(seen: Seen, episode: Episode, step: StepName) -> bool:
+    """Tell whether the step may be taken without a new proof.
+
+    A repeated promotion first demotes a source that came back behind, and does no more then. An owner that nobody
+    can have taken over from swaps its permit in one write of its own guard; only the long way needs a proof.
+    """
+    if step is StepName.SWAP_PERMIT:
+        return could_not_be_left(seen, episode)
+    return episode.step is step and facts.is_behind(seen, episode.source)
 
 
 def _go_on(seen: Seen, episode: Episode) -> Decision:

@@ -35,6 +35,18 @@ def is_ours(seen: Seen, guard: Guard) -> bool:
     return guard.state is GuardState.VALID and guard.pair_uid == seen.status.pair_uid
 
 
+def speaks(seen: Seen, name: str) -> bool:
+    """Tell whether a node was read and its guard speaks for this pair."""
+    node = readable(seen, name)
+    return node is not None and is_ours(seen, node.guard)
+
+
+def is_another_machine(node: NodeSeen, episode: Episode) -> bool:
+    """Tell whether a node was read to be another machine than the one that the episode froze."""
+    frozen = episode.frozen_node(node.name)
+    return frozen is not None and frozen.machine_id not in (None, node.machine_id)
+
+
 def in_force_number(guard: Guard) -> int:
     """Return the number of the epoch in force on a node, 0 where it knows none."""
     return guard.in_force.number if guard.in_force else 0

@@ -16,7 +16,7 @@ from maestro_operator.decide import facts
 from maestro_operator.decide.ability import declare_ready, preflight
 from maestro_operator.decide.journal import KEEPS_EPOCH
 from maestro_operator.decide.mirror import mirror_of, split
-from maestro_operator.decide.prove import NoProof, may_permit, prove
+from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import GRACEFUL
@@ -233,6 +233,15 @@ def _moved(seen: Seen, episode: Episode) -> bool:
     return not is_repair and _gave_up(seen, episode, StepName.MOVE_TRAFFIC)
 
 
+def _move_ready(seen: Seen, episode: Episode) -> Hold | None:
+    """The name is never set to a node that is not promoted (law 12): the target is read to have the epoch in force."""
+    mark = seen.status.epoch.in_force
+    if mark is not None and _target(seen, episode, lambda node: facts.holds_epoch(node, mark)):
+        return None
+    text = f"{episode.target} does not have the epoch in force that it was promoted to"
+    return _needs(target=True)(seen, episode) or Hold(Reason.NODE_ROLLED_BACK, text)
+
+
 def _started(seen: Seen, episode: Episode) -> bool:
     runs = _target(seen, episode, lambda node: node.guard.may_run and seen.runs_everything(node))
     return runs and facts.last_done(seen, episode, StepName.START_SERVICES)
@@ -240,7 +249,7 @@ def _started(seen: Seen, episode: Episode) -> bool:
 
 def _start_ready(seen: Seen, episode: Episode) -> Hold | None:
     why = may_permit(seen, episode)
-    stays = episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
+    stays = episode.kind is EpisodeKind.RENEW and could_not_be_left(seen, episode)
     # A source that came back behind is demoted first; that is all the effect does then.
     if isinstance(why, NoProof) and not stays and not facts.is_behind(seen, episode.source):
         return Hold(why.reason, why.message)
@@ -278,7 +287,7 @@ def _epoch_stored(seen: Seen, episode: Episode) -> bool:
         )
     if not isinstance(prove(seen, episode), NoProof):
         return True
-    return episode.kind is EpisodeKind.RENEW and _could_not_be_left(seen, episode)
+    return episode.kind is EpisodeKind.RENEW and could_not_be_left(seen, episode)
 
 
 def _is_separated(seen: Seen, episode: Episode, node: NodeSeen) -> bool:
@@ -288,29 +297,14 @@ def _is_separated(seen: Seen, episode: Episode, node: NodeSeen) -> bool:
 
 
 def _store_ready(seen: Seen, episode: Episode) -> Hold | None:
-    node = seen.node(episode.source)
-    if episode.kind in KEEPS_EPOCH or not isinstance(node, Unknown) or not isinstance(prove(seen, episode), NoProof):
+    node, why = facts.readable(seen, episode.source), prove(seen, episode)
+    if episode.kind in KEEPS_EPOCH or not isinstance(why, NoProof):
         return None
-    text = f"{episode.source} cannot be read; answer ConfirmFenced of it to {episode.id} once it is certainly off"
-    return Hold(Reason.CONFIRMATION_UNPROVEN, text)
-
-
-def _could_not_be_left(seen: Seen, episode: Episode) -> bool:
-    """Tell whether the owner's own guard shows that nobody can have taken over from it.
-
-    It was permitted in this very boot and has no later epoch in force, so no Demote was stored.
-    The epoch that the unreadable side misses is given to it by its Rejoin.
-    """
-    silent = isinstance(seen.node(episode.source), Unknown)
-    return silent and _target(
-        seen,
-        episode,
-        lambda node: (
-            node.guard.max_permit_boot == node.boot_id
-            and node.guard.in_force is not None
-            and node.guard.in_force.owner == node.name
-        ),
-    )
+    if node is None:
+        text = f"{episode.source} cannot be read; answer ConfirmFenced of it to {episode.id} once it is certainly off"
+        return Hold(Reason.CONFIRMATION_UNPROVEN, text)
+    is_there = facts.is_ours(seen, node.guard) and not facts.is_another_machine(node, episode)
+    return None if is_there else Hold(why.reason, why.message)
 
 
 def _quarantined(seen: Seen, episode: Episode) -> bool:
@@ -334,8 +328,10 @@ def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
         return halves
     age_seconds = last.age_seconds if last is not None and facts.last_done(seen, episode, StepName.RESYNC) else None
     began = age_seconds is not None and age_seconds < RUN_SHOWS_SECONDS
-    if owner is not None and (owner.replica.is_sending or began):
+    if owner is not None and owner.replica.is_sending:
         return Hold(Reason.RESYNCING, f"{episode.source} is sending a generation to {episode.target}")
+    if owner is not None and began:
+        return Hold(Reason.RESYNCING, f"{episode.source} was told to send a generation to {episode.target}")
     return _needs(source=True, target=True)(seen, episode)
 
 
@@ -346,7 +342,7 @@ def _swapped(seen: Seen, episode: Episode) -> bool:
 def _confirm_ready(seen: Seen, episode: Episode) -> Hold | None:
     """The peer, read now, must know exactly this epoch of this owner and have promised no other."""
     mark, peer = seen.status.epoch.in_force, facts.readable(seen, episode.source)
-    if peer is None and not isinstance(may_permit(seen, episode), NoProof):
+    if not facts.speaks(seen, episode.source) and not isinstance(may_permit(seen, episode), NoProof):
         return None
     if mark is None or peer is None or not facts.is_ours(seen, peer.guard):
         way_out = f"answer ConfirmFenced of {episode.source} to {episode.id} once it is certainly off"
@@ -383,7 +379,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.PROMOTE: Phase(_promoted, _needs(target=True)),
         S.ADOPT: Phase(_adopted, _needs(target=True)),
         S.LOCALISE: Phase(_localised, _needs(target=True)),
-        S.MOVE_TRAFFIC: Phase(_moved, _free),
+        S.MOVE_TRAFFIC: Phase(_moved, _move_ready),
         S.START_SERVICES: Phase(_started, _start_ready),
         S.VERIFY: Phase(_verified, _free),
         S.REVERSE: Phase(_reversed, _free),

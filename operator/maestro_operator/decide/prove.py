@@ -17,7 +17,7 @@ from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import HUMAN, Say
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import NodeSeen, Vote
+from maestro_operator.model.seen import GuardState, NodeSeen, Vote
 from maestro_operator.model.steps import EpisodeKind, StepName
 
 if TYPE_CHECKING:
@@ -63,14 +63,16 @@ def _proof(seen: Seen, episode: Episode, node: str, *, method: Method, evidence:
 
 def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoProof:
     guard = node.guard
-    if not facts.is_ours(seen, guard) or guard.node != node.name:
-        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name}: its guard does not speak for this pair")
     twin = facts.readable(seen, episode.target)
     if twin is not None and twin.machine_id == node.machine_id:
         return NoProof(Reason.NODES_INDISTINCT, "both nodes show the same machine-id")
-    frozen = episode.frozen_node(node.name)
-    if frozen is not None and frozen.machine_id not in (None, node.machine_id):
-        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} is another machine than the episode began with")
+    if facts.is_another_machine(node, episode):
+        return _replaced(seen, episode, node, why=f"{node.name} is another machine than the episode began with")
+    if guard.state is GuardState.ABSENT:
+        return _replaced(seen, episode, node, why=f"{node.name} has no guard")
+    if not facts.is_ours(seen, guard) or guard.node != node.name:
+        text = f"{node.name}: its guard does not speak for this pair; switch it off and answer ConfirmFenced of it"
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{text} (episode {episode.id})")
     mark = guard.in_force
     if mark is None or (mark.number, mark.owner) != (episode.epoch, episode.target):
         return NoProof(Reason.DEMOTION_UNPROVEN, f"{node.name} does not have epoch {episode.epoch} in force")
@@ -94,6 +96,19 @@ def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoPro
             f"boot {node.boot_id}: {units}; 0 processes hold the data, 0 service ports open",
         ),
     )
+
+
+def _replaced(seen: Seen, episode: Episode, node: NodeSeen, *, why: str) -> Proof | NoProof:
+    """Ask a person where the machine is that stood in this place before: the one that stands there now proves nothing.
+
+    Its own reading only shows that it is no second writer itself.
+    """
+    if not facts.cannot_write(node):
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{why}, and it runs something")
+    word = _from_a_person(seen, episode, node.name)
+    if isinstance(word, Proof):
+        return word
+    return NoProof(Reason.DEMOTION_UNPROVEN, f"{why}; {word.message} (episode {episode.id})")
 
 
 def _still_holds(seen: Seen, episode: Episode, proof: Proof) -> Proof | NoProof:
@@ -225,3 +240,16 @@ def may_permit(seen: Seen, episode: Episode) -> Proof | NoProof:
         text = f"{node} cannot be read and no proof stands for it; {word.message} (episode {episode.id})"
         return NoProof(Reason.CONFIRMATION_UNPROVEN, text)
     return _sign_of_life(seen, node) or episode.proof or word
+
+
+def could_not_be_left(seen: Seen, episode: Episode) -> bool:
+    """Tell whether the owner's own guard shows that nobody can have taken over from it.
+
+    It was permitted in this very boot and has no later epoch in force, so no Demote was stored.
+    The epoch that the other side misses, unreadable or stopped without its guard's state, is given to it by its Rejoin.
+    """
+    other, owner = facts.readable(seen, episode.source), facts.readable(seen, episode.target)
+    if owner is None or (other is not None and (facts.is_ours(seen, other.guard) or not facts.cannot_write(other))):
+        return False
+    in_force = owner.guard.in_force
+    return owner.guard.max_permit_boot == owner.boot_id and in_force is not None and in_force.owner == owner.name

@@ -229,7 +229,7 @@ def owner_without_right(seen: Seen) -> Decision | None:
     node = facts.readable(seen, active)
     if node is None or mark is None or (node.guard.may_run and facts.holds_epoch(node, mark)):
         return None
-    way_out = f"order {facts.other_name(seen, active)} and answer FailOver"
+    way_out = f"order {facts.other_name(seen, active)} and answer FailOver{_or_restore(seen, active)}"
     if not facts.is_ours(seen, node.guard):
         return Hold(Reason.STATE_LOST, f"{active}: its guard is {node.guard.state}; {way_out}")
     if facts.holds_epoch(node, mark) and not node.has_data_of(mark):
@@ -240,6 +240,14 @@ def owner_without_right(seen: Seen) -> Decision | None:
         )
         return Hold(Reason.WAIT_FOR_USER, text)
     return Hold(Reason.NODE_ROLLED_BACK, f"{active} does not know epoch {mark.number} any more; {way_out}")
+
+
+def _or_restore(seen: Seen, active: str) -> str:
+    """Say what is left to do where no copy is to be had on the other side."""
+    unable = brakes.standby_able(seen, active)
+    if unable is None or unable.reason is not Reason.COPY_NOT_WHOLE:
+        return ""
+    return f"; as long as {unable.message}: put the data back on {active} and make the resource anew"
 
 
 def service_down(seen: Seen) -> Decision | None:

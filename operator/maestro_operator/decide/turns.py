@@ -14,6 +14,7 @@ from maestro_operator.decide import facts, journal
 from maestro_operator.decide.brakes import standby_able
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
+from maestro_operator.decide.regain import discovered_anew, owner_lost, promised_away, regain, rejoined_anew
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
@@ -120,24 +121,26 @@ def _take_back(seen: Seen, episode: Episode) -> Decision | None:
     """Give the old owner its service back where its data is the newest that there is.
 
     That is so where the target's own guard shows that it was never permitted in this epoch, and a person ordered
-    the way back; or where the target is gone and a person gives it up, which needs their word that it is off.
+    the way back; or where the target is gone, or has lost what its guard knew, and a person gives it up: then they
+    are asked where it is, too.
     """
     source, target = facts.readable(seen, episode.source), facts.readable(seen, episode.target)
     if episode.kind not in CAN_BE_TAKEN_BACK or source is None or not _holds_its_data(seen, source):
         return None
-    if target is None:
-        word = facts.answer(seen, episode.id, Say.FAIL_OVER)
+    word = facts.answer(seen, episode.id, Say.FAIL_OVER)
+    if target is None or not facts.is_ours(seen, target.guard):
         is_after = not is_before(episode.kind, episode.step, StepName.PROMOTE)
         if word is None or not is_after:
             return None
         taken = replace(seen, status=journal.take_answer(seen.status, word))
         return _begin_take_back(taken, episode, order=None, why=f"a person gave {episode.target} up")
-    never = facts.is_ours(seen, target.guard) and target.guard.max_permit_epoch < episode.epoch
+    never = target.guard.max_permit_epoch < episode.epoch
     is_ordered = episode.order is not None and seen.spec.active_node == episode.source
-    if not (never and is_ordered and facts.cannot_write(target)):
+    if not (never and (is_ordered or word is not None) and facts.cannot_write(target)):
         return None
     why = f"{episode.target} was never permitted and the order was taken back"
-    return _begin_take_back(seen, episode, order=episode.source, why=why)
+    taken = seen if word is None else replace(seen, status=journal.take_answer(seen.status, word))
+    return _begin_take_back(taken, episode, order=episode.source if is_ordered else None, why=why)
 
 
 def _holds_its_data(seen: Seen, source: NodeSeen) -> bool:
@@ -157,6 +160,13 @@ def _begin_take_back(seen: Seen, episode: Episode, *, order: str | None, why: st
         order=order,
         down_since=stopped.started_at if stopped else episode.down_since,
     )
+    # The machine that was promoted is the one that must be proven out, whatever stands in its place by now.
+    was = episode.frozen_node(back.source)
+    frozen = tuple(
+        item.model_copy(update={"machine_id": was.machine_id}) if was and item.name == was.name else item
+        for item in back.frozen
+    )
+    back = back.model_copy(update={"frozen": frozen})
     return replace(ended, status=ended.status.model_copy(update={"episode": back}))
 
 
@@ -335,6 +345,11 @@ TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _pointless,
     _back,
     _take_back,
+    owner_lost,
+    discovered_anew,
+    rejoined_anew,
+    regain,
+    promised_away,
     _target_is_gone,
     _will_not_start,
 )
