@@ -15,6 +15,7 @@ from maestro_operator.cli.change import Change
 from maestro_operator.cli.main import DONE, INCOMPLETE, NOT_DONE, STOPPED
 from maestro_operator.cli.pairs import MaestroPair
 from support.controlplane import ControlPlane
+from support.controlplane.clock import await_condition
 from support.manifests import Manifest, changed, example
 from support.pair_api import PairApi
 
@@ -93,6 +94,9 @@ def test_a_change_that_would_be_refused_is_refused_when_it_is_only_tried(
         f"--serviceaccount={NAMESPACE}:looker",
     )
     looker = schema_plane.kubeconfig_for_service_account(NAMESPACE, "looker")
+    # A right is in force a moment after it was given.
+    assert await_condition(lambda: run("status", name, "--kubeconfig", str(looker)) == DONE, within_seconds=20)
+    capsys.readouterr()
 
     assert run("pause", name, "--dry-run", "--kubeconfig", str(looker)) == NOT_DONE
 

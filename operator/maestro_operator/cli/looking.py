@@ -126,6 +126,14 @@ def of_the_secrets(api: HTTPClient, namespace: str, spec: Mapping[str, Any]) -> 
             yield problem("secrets", f"{text}: {fault[1]}") if fault else well("secrets", f"{text} is of use")
 
 
+def secret_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return every Secret that a spec names, as far as this version reads the spec."""
+    try:
+        return tuple(dict.fromkeys(name for _, name, _ in named_secrets(PairSpec.model_validate(spec))))
+    except ValidationError:
+        return ()
+
+
 def _content(secret: Mapping[str, Any]) -> dict[str, bytes]:
     found = {}
     for name, value in (secret.get("data") or {}).items():

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import requests
 from pykube.config import KubeConfig
 from pykube.exceptions import HTTPError, PyKubeError
 from pykube.http import HTTPClient
@@ -96,7 +97,7 @@ def events_of(pair: MaestroPair) -> list[Mapping[str, Any]]:
     try:
         found = Event.objects(pair.api).filter(namespace=pair.namespace, field_selector=mine)
         return [event.obj for event in found]
-    except HTTPError as error:
+    except (HTTPError, requests.HTTPError) as error:
         raise CannotError(f"the events of {pair.namespace}/{pair.name} cannot be read: {error}") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from maestro_operator.cli import reading, starting, verbs
+from maestro_operator.cli import reading, reporting, starting, verbs
 from maestro_operator.cli.beginning import PROFILES
 from maestro_operator.model.pair import Management, Say
 
@@ -147,6 +147,10 @@ def _add_looks(found: Verbs) -> None:
     plan = found.reads_looks("plan", reading.planned, "the steps of a move, were it ordered now; nothing is changed")
     plan.add_argument("--to", dest="node", metavar="NODE", help="the node to move to; default: the other one")
     _output(plan)
+    text = "write a redacted bundle for whoever helps: spec, status, events, decisions, logs"
+    report = found.reads("report", reporting.report, text)
+    report.add_argument("--to", metavar="FILE", help="default: maestro-report-PAIR-TIME.tar.gz")
+    report.add_argument("--operator-namespace", default="maestro-system", help="where the operator runs")
     why = found.reads_looks("explain", reading.explain, "why the newest decision was made, rule by rule")
     why.add_argument("--ago", type=_count, default=0, help="a decision before it: 1 is the one before the newest")
     _output(why, "yaml: what was seen")
