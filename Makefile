@@ -98,6 +98,10 @@ return-matrix: venv ## A node that was active comes back in every way, and start
 outages: venv ## What counts as an outage and what does not, three times each: SHAPES=a,b ROUNDS=3 BEDS=1; BREAK=deaf-to-the-peer plants a fault
 	@SHAPES=$(SHAPES) ROUNDS=$(ROUNDS) BEDS=$(BEDS) FRESH=$(FRESH) BREAK=$(BREAK) $(PY) -m support.outages
 
+.PHONY: e2e
+e2e: venv ## What each move and accident costs with a driver: DRIVER=rsync or drbd (CELLS=a,b; BREAK=forget plants a fault)
+	@$(PY) -m support.driven --driver "$(or $(DRIVER),rsync)" --cells "$(CELLS)" --break "$(BREAK)"
+
 .PHONY: bad-manifests
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from support.bed.description import Kind
     from support.bed.namespace import Process
     from support.manifests import Manifest
 
@@ -38,6 +39,8 @@ class Stage:
 
     interval_seconds = 5
     """How often the standby gets a copy."""
+    kind: Kind = "container"
+    """What the nodes are."""
 
     def __init__(self, directory: Path, *, say: Callable[[str], None], outlive: bool = False) -> None:
         """Keep where everything is; nothing is up before the block is entered."""
@@ -54,7 +57,7 @@ class Stage:
         self.evidence.mkdir(parents=True)
         with ExitStack() as undo:
             self._say("two nodes, their BMCs and a name server, in a network of their own")
-            self.bed = undo.enter_context(Bed.up(self.directory / "bed"))
+            self.bed = undo.enter_context(Bed.up(self.directory / "bed", kind=self.kind))
             self._say("etcd and kube-apiserver, RBAC on")
             self.plane = undo.enter_context(
                 ControlPlane.start(
@@ -64,7 +67,7 @@ class Stage:
             self._say("the stand-in for Maestro on both nodes; its data on node a")
             for name, node in self.bed.nodes.items():
                 install(node, name=name)
-            initialise(self.bed.nodes["a"])
+            self.make_data()
             serve_pairs(self.plane, secrets=self._secrets())
             self._say("the operator, under its own ServiceAccount with the chart's rules")
             self.operator_kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
@@ -84,6 +87,10 @@ class Stage:
     ) -> None:
         """Take everything down."""
         self._undo.close()
+
+    def make_data(self) -> None:
+        """Make the first data on node a."""
+        initialise(self.bed.nodes["a"])
 
     def _kubectl(self, *words: str) -> list[str]:
         return [str(self.plane.kubectl), f"--kubeconfig={self.plane.admin_kubeconfig}", *words]
@@ -222,13 +229,17 @@ class Stage:
         self.stop_clients()
         for node in self.bed.nodes.values():
             node.power_cut()
-        for name, node in self.bed.nodes.items():
-            _copy_disk(node.srv_path, self.evidence / "disks" / name)
+        for name in self.bed.nodes:
+            self.keep_disk(name)
         for path in self.bed.evidence.iterdir():
             if path.is_file():
                 shutil.copy2(path, self.evidence / path.name)
         if self.plane.audit_log is not None:
             shutil.copy2(self.plane.audit_log, self.evidence / "audit.jsonl")
+
+    def keep_disk(self, name: str) -> None:
+        """Keep the disk of a node that is off."""
+        _copy_disk(self.bed.nodes[name].srv_path, self.evidence / "disks" / name)
 
 
 def _copy_disk(srv: Path, to: Path) -> None:
