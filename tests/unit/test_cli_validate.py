@@ -6,6 +6,7 @@ import html.parser
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from maestro_operator.cli import main as cli
 from maestro_operator.cli.beginning import PROFILES, Beginning, manifest, marked
 from maestro_operator.cli.findings import Finding, Grade, as_html, as_text, problem, summary, warning, well
 from maestro_operator.cli.judging import judged
+from maestro_operator.cli.looking import of_the_operator
 from maestro_operator.cli.main import DONE, NOT_DONE
 from maestro_operator.model.pair import PairSpec
 from support.manifests import EXAMPLES, changed
@@ -234,3 +236,14 @@ def test_the_page_says_the_same_and_what_was_found_is_text_in_it() -> None:
     assert [Finding(Grade(grade), area, text.rstrip()) for grade, area, text in rows] == list(FOUND)
     assert not {"script", "b"} & set(page.tags)
     assert "http" not in as_html("x", FOUND).replace("http-equiv", "")
+
+
+def test_a_mirror_whose_settings_may_lose_or_fork_data_is_a_problem_that_names_them() -> None:
+    said = "a: fencing:dont-care, after-sb-1pri:discard-secondary; see the page of the driver"
+    condition = {"type": "DataInSync", "status": "False", "reason": "MirrorUnsafe", "message": said}
+    status = {"observedGeneration": 1, "conditions": [condition]}
+    pair = Mock(obj={"metadata": {"generation": 1}, "spec": {}, "status": status})
+
+    found = [item for item in of_the_operator(pair) if item.area == "replication"]
+
+    assert found == [problem("replication", f"DataInSync=False, MirrorUnsafe: {said}")]

@@ -153,6 +153,16 @@ def test_a_mirror_that_is_not_in_sync_says_why_and_holds_a_switchover(
         assert words in (hold.message if hold else "")
 
 
+def test_an_owner_whose_settings_may_lose_data_is_named_at_rest() -> None:
+    found = look(a=owner(replace(PRIMARY, unsafe=("fencing:dont-care",))))
+
+    held = out_of_sync(found)
+
+    assert held is not None
+    assert held.reason is Reason.MIRROR_UNSAFE
+    assert "a: fencing:dont-care" in held.message
+
+
 def test_a_mirror_of_which_nothing_is_known_has_no_unsafe_setting_to_name() -> None:
     assert unsafe(look(b=GONE), "b") is None
 

@@ -210,7 +210,8 @@ def out_of_sync(seen: Seen) -> Hold | None:
         return Hold(Reason.STANDBY_ABSENT, f"{standby} cannot be read: {node.message}")
     mark, newest = seen.status.epoch.in_force, node.replica.newest
     if rsync is None:
-        return mirror.unsafe(seen, standby) or mirror.behind(seen, standby)
+        # What is set on the active node decides whether it freezes, and so what a failover declares.
+        return mirror.unsafe(seen, standby) or mirror.unsafe(seen, active) or mirror.behind(seen, standby)
     if not node.replica.is_whole or newest is None or mark is None or newest.epoch != mark.number:
         return Hold(Reason.RESYNCING, f"{standby} has no whole copy of this epoch yet")
     age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
