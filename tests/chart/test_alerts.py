@@ -115,6 +115,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairMirrorDiffers",
         "MaestroPairNotVerified",
         "MaestroPairOverridden",
+        "MaestroPairSplitBrain",
         "MaestroPairWithoutBackup",
         "MaestroPairOperatorDown",
         "MaestroPairUncertain",
@@ -158,7 +159,15 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
     source = (ROOT / "operator" / "maestro_operator" / "report" / "conditions.py").read_text()
 
     assert named == {
-        *("Available", "Protected", "ActiveNodeOverridden", "BackupFresh", "FencingReady", "Verified"),
+        *(
+            "Available",
+            "Protected",
+            "ActiveNodeOverridden",
+            "SplitBrainDetected",
+            "BackupFresh",
+            "FencingReady",
+            "Verified",
+        ),
         *("PeerReady", "ObserverIsolated"),
     }
     assert all(f'"{kind}"' in source for kind in named)

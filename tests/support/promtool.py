@@ -1,4 +1,4 @@
-"""promtool, which judges alerts: the machine's own, or the one in Debian's package, taken out of it and not installed.
+"""Prometheus and promtool, which judge queries and alerts: the machine's own, or taken out of Debian's package.
 
 Installing the package would start a Prometheus on the machine, which nobody asked for.
 """
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from support.controlplane.cache import cache_root
 
@@ -26,17 +27,25 @@ def obtain_promtool() -> Path:
 
     Raises PromtoolMissingError.
     """
-    cached = cache_root(os.environ) / "promtool" / "promtool"
-    own = shutil.which("promtool")
+    return obtain("promtool")
+
+
+def obtain(program: Literal["promtool", "prometheus"]) -> Path:
+    """Returns one of the package's programs; the first call on a machine may fetch it.
+
+    Raises PromtoolMissingError.
+    """
+    cached = cache_root(os.environ) / "promtool" / program
+    own = shutil.which(program)
     if own is not None or cached.exists():
         return Path(own) if own is not None else cached
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise PromtoolMissingError("promtool is not on the PATH: install Prometheus' tools")
-    print(f"promtool: taking it out of Debian's package {PACKAGE}", flush=True)
+        raise PromtoolMissingError(f"{program} is not on the PATH: install Prometheus and its tools")
+    print(f"{program}: taking it out of Debian's package {PACKAGE}", flush=True)
     try:
         _extract(cached)
     except (subprocess.SubprocessError, OSError) as error:
-        raise PromtoolMissingError(f"promtool could not be fetched: {error}") from error
+        raise PromtoolMissingError(f"{program} could not be fetched: {error}") from error
     return cached
 
 
@@ -56,7 +65,7 @@ def _extract(target: Path) -> None:
             _run("apt-get", "-o", "APT::Sandbox::User=root", "download", PACKAGE, folder=folder)
         (package,) = folder.glob("*.deb")
         _run("dpkg-deb", "--extract", str(package), str(folder / "root"), folder=folder)
-        (folder / "root" / "usr" / "bin" / "promtool").rename(target)
+        (folder / "root" / "usr" / "bin" / target.name).rename(target)
 
 
 def _run(*command: str, folder: Path) -> None:
