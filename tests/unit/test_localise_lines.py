@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maestro_operator.drivers.localise.files import Edited, edited_file
 from maestro_operator.drivers.localise.firewall import canonical, wanted_elements
 from maestro_operator.drivers.localise.lines import edit_lines, marks, read_lines, refuse_doubled_aliases
 from maestro_operator.drivers.localise.properties import UnreadableError
 from maestro_operator.model.localise import FirewallSet
+from support.configuration_files import asked
 from support.frozen import node_at
 
 pytestmark = pytest.mark.unit
@@ -52,9 +54,21 @@ def test_an_alias_that_stands_outside_of_our_lines_too_is_refused() -> None:
             refuse_doubled_aliases(own, "mail", (line,))
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_200_random_files_of_three_forms_survive_byte_for_byte_but_for_the_edited_values(seed: int) -> None:
+    a, b = node_at("a", "192.0.2.1"), node_at("b", "192.0.2.2")
+    item = asked(seed, folder="/etc")
+    edited = edited_file(item.entry, item.before, node=a, peer=b)
+    assert isinstance(edited, Edited)
+    assert edited.content == item.after
+    assert edited_file(item.entry, item.after, node=a, peer=b) == Edited(item.after, "is as it should be")
+
+
 def test_the_elements_of_a_set_have_one_form() -> None:
     a, b = node_at("a", "192.0.2.1"), node_at("b", "192.0.2.2")
     item = FirewallSet(table="filter", set="peers", elements=("{{ peer.address }}", "10.0.0.0/8", "2001:DB8::1/128"))
     assert wanted_elements(item, node=a, peer=b) == ("10.0.0.0/8", "192.0.2.2", "2001:db8::1")
+    item = FirewallSet(table="filter", set="peers", elements=("10.9.8.7", "2001:db8::/32", "2001:db8::1", "10.0.0.0/8"))
+    assert wanted_elements(item, node=a, peer=b) == ("10.0.0.0/8", "2001:db8::/32")
     with pytest.raises(ValueError, match=r"10\.0\.0\.1/8"):
         canonical("10.0.0.1/8")

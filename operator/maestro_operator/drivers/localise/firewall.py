@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any
 
 from maestro_operator.drivers.localise.values import filled
@@ -18,17 +18,23 @@ if TYPE_CHECKING:
     from maestro_operator.transport.session import Sessions
 
 SECONDS = 10.0
+Network = IPv4Network | IPv6Network
 
 
 def wanted_elements(item: FirewallSet, *, node: FrozenNode, peer: FrozenNode) -> tuple[str, ...]:
-    """Return the elements in their one form, in order.
+    """Return the elements in their one form, in order; what lies within another one is none of its own.
 
     Raises:
         ValueError: one is neither an address nor a network.
 
     """
-    found = {canonical(filled(element, node=node, peer=peer)) for element in item.elements}
-    return tuple(sorted(found))
+    found = {ip_network(filled(element, node=node, peer=peer)) for element in item.elements}
+    whole = (net for net in found if not any(net != other and _is_within(net, other) for other in found))
+    return tuple(sorted(canonical(str(net)) for net in whole))
+
+
+def _is_within(net: Network, other: Network) -> bool:
+    return net.version == other.version and net.network_address in other and net.broadcast_address in other
 
 
 def canonical(element: str) -> str:
