@@ -78,6 +78,10 @@ BAD = {
     "a login without a pattern": (verified(without({"name": "l", "login": LOGIN}, "login", "pattern")), "pattern"),
     "a command without words": (one("command", argv=[]), "argv"),
     "a port that is none": (one("oldAddress", ports=[0]), "ports"),
+    "a database of a kind that is not known": (one("database", protocol="Oracle", port=1521), "protocol"),
+    "a vantage point with a blank": (
+        one("names", names=["a.b"], resolvers=["192.0.2.53"], vantagePoints=["the office"]), "vantagePoints",
+    ),
     "a file outside": (one("addressAudit", files=["/etc/`x`"]), "files"),
     "a path to elsewhere": (one("login", **{**LOGIN, "path": "//evil.example.org/"}), "path"),
 }  # fmt: skip
@@ -98,8 +102,12 @@ GOOD = {
     "fixed click": one("click", path="/trk/click?ref=z4bx39x&", host="lists.example.org"),
     "login": verified({"name": "login", "login": LOGIN}),
     "listserv": one("tcpgui"),
-    "database": one("tcp", port=3306),
+    "a port": one("tcp", port=3306),
+    "database": one("database", protocol="MySQL", port=3306),
     "names": one("names", names=["lists.example.org"], resolvers=["192.0.2.53", "2001:db8::53"]),
+    "names from given places": one(
+        "names", names=["lists.example.org"], resolvers=["192.0.2.53"], vantagePoints=["node", "office"]
+    ),
     "old address": one("oldAddress", ports=[80, 25]),
     "command": one("command", argv=["/usr/bin/mysqlcheck", "--all-databases"]),
     "audit": one("addressAudit", files=["/srv/maestro/lui/lui.ini"]),

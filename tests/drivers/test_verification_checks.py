@@ -1,9 +1,8 @@
 """Each kind of check against a small server of its own, and what it must not do: hang, believe, or tell a secret."""
 
 import asyncio
-import contextlib
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -11,38 +10,9 @@ from maestro_operator.drivers.verification import listserv, mail, outside, web
 from maestro_operator.drivers.verification.matching import NotMatched, first_matches
 from maestro_operator.model.checks import Click, Login, Mailbox, NamesFrom, OldAddress, Trigger
 from maestro_operator.model.pair import HttpProbe, SecretReference
+from support.listening import HERE, Talk, listening
 
 pytestmark = pytest.mark.timeout(20)
-
-HERE = "127.0.0.1"
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[int]:
-    """Run a server for the length of a block; give its port."""
-    talks: set[asyncio.Task[None]] = set()
-
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        talks.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await talk(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(once, HERE, 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        for task in talks:
-            task.cancel()
-        await asyncio.gather(*talks, return_exceptions=True)
-        # The transports are closed in the next round of the loop.
-        await asyncio.sleep(0)
 
 
 def web_server(answer: Callable[[str, Mapping[str, str], str], tuple[str, str]]) -> Talk:

@@ -196,3 +196,19 @@ def test_a_plain_pattern_may_be_used(pattern: str) -> None:
 )
 def test_a_pattern_that_may_hold_everybody_up_is_refused(pattern: str, why: str) -> None:
     assert why in (fault_of_pattern(pattern) or "")
+
+
+def test_names_are_looked_up_at_the_node_and_at_witnesses_alone() -> None:
+    office = {"name": "office", "host": "192.0.2.9", "hostKey": OTHER, "credentialsSecret": {"name": "office"}}
+
+    def told(*places: str) -> str:
+        names = {**RESOLVERS["names"], "resolvers": ["192.0.2.53"], "vantagePoints": list(places)}  # type: ignore[dict-item]
+        spec = but(
+            ("spec.verification", [{"name": "names", "names": names}]),
+            ("spec.detection.vantagePoints", [{"operator": {}}, {"ssh": office}]),
+        )
+        found = refused_spec(spec, has_agent=lambda _: True)
+        return found.message if found else ""
+
+    assert told("node", "office") == ""
+    assert "spec.verification[names].names.vantagePoints: home is neither node nor an ssh witness" in told("home")

@@ -20,6 +20,7 @@ from maestro_operator.drivers.nodes.ssh import known_hosts_line
 from maestro_operator.drivers.ports import Equipment
 from maestro_operator.drivers.traffic.kept import shown
 from maestro_operator.model.addresses import ALLOWED_BY
+from maestro_operator.model.checks import THE_NODE
 from maestro_operator.model.claims import host_claim
 from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
 from maestro_operator.model.errors import BadInput
@@ -73,7 +74,7 @@ def spec_faults(spec: PairSpec) -> Iterator[Fault]:
 def _other_faults(spec: PairSpec) -> Iterator[Fault]:
     for find in (
         *(_denials, _configuration, _patterns, _repeated_names, detection_faults),
-        *(_records, _floating, _hosts, _freeze),
+        *(_records, _floating, _hosts, _freeze, _vantage_points),
     ):
         yield from find(spec)
 
@@ -209,6 +210,16 @@ def _records(spec: PairSpec) -> Iterator[Fault]:
                 except ValueError as error:
                     text = f"{error}: write it as a zone file has it"
                     yield f"spec.traffic[{entry.name}].dns.records[{record.name}].values", text
+
+
+def _vantage_points(spec: PairSpec) -> Iterator[Fault]:
+    """Find places that names are to be looked up at and that are none."""
+    known = {THE_NODE, *(point.name for point in spec.detection.vantage_points if point.ssh is not None)}
+    for check in spec.verification:
+        for name in (check.names.vantage_points or ()) if check.names else ():
+            if name not in known:
+                field = f"spec.verification[{check.name}].names.vantagePoints"
+                yield field, f"{name} is neither {THE_NODE} nor an ssh witness: write one of {', '.join(sorted(known))}"
 
 
 def _freeze(spec: PairSpec) -> Iterator[Fault]:

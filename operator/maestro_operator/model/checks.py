@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from maestro_operator.model.resource import ResourceValue, SecretReference
 
+THE_NODE = "node"
+"""How the active node itself is named among vantage points of names."""
+
 
 class Login(ResourceValue):
     """A form login; the page behind it must show a pattern."""
@@ -26,6 +29,21 @@ class Tcpgui(ResourceValue):
     port: int = 2306
 
 
+class DatabaseProtocol(StrEnum):
+    """What a database speaks."""
+
+    POSTGRESQL = "PostgreSQL"
+    MYSQL = "MySQL"
+    """MariaDB too."""
+
+
+class Database(ResourceValue):
+    """A database that must let somebody begin to log in; no account is used."""
+
+    protocol: DatabaseProtocol
+    port: int
+
+
 class OldAddress(ResourceValue):
     """TCP ports on which nothing answers any more at the other node's address."""
 
@@ -33,10 +51,12 @@ class OldAddress(ResourceValue):
 
 
 class NamesFrom(ResourceValue):
-    """Names that each of some resolvers must give as the active node's address, and no other."""
+    """Names that each resolver and each vantage point must give as the active node's address, and no other."""
 
     names: tuple[str, ...]
     resolvers: tuple[str, ...]
+    vantage_points: tuple[str, ...] | None = None
+    """Where programs look the names up too: `node`, the active one, and witnesses by name; all of them without it."""
 
 
 class NodeCommand(ResourceValue):

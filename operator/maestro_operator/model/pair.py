@@ -13,6 +13,7 @@ from maestro_operator.model.checks import (
     AddressAudit,
     Bounce,
     Click,
+    Database,
     Login,
     Mailing,
     NamesFrom,
@@ -196,6 +197,7 @@ class Check(ResourceValue):
     name: str
     http: HttpProbe | None = None
     tcp: TcpProbe | None = None
+    database: Database | None = None
     log: LogScan | None = None
     login: Login | None = None
     tcpgui: Tcpgui | None = None

@@ -64,7 +64,7 @@ def checks() -> tuple[Check, ...]:
     """Return one check of each kind."""
     found: dict[str, dict[str, object]] = {
         "page": {"http": {"path": "/lui/", "host": PUBLIC_NAME, "pattern": r"LISTSERV Maestro \d+\.\d"}},
-        "database": {"tcp": {"port": 5432}},
+        "database": {"database": {"protocol": "PostgreSQL", "port": 5432}},
         "log": {"log": {"path": LOG, "fail": [r"\bSEVERE\b"], "ok": ["start-up complete"]}},
         "login": {
             "login": {

@@ -14,16 +14,17 @@ from maestro_operator.drivers.ports import CheckResult
 from maestro_operator.drivers.verification import listserv, outside, web
 from maestro_operator.drivers.verification.mailing import Mailings
 from maestro_operator.drivers.verification.onnode import READ_SECONDS, OnNode
-from maestro_operator.drivers.verification.verdict import Verdict, never, not_yet
+from maestro_operator.drivers.verification.verdict import Verdict, never, not_yet, well
+from maestro_operator.model.checks import THE_NODE
+from maestro_operator.model.status import FrozenNode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
     from maestro_operator.model.addresses import AddressPolicy
-    from maestro_operator.model.checks import Login, OldAddress
+    from maestro_operator.model.checks import Login, NamesFrom, OldAddress
     from maestro_operator.model.pair import Check, PairSpec
-    from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.connect import ReadSecret
     from maestro_operator.transport.session import Sessions
 
@@ -83,6 +84,21 @@ class NodeVerification:
             return self.spec.other(node.name).address
         except KeyError:
             return None
+
+    def places(self, node: FrozenNode, item: NamesFrom) -> tuple[FrozenNode, ...]:
+        """Return the machines on which names are looked up: the node itself, and witnesses of the spec."""
+        witnesses = [point.ssh for point in self.spec.detection.vantage_points if point.ssh is not None]
+        chosen = item.vantage_points
+        own = (node,) if chosen is None or THE_NODE in chosen else ()
+        return own + tuple(
+            FrozenNode(name=it.name, address=it.host, ssh=it.ssh)
+            for it in witnesses
+            if chosen is None or it.name in chosen
+        )
+
+    async def names_seen_from(self, place: FrozenNode, address: str, item: NamesFrom) -> Verdict:
+        """Look names up on a machine."""
+        return await outside.names_seen_from(self._sessions, place, item, address=address)
 
     async def login(self, node: FrozenNode, item: Login) -> Verdict:
         """Log in with the user of a Secret."""
@@ -156,10 +172,11 @@ class _Run:
         looks: Mapping[str, Callable[[Any], Awaitable[Verdict]]] = {
             "http": lambda item: web.page(address, item),
             "tcp": lambda item: on_node.tcp(item, seconds=seconds),
+            "database": lambda item: on_node.database(item, seconds=seconds),
             "log": lambda item: on_node.log(item, since=self._since, units=self._port.units(), seconds=seconds),
             "login": lambda item: self._port.login(self._node, item),
             "tcpgui": lambda item: listserv.thanks(address, item.port),
-            "names": lambda item: outside.names(address, item),
+            "names": self._names,
             "command": lambda item: on_node.command(item, seconds=min(COMMAND_SECONDS, left_seconds)),
             "address_audit": lambda item: on_node.address_audit(item, spec=self._port.spec),
             "old_address": self._old_address,
@@ -170,6 +187,14 @@ class _Run:
             if item is not None:
                 return await look(item)
         return never("the check names no kind")
+
+    async def _names(self, item: NamesFrom) -> Verdict:
+        """Ask the resolvers, the node itself and every witness at once; the first that is not right is said."""
+        places = self._port.places(self._node, item)
+        looks = [self._port.names_seen_from(place, self._node.address, item) for place in places]
+        found = await asyncio.gather(outside.names(self._node.address, item), *looks)
+        wrong = next((verdict for verdict in found if not verdict.passed), None)
+        return wrong or well("; ".join(verdict.message for verdict in found))
 
     async def _old_address(self, item: OldAddress) -> Verdict:
         peer = self._port.peer_address(self._node)

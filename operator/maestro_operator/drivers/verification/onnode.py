@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.localise.audit import find_addresses
 from maestro_operator.drivers.localise.files import read_file
 from maestro_operator.drivers.services.readiness import Readiness
+from maestro_operator.drivers.verification import database
 from maestro_operator.drivers.verification.logs import (
     MARGIN_SECONDS,
     NO_LOG,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from maestro_operator.clock import Clock
-    from maestro_operator.model.checks import AddressAudit, Bounce, NodeCommand
+    from maestro_operator.model.checks import AddressAudit, Bounce, Database, NodeCommand
     from maestro_operator.model.pair import LogScan, PairSpec, TcpProbe
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Sessions
@@ -94,6 +95,10 @@ class OnNode:
         readiness = Readiness(self._sessions, self._node, clock=self._clock)
         fault = await readiness.ask(Probe(tcp=item), timeout_seconds=seconds)
         return well(f"port {item.port} accepts") if fault is None else not_yet(fault)
+
+    async def database(self, item: Database, *, seconds: float) -> Verdict:
+        """Ask a database whether it lets somebody begin to log in."""
+        return await database.asked(self._sessions, self._node, item, seconds=seconds)
 
     async def command(self, item: NodeCommand, *, seconds: float) -> Verdict:
         """Run a program on the node; its status says whether all is well."""

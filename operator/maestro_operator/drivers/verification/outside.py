@@ -1,4 +1,4 @@
-"""What is seen from where the operator runs: names by given resolvers, and the old address.
+"""What is seen from outside: names by given resolvers and from every vantage point, and the old address.
 
 The law of this file: what could not be asked is no answer. A resolver that is silent, and an address
 that nothing can be said of, fail the check.
@@ -7,6 +7,7 @@ that nothing can be said of, fail the check.
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import dns.asyncquery
@@ -16,15 +17,21 @@ import dns.rcode
 import dns.rdatatype
 
 from maestro_operator.drivers.probes.network import accepts
+from maestro_operator.drivers.verification.logs import shown
 from maestro_operator.drivers.verification.verdict import Verdict, not_yet, well
-from maestro_operator.model.seen import Vote
+from maestro_operator.model.seen import Unknown, Vote
 
 if TYPE_CHECKING:
     from maestro_operator.model.checks import NamesFrom, OldAddress
+    from maestro_operator.model.status import FrozenNode
+    from maestro_operator.transport.session import Sessions
 
 QUERY_SECONDS = 2.0
 PROBE_SECONDS = 2.0
 DNS_PORT = 53
+LOOK_UP_SECONDS = 5.0
+NOT_FOUND = 2
+"""What getent ends with where there is no such name."""
 _TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
@@ -38,6 +45,30 @@ async def names(address: str, item: NamesFrom, *, port: int = DNS_PORT) -> Verdi
         if answer != {address}:
             return not_yet(f"{resolver} says {', '.join(sorted(answer)) or 'nothing'} for {name}")
     return well(f"{len(item.resolvers)} resolvers give {address}")
+
+
+async def names_seen_from(sessions: Sessions, place: FrozenNode, item: NamesFrom, *, address: str) -> Verdict:
+    """Look every name up on a machine as its own programs do: its hosts file, its resolvers, their caches."""
+    asked = [
+        sessions.run(place, ("getent", "ahosts", name), deadline_seconds=LOOK_UP_SECONDS, needs_root=False)
+        for name in item.names
+    ]
+    for name, answer in zip(item.names, await asyncio.gather(*asked), strict=True):
+        if isinstance(answer, Unknown):
+            return not_yet(answer.message)
+        if answer.exit_status not in (0, NOT_FOUND):
+            return not_yet(f"{place.name} could not look {name} up: {shown(answer.stderr)}")
+        found = {line.split()[0] for line in answer.stdout.splitlines() if line.strip()}
+        if {_canonical(word) for word in found} != {_canonical(address)}:
+            return not_yet(f"{place.name} finds {shown(', '.join(sorted(found)) or 'nothing')} for {name}")
+    return well(f"{place.name} finds {address}")
+
+
+def _canonical(word: str) -> str:
+    try:
+        return str(ip_address(word))
+    except ValueError:
+        return word
 
 
 async def _addresses(resolver: str, name: str, *, port: int) -> set[str] | str:
