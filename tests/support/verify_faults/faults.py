@@ -15,6 +15,24 @@ SHUT += "nft add rule inet shut input tcp dport 5432 reject with tcp reset"
 OTHER_RUNS = "systemd-run --quiet --unit=left-over python3 -m http.server 80 --directory /run && "
 OTHER_RUNS += "timeout 20 sh -c 'until curl -sS -o /dev/null http://127.0.0.1/ 2>/dev/null; do sleep 0.1; done'"
 
+# Takes every place that the database has for clients, as far as the question for a password.
+HOG = """
+import pathlib, socket, struct, time
+words = b"user\\0maestro\\0database\\0maestro\\0\\0"
+kept = []
+while True:
+    one = socket.create_connection(("127.0.0.1", 5432))
+    one.sendall(struct.pack("!II", 8 + len(words), 196608) + words)
+    kept.append(one)
+    if one.recv(1) == b"E":
+        break
+pathlib.Path("/run/hog-is-full").touch()
+time.sleep(50)
+"""
+FULL = f"cat >/run/hog.py <<'END'\n{HOG}END\nsystemd-run --quiet --unit=hog python3 /run/hog.py && "
+FULL += "timeout 20 sh -c 'until [ -e /run/hog-is-full ]; do sleep 0.1; done'"
+STRAY = "sed -i '1i 10.77.0.12 maestro.example.org' /etc/hosts"
+
 Act = Callable[[VerifiedWorld], None]
 
 
@@ -43,6 +61,7 @@ def _lossy(fault: str) -> tuple[Act, Act]:
 FAULTS = (
     Fault("wrong-vhost", "page", *_running("vhost")),
     Fault("database-port-shut", "database", *_run("a", SHUT, "nft delete table inet shut")),
+    Fault("database-full", "database", *_run("a", FULL, "systemctl stop hog; rm -f /run/hog-is-full")),
     Fault(
         "broken-table",
         "log",
@@ -61,6 +80,7 @@ FAULTS = (
         lambda world: world.second_says(layout.NODE_ADDRESSES["b"]),
         lambda world: world.second_says(layout.NODE_ADDRESSES["a"]),
     ),
+    Fault("stray-hosts-file", "names", *_run("a", STRAY, "sed -i 1d /etc/hosts")),
     Fault("lost-folder", "command", *_run("a", f"mv {LIVE}/files/hub {LIVE}/hub", f"mv {LIVE}/hub {LIVE}/files/hub")),
     Fault(
         "address-in-file",
