@@ -212,3 +212,29 @@ def test_names_are_looked_up_at_the_node_and_at_witnesses_alone() -> None:
 
     assert told("node", "office") == ""
     assert "spec.verification[names].names.vantagePoints: home is neither node nor an ssh witness" in told("home")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_refused"),
+    [
+        ({}, {}, True),
+        ({}, {"servers": ["192.0.2.54"]}, False),
+        ({}, {"signQuestions": True}, False),
+        ({"signQuestions": True}, {"signQuestions": True}, True),
+        ({"signQuestions": True}, {"signQuestions": True, "tsigSecret": {"name": "outside"}}, False),
+        ({}, {"tsigSecret": {"name": "outside"}}, True),
+    ],
+)
+def test_a_name_stands_in_two_entries_only_where_they_are_two_views(
+    one: dict[str, object],
+    other: dict[str, object],
+    is_refused: bool,  # noqa: FBT001
+) -> None:
+    kept = {"servers": ["192.0.2.53"], "zone": "example.org", "names": ["a.example.org"], "tsigSecret": {"name": "in"}}
+    spec = but(("spec.traffic", [{"name": "x", "dns": kept | one}, {"name": "y", "dns": kept | other}]))
+
+    found = refused_spec(spec, has_agent=lambda _: True)
+
+    assert (found is not None) is is_refused
+    if found is not None:
+        assert "a.example.org stands in traffic x too" in found.message

@@ -168,12 +168,12 @@ def _all_patterns(spec: PairSpec) -> Iterator[Fault]:
 
 
 def _repeated_names(spec: PairSpec) -> Iterator[Fault]:
-    """Find names that two entries keep on one server; on other servers it is another view of them."""
-    known: dict[tuple[str, str], str] = {}
+    """Find names that two entries keep on one server in one view; elsewhere it is another view of them."""
+    known: dict[tuple[str, str, str], str] = {}
     for entry in spec.traffic:
         config = entry.dns
         for name, server in ((name, at) for name in config.all_names for at in config.servers) if config else ():
-            first = known.setdefault((name, server), entry.name)
+            first = known.setdefault((name, server, config.view if config else ""), entry.name)
             if first != entry.name:
                 field = f"spec.traffic[{entry.name}].dns.names"
                 yield field, f"{name} stands in traffic {first} too: write each name in one entry"

@@ -42,6 +42,13 @@ class Dns(ResourceValue):
     lowered_ttl_seconds: int | None = None
     """The time to live while a switchover is under way."""
     tsig_secret: SecretReference
+    sign_questions: bool = False
+    """Ask with the key too: the servers choose a view by it, which others cannot be asked about from here."""
+
+    @property
+    def view(self) -> str:
+        """Return what tells two views of one server apart, as far as this operator sees them."""
+        return self.tsig_secret.name if self.sign_questions else ""
 
     @property
     def takes_updates(self) -> tuple[str, ...]:

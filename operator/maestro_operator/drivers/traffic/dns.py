@@ -73,12 +73,13 @@ class DnsTraffic:
         except ValueError as error:
             return Unknown(Reason.INVALID_SPEC, f"spec.traffic[{entry.name}].dns: {error}")
         found, told, unfit = await asyncio.gather(
-            self._everywhere(entry.dns.servers, kept),
-            self._everywhere(entry.dns.resolvers, kept, recursive=True),
+            self._everywhere(entry.dns, entry.dns.servers, kept),
+            self._everywhere(entry.dns, entry.dns.resolvers, kept, recursive=True),
             self._unfit_key(entry),
         )
         if isinstance(found, Unknown):
-            return found
+            # Where questions are signed, too, a key that is refused is why there is no answer.
+            return unfit if unfit is not None and entry.dns.sign_questions else found
         if unfit is not None:
             return unfit
         addresses = {node.name: str(node.address) for node in nodes}
@@ -107,7 +108,7 @@ class DnsTraffic:
         return Done({"wait_seconds": str(config.ttl_seconds)})
 
     async def _lowered(self, config: Dns, server: str, kept: Sequence[Kept], *, ttl_seconds: int) -> Outcome:
-        found = await self._everywhere((server,), kept)
+        found = await self._everywhere(config, (server,), kept)
         if isinstance(found, Unknown):
             return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
         held = {item: found.held[server, item] for item in kept if found.held[server, item].values}
@@ -136,7 +137,7 @@ class DnsTraffic:
         ttl = lowered or config.ttl_seconds
         moved: list[Outcome] = []
         for primary in config.takes_updates:
-            found = await self._everywhere((primary,), kept)
+            found = await self._everywhere(config, (primary,), kept)
             if isinstance(found, Unknown):
                 moved.append(Failed(Reason.TRAFFIC_UNPROVEN, found.message))
                 continue
@@ -168,11 +169,15 @@ class DnsTraffic:
         return await sent(message, server, port=self._port, key_name=str(key.name))
 
     async def _everywhere(
-        self, servers: Sequence[str], kept: Sequence[Kept], *, recursive: bool = False
+        self, config: Dns, servers: Sequence[str], kept: Sequence[Kept], *, recursive: bool = False
     ) -> Everywhere | Unknown:
         """Ask all servers for all records at once; Unknown where one answers what cannot be used, or none answers."""
         asked = [(server, item) for server in servers for item in kept]
-        answers = await asyncio.gather(*(self._asked(server, item, recursive=recursive) for server, item in asked))
+        key = await self._key(config) if config.sign_questions and not recursive else None
+        if isinstance(key, Refused):
+            return Unknown(key.reason, key.message)
+        looks = (self._asked(server, item, recursive=recursive, key=key) for server, item in asked)
+        answers = await asyncio.gather(*looks)
         found: dict[tuple[str, Kept], Held] = {}
         silent: dict[str, Unknown] = {}
         for (server, item), answer in zip(asked, answers, strict=True):
@@ -187,12 +192,12 @@ class DnsTraffic:
             return next(iter(silent.values()))
         return Everywhere(believed, tuple(silent.values()))
 
-    async def _asked(self, server: str, item: Kept, *, recursive: bool) -> Held | Unknown:
+    async def _asked(self, server: str, item: Kept, *, recursive: bool, key: dns.tsig.Key | None) -> Held | Unknown:
         now = asyncio.get_running_loop().time()
         until, known = self._silent.get(server, (0.0, None))
         if known is not None and now < until:
             return known
-        answer = await held_by(server, item, port=self._port, recursive=recursive)
+        answer = await held_by(server, item, port=self._port, recursive=recursive, key=key)
         if isinstance(answer, Unknown) and answer.reason in SILENCE:
             self._silent[server] = (asyncio.get_running_loop().time() + SILENT_FOR_SECONDS, answer)
         else:
@@ -204,7 +209,7 @@ class DnsTraffic:
         loop = asyncio.get_running_loop()
         ends = loop.time() + READ_BACK_SECONDS
         while True:
-            found = await self._everywhere(config.servers, kept)
+            found = await self._everywhere(config, config.servers, kept)
             if isinstance(found, Unknown):
                 return Failed(Reason.TRAFFIC_UNPROVEN, found.message)
             wrong = next((it for it in found.held.items() if not _as_wanted(*it, way.target.name)), None)

@@ -1,4 +1,4 @@
-"""What one name server says of a name: asked without a signature, as clients ask."""
+"""What one name server says of a name: asked without a signature, as clients ask, unless a key chooses the view."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.tsig
 
 from maestro_operator.drivers.traffic.kept import shown
 from maestro_operator.model.reasons import Reason
@@ -43,14 +44,18 @@ class Held:
     ttl_seconds: int | None = None
 
 
-async def held_by(server: str, kept: Kept, *, port: int = DNS_PORT, recursive: bool = False) -> Held | Unknown:
-    """Return what a server has for a name; it must be an authority for it, or be asked as a resolver."""
+async def held_by(
+    server: str, kept: Kept, *, port: int = DNS_PORT, recursive: bool = False, key: dns.tsig.Key | None = None
+) -> Held | Unknown:
+    """Return what a server has for a name, to whom shows a key; it must be an authority, or be asked as a resolver."""
     what = f"{'resolver' if recursive else 'name server'} {server}"
     try:
         ip_address(server)
         query = dns.message.make_query(kept.name, kept.rdtype)
         if not recursive:
             query.flags &= ~dns.flags.RD
+        if key is not None:
+            query.use_tsig(key)
         answer = await _asked((server, port), query)
     except dns.exception.Timeout:
         return Unknown(Reason.TIMED_OUT, f"{what} did not answer")
