@@ -97,9 +97,10 @@ def parse(code: int, text: str) -> Answer:
 
 @dataclass
 class Volume:
-    """A btrfs file system on a loop file, mounted where only its holder and its guests see it."""
+    """A file system on a loop file, mounted where only its holder and its guests see it."""
 
     folder: Path
+    make: tuple[str, ...] = ("mkfs.btrfs", "-q")
     holder: subprocess.Popen[bytes] = field(init=False)
 
     def __enter__(self) -> Self:
@@ -107,7 +108,7 @@ class Volume:
         mount.mkdir()
         with image.open("wb") as file:
             file.truncate(1 << 30)
-        subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True)
+        subprocess.run([*self.make, image], check=True, capture_output=True)
         script = f"mount -o loop {image} {mount} && echo ready && exec cat"
         # `cat` ends with the test run, however that ends: then nothing holds the mount any more.
         self.holder = subprocess.Popen(
@@ -215,7 +216,7 @@ def make_node(volume: Volume, top: Path, *, name: str, peer: str) -> Node:
     node = Node(volume, top / name, name)
     for folder in ("etc/maestro-guard", "var/lib", "run/maestro-guard", "srv", "lib", "wire", "proc/sys/kernel/random"):
         node.at(folder).mkdir(parents=True)
-    for script in ("maestro-guard", "maestro-replica"):
+    for script in ("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment"):
         shutil.copyfile(NODE_FILES / script, node.at(f"lib/{script}"))
         node.at(f"lib/{script}").chmod(0o755)
     wire = node.at("wire/ssh")
@@ -316,7 +317,12 @@ def pair(volume: Volume, request: pytest.FixtureRequest) -> Pair:
     made = Pair(make_node(volume, top, name="a", peer="b"), make_node(volume, top, name="b", peer="a"))
     give_epoch_one(made)
     volume.run("btrfs", "-q", "subvolume", "create", made.a.root / LIVE)
-    live = made.a.at(LIVE)
+    fill(made.a.at(LIVE))
+    return made
+
+
+def fill(live: Path) -> None:
+    """Puts data of every kind below a folder."""
     (live / "files/deep").mkdir(parents=True)
     (live / "db").mkdir()
     (live / "files/one").write_text("one\n")
@@ -326,7 +332,6 @@ def pair(volume: Volume, request: pytest.FixtureRequest) -> Pair:
     (live / "db/table").write_bytes(os.urandom(1 << 20))
     (live / "db/table").chmod(0o640)
     os.chown(live / "db/table", 1234, 4321)
-    return made
 
 
 def test_the_timer_run_is_quiet_on_the_standby_and_sends_on_the_owner(pair: Pair) -> None:

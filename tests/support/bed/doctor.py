@@ -37,6 +37,7 @@ PACKAGES = (
     "libvirt-clients",
     "libvirt-daemon",
     "libvirt-daemon-driver-qemu",
+    "lvm2",
     "mmdebstrap",
     "nftables",
     "openipmi",
