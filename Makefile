@@ -118,6 +118,10 @@ verify-faults: venv ## Each check against each fault on real parts (BREAK=check 
 model-check: venv ## The laws over every world within a bound: FAULTS=2, ONLY=text of a beginning; BREAK=name plants a fault
 	@$(PY) -m support.modelcheck
 
+.PHONY: cuts
+cuts: venv ## A run of the replication cut at CUTS=100 points in each way copies are kept; BREAK=careless plants a fault
+	@CUTS=$(CUTS) BREAK=$(BREAK) $(PY) -m support.cuts
+
 .PHONY: traffic
 traffic: venv ## Each driver of traffic moved MOVES=50 times under load (DRIVER=nat,dns chooses; BREAK=lie plants a fault)
 	@MOVES=$(MOVES) DRIVER=$(DRIVER) BREAK=$(BREAK) $(PY) -m support.trafficmoves
