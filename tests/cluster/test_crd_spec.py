@@ -82,6 +82,12 @@ def mirrored(**fields: object) -> Manifest:
 
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
+WAYS: tuple[Manifest, ...] = (
+    {"lvm": {"volume": "vg0/srv"}},
+    {"zfs": {"dataset": "tank/srv"}},
+    {"freeze": {}},
+    {"command": {"program": "/usr/local/sbin/copy-of-one-moment"}},
+)
 CASES = (
     case(
         "spec",
@@ -400,9 +406,51 @@ CASES = (
         good=base(),
         remedy="write btrfs: {}",
     ),
+    *(
+        case(
+            f"{RSYNC}.consistency",
+            "exactly one way",
+            bad=but(replication__rsync__consistency={"btrfs": {}, **way}),
+            good=but(replication__rsync__consistency=way),
+            remedy="or plain: {}",
+        )
+        for way in WAYS
+    ),
+    case(
+        f"{RSYNC}.consistency.lvm",
+        "a volume group and a volume",
+        bad=but(replication__rsync__consistency={"lvm": {"volume": "vg0/srv..x"}}),
+        good=but(replication__rsync__consistency={"lvm": {"volume": "vg0/srv.x"}}),
+        remedy="write such as vg0/srv",
+        field=f"{RSYNC}.consistency.lvm.volume",
+    ),
+    case(
+        f"{RSYNC}.consistency.zfs",
+        "a pool and a dataset",
+        bad=but(replication__rsync__consistency={"zfs": {"dataset": "tank/srv..x"}}),
+        good=but(replication__rsync__consistency={"zfs": {"dataset": "tank/a/srv.x"}}),
+        remedy="write such as tank/srv",
+        field=f"{RSYNC}.consistency.zfs.dataset",
+    ),
+    case(
+        f"{RSYNC}.consistency.command",
+        "a plain absolute path",
+        bad=but(replication__rsync__consistency={"command": {"program": "/usr/../bin/x"}}),
+        good=but(replication__rsync__consistency={"command": {"program": "/usr/bin/x"}}),
+        remedy="without ..",
+        field=f"{RSYNC}.consistency.command.program",
+    ),
+    case(
+        "spec",
+        "no whole copy that an automatic failover",
+        bad=but(replication__rsync__consistency={"plain": {}}),
+        good=changed(but(replication__rsync__consistency={"plain": {}}), "spec.failover.automatic", "Disabled"),
+        remedy="or failover.automatic: Disabled",
+        field=f"{RSYNC}.consistency",
+    ),
     case(
         RSYNC,
-        "paths must be exactly one subvolume",
+        "paths must be exactly one",
         bad=but(replication__rsync__paths=["/srv/a", "/srv/b"]),
         good=but(replication__rsync__paths=["/srv/a"]),
         remedy="below one path",
@@ -764,6 +812,13 @@ CHANGES = (
         edit=lambda pair: changed(pair, "spec.replication", {}),
         remedy="delete the resource and create a new one",
         field="spec.replication",
+    ),
+    Change(
+        path=RSYNC,
+        words="consistency cannot be exchanged between btrfs",
+        edit=lambda pair: changed(pair, f"{RSYNC}.consistency", {"lvm": {"volume": "vg0/srv"}}),
+        remedy="keep the one that is there",
+        field=f"{RSYNC}.consistency",
     ),
 )
 

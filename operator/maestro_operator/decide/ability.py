@@ -17,7 +17,7 @@ from maestro_operator.model.status import Loss
 from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
-    from maestro_operator.model.seen import Seen
+    from maestro_operator.model.seen import NodeSeen, Seen
     from maestro_operator.model.status import Episode
 
 SYSTEMD_NEEDED = 243
@@ -41,12 +41,22 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
     wanted = 0 if episode.kind is EpisodeKind.ACTIVATE else facts.least_epoch(seen, node.name)
     if facts.in_force_number(node.guard) < wanted:
         return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")
-    has_data = node.replica.live_present if episode.kind is EpisodeKind.ACTIVATE else node.replica.is_whole
-    if not has_data and episode.kind is EpisodeKind.ACTIVATE:
-        return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no data of the application: put them there")
-    if not has_data:
-        return Hold(Reason.COPY_NOT_WHOLE, f"{node.name} has no whole copy of the data")
-    return None
+    return _without_data(node, episode)
+
+
+def _without_data(node: NodeSeen, episode: Episode) -> Hold | None:
+    """Return the hold of a target without what it could come up with, or None."""
+    if episode.kind is EpisodeKind.ACTIVATE:
+        text = f"{node.name} has no data of the application: put them there"
+        return None if node.replica.live_present else Hold(Reason.COPY_NOT_WHOLE, text)
+    # A switchover sends stopped data last, whatever the copy before was made of.
+    will_be_whole = episode.kind is EpisodeKind.SWITCHOVER and node.replica.torn is not None
+    if node.replica.is_whole or will_be_whole:
+        return None
+    text = f"{node.name} has no whole copy of the data"
+    if node.replica.torn is not None:
+        text = f"{text}: generation {node.replica.torn} was made of running files"
+    return Hold(Reason.COPY_NOT_WHOLE, text)
 
 
 def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
@@ -65,7 +75,9 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     rsync = seen.spec.replication.rsync
     if rsync is None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
-    age, limit = _copy_age_seconds(seen, episode), SYNC_INTERVALS * rsync.interval_seconds
+    target = facts.readable(seen, episode.target)
+    arrived = target.replica.arrived if target is not None else None
+    age, limit = arrived[1] if arrived is not None else None, SYNC_INTERVALS * rsync.interval_seconds
     if age is None or age > limit:
         text = f"{episode.target}'s newest copy is older than {limit} s"
         return Hold(Reason.SYNC_BEHIND, f"{text}: wait for a young one, or answer FailOver of {episode.id}")

@@ -153,7 +153,7 @@ def peer_ready(seen: Seen) -> Hold | None:
     if active is None:
         return Hold(Reason.WAIT_FOR_USER, "nobody is known to be active")
     standby = facts.other_name(seen, active)
-    hold = standby_able(seen, active)
+    hold = standby_able(seen, active, kind=EpisodeKind.FAILOVER)
     if hold is not None:
         return Hold(Reason.PEER_NOT_READY, hold.message)
     node, age = seen.node(standby), mirror.copy_age_seconds(seen, standby)
@@ -173,15 +173,15 @@ def _unfenceable(seen: Seen, active: str) -> Hold | None:
     return Hold(Reason.FENCING_NOT_READY, f"no rung could fence {active} now")
 
 
-def standby_able(seen: Seen, active: str) -> Hold | None:
-    """Return why the other node could not take over at all, whatever its copy's age."""
-    return target_able(seen, _imagined(seen, active, facts.other_name(seen, active)))
+def standby_able(seen: Seen, active: str, *, kind: EpisodeKind) -> Hold | None:
+    """Return why the other node could not take over at all in such a move, whatever its copy's age."""
+    return target_able(seen, _imagined(seen, active, facts.other_name(seen, active), kind=kind))
 
 
-def _imagined(seen: Seen, active: str, standby: str) -> Episode:
+def _imagined(seen: Seen, active: str, standby: str, *, kind: EpisodeKind) -> Episode:
     return Episode(
         id="imagined",
-        kind=EpisodeKind.FAILOVER,
+        kind=kind,
         source=active,
         target=standby,
         trigger="",
@@ -212,6 +212,8 @@ def out_of_sync(seen: Seen) -> Hold | None:
     if rsync is None:
         # What is set on the active node decides whether it freezes, and so what a failover declares.
         return mirror.unsafe(seen, standby) or mirror.unsafe(seen, active) or mirror.behind(seen, standby)
+    if rsync.consistency.plain is not None:
+        return Hold(Reason.COPY_NOT_WHOLE, f"{standby}'s copies are made of running files and of no one moment")
     if not node.replica.is_whole or newest is None or mark is None or newest.epoch != mark.number:
         return Hold(Reason.RESYNCING, f"{standby} has no whole copy of this epoch yet")
     age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds

@@ -44,7 +44,11 @@ def go_back(seen: Seen) -> Decision | None:
     if not (failed and is_ordered and is_there and age <= GO_BACK_WITHIN):
         return None
     blocked = seen.block_remaining_seconds > 0
-    if blocked or brakes.standby_able(seen, last.target) is not None or brakes.out_of_sync(seen) is not None:
+    if (
+        blocked
+        or brakes.standby_able(seen, last.target, kind=EpisodeKind.SWITCHOVER) is not None
+        or brakes.out_of_sync(seen) is not None
+    ):
         return None
     return begin_move(seen, EpisodeKind.SWITCHOVER, trigger=journal.WENT_BACK)
 

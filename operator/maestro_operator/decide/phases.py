@@ -317,7 +317,7 @@ def _resynced(seen: Seen, episode: Episode) -> bool:
     return mark is not None and _target(
         seen,
         episode,
-        lambda node: node.replica.newest is not None and node.replica.newest.epoch == mark.number,
+        lambda node: node.replica.arrived is not None and node.replica.arrived[0].epoch == mark.number,
     )
 
 

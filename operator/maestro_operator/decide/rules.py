@@ -117,7 +117,7 @@ def order(seen: Seen) -> Decision | None:
     if often is not None:
         return often
     kind = kind_of_move(seen)
-    unable = brakes.standby_able(seen, status.active_node or "") if kind is EpisodeKind.SWITCHOVER else None
+    unable = brakes.standby_able(seen, status.active_node or "", kind=kind) if kind is EpisodeKind.SWITCHOVER else None
     if unable is not None:
         return Hold(unable.reason, f"the order waits: {unable.message}")
     return begin_move(seen, kind, trigger="Ordered", order=wanted)
@@ -190,8 +190,8 @@ def rejoin(seen: Seen) -> Decision | None:
         and facts.holds_epoch(other, mark)
         and (guard.grant_epoch, guard.grant_source) == (mark.number, active)
         and facts.cannot_write(other)
-        and other.replica.newest is not None
-        and other.replica.newest.epoch == mark.number
+        and other.replica.arrived is not None
+        and other.replica.arrived[0].epoch == mark.number
     )
     if is_standby:
         return None
@@ -244,7 +244,7 @@ def owner_without_right(seen: Seen) -> Decision | None:
 
 def _or_restore(seen: Seen, active: str) -> str:
     """Say what is left to do where no copy is to be had on the other side."""
-    unable = brakes.standby_able(seen, active)
+    unable = brakes.standby_able(seen, active, kind=EpisodeKind.FAILOVER)
     if unable is None or unable.reason is not Reason.COPY_NOT_WHOLE:
         return ""
     return f"; as long as {unable.message}: put the data back on {active} and make the resource anew"

@@ -206,7 +206,7 @@ def _will_not_start(seen: Seen, episode: Episode) -> Record | None:
     if episode.kind is EpisodeKind.SWITCHOVER:
         is_there = facts.readable(seen, episode.source) is not None
         return _to_reverse(seen, episode, because=Reason.ORDERED, message=text) if is_there else None
-    if standby_able(seen, episode.target) is not None:
+    if standby_able(seen, episode.target, kind=EpisodeKind.SWITCHOVER) is not None:
         return None
     ended = journal.finish(seen, episode, result="Abandoned", because=Reason.ORDERED, message=text)
     return _still_ordered(seen, ended)

@@ -21,6 +21,9 @@ from maestro_operator.model.checks import (
     OldAddress,
     Tcpgui,
 )
+from maestro_operator.model.copying import BtrfsConsistency as BtrfsConsistency  # noqa: PLC0414 - found here too
+from maestro_operator.model.copying import Consistency as Consistency  # noqa: PLC0414 - found here too
+from maestro_operator.model.copying import Rsync as Rsync  # noqa: PLC0414 - found here too
 from maestro_operator.model.detection import Detection as Detection  # noqa: PLC0414 - found here too
 from maestro_operator.model.detection import Standby
 from maestro_operator.model.detection import VantagePoint as VantagePoint  # noqa: PLC0414 - found here too
@@ -145,25 +148,6 @@ class Service(ResourceValue):
     start_timeout_seconds: int = 60
     stop_timeout_seconds: int = 60
     readiness: tuple[Probe, ...] = ()
-
-
-class BtrfsConsistency(ResourceValue):
-    """One moment by a read-only btrfs snapshot of the subvolume that holds files and database."""
-
-
-class Consistency(ResourceValue):
-    """How a copy is made whole: exactly one way."""
-
-    btrfs: BtrfsConsistency | None = None
-
-
-class Rsync(ResourceValue):
-    """Scheduled copies in whole, numbered generations."""
-
-    paths: tuple[str, ...]
-    interval_seconds: int = 60
-    deadline_seconds: int = 300
-    consistency: Consistency
 
 
 class Replication(ResourceValue):

@@ -136,6 +136,9 @@ class Replica:
     clock: str = "none"
     """`uptime` where the announcement was in this boot, else `wall` or `none`."""
     is_whole: bool = False
+    torn: Generation | None = None
+    """The newest that was committed here and is of no one moment: nothing promotes it unasked."""
+    torn_age_seconds: float | None = None
     sent: Generation | None = None
     """The last generation that this node sent and the peer committed."""
     sent_age_seconds: float | None = None
@@ -148,6 +151,13 @@ class Replica:
     is_sending: bool = False
     mirror: Mirror | None = None
     """What DRBD says, where the driver is a mirror."""
+
+    @property
+    def arrived(self) -> tuple[Generation, float | None] | None:
+        """Return the newest generation that arrived, whole or not, and the age of its announcement."""
+        found = [(self.newest, self.announced_age_seconds), (self.torn, self.torn_age_seconds)]
+        known = [(generation, age) for generation, age in found if generation is not None]
+        return max(known, key=lambda item: (item[0].epoch, item[0].counter), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ class MemoryReplication(Reaching):
             return Done()
         if there.running:
             return Refused(Reason.STEP_REFUSED, f"{node.name} runs services on its live data", "HasHolders")
-        copy = next((item for item in there.copies if item.generation == generation), None)
+        copy = next((item for item in there.copies if item.generation == generation and item.is_whole), None)
         if copy is None:
             return Refused(Reason.COPY_NOT_WHOLE, f"{node.name} has no generation {generation}", "NotWhole")
         if there.records is not None:
@@ -286,7 +286,7 @@ class MemoryReplication(Reaching):
         there = self._node(node)
         if there.records is not None and there.sent_at_seconds is not None:
             # What was sent stays here as a whole copy, until the first run of the other side arrives.
-            there.copies = (*there.copies, Copy(generation, there.records, there.sent_at_seconds))[-3:]
+            there.keep(Copy(generation, there.records, there.sent_at_seconds))
         there.records = None
         return Done()
 

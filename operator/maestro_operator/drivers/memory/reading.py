@@ -75,12 +75,14 @@ def _guard(node: MemoryNode) -> Guard:
 
 
 def _replica(world: MemoryWorld, node: MemoryNode) -> Replica:
-    newest, now = node.newest(), world.clock.monotonic_seconds()
+    newest, torn, now = node.newest(), node.torn(), world.clock.monotonic_seconds()
     return Replica(
         newest=newest.generation if newest else None,
         announced_age_seconds=now - newest.announced_at_seconds if newest else None,
         clock="uptime" if newest else "none",
         is_whole=newest is not None,
+        torn=torn.generation if torn else None,
+        torn_age_seconds=now - torn.announced_at_seconds if torn else None,
         sent=node.sent,
         sent_age_seconds=now - node.sent_at_seconds if node.sent_at_seconds is not None else None,
         live_present=node.records is not None,

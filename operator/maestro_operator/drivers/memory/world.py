@@ -55,11 +55,13 @@ class MemoryClock:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A whole generation on a node's disk."""
+    """A generation on a node's disk."""
 
     generation: Generation
     records: int
     announced_at_seconds: float
+    is_whole: bool = True
+    """It is of one moment; else nothing promotes it unasked."""
 
 
 @dataclass(slots=True)
@@ -113,7 +115,17 @@ class MemoryNode:
 
     def newest(self) -> Copy | None:
         """Return the newest whole copy."""
-        return self.copies[-1] if self.copies else None
+        return next((copy for copy in reversed(self.copies) if copy.is_whole), None)
+
+    def torn(self) -> Copy | None:
+        """Return the newest copy that is of no one moment."""
+        return next((copy for copy in reversed(self.copies) if not copy.is_whole), None)
+
+    def keep(self, copy: Copy) -> None:
+        """Put a copy to the others; of each kind the newest three stay."""
+        known = (*self.copies, copy)
+        kept = [item for kind in (True, False) for item in [it for it in known if it.is_whole is kind][-3:]]
+        self.copies = tuple(item for item in known if item in kept)
 
 
 class MemoryWorld:
@@ -147,6 +159,8 @@ class MemoryWorld:
         """Per node: what its services say to who asks them, though they run."""
         self.failing_checks: set[tuple[str, str]] = set()
         """Node and check that fails there although all runs."""
+        self.takes_moments = True
+        """Whether a copy of running data is of one moment; a copy of stopped data always is."""
         self.rounds_of_checks = 0
         self.acknowledged = 0
         self.last_acknowledged_seconds = 0.0
@@ -294,7 +308,7 @@ class MemoryWorld:
             return None
         known = [copy.generation.counter for copy in target.copies if copy.generation.epoch == epoch]
         generation = Generation(epoch=epoch, counter=1 + max(known, default=0))
-        copy = Copy(generation, source.records, self.clock.monotonic_seconds())
-        target.copies = (*target.copies, copy)[-3:]
+        is_whole = self.takes_moments or not source.running
+        target.keep(Copy(generation, source.records, self.clock.monotonic_seconds(), is_whole=is_whole))
         source.sent, source.sent_at_seconds = generation, self.clock.monotonic_seconds()
         return generation

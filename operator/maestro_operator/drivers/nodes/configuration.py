@@ -12,6 +12,7 @@ from maestro_operator.transport.bundle import BUNDLE, CONFIGURATION, UNITS, Node
 
 if TYPE_CHECKING:
     from maestro_operator.drivers.ports import Equipment
+    from maestro_operator.model.copying import Consistency
     from maestro_operator.model.pair import PairSpec
 
 WATCH_SECONDS = 3
@@ -43,6 +44,7 @@ def configuration(equipment: Equipment) -> str:
         *(("pin", name) for name in view.names),
         ("interval_seconds", str(view.interval_seconds)),
         *_mirror(spec),
+        *_copies(spec),
         ("watch_seconds", str(WATCH_SECONDS)),
         ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
         ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
@@ -65,6 +67,34 @@ def _mirror(spec: PairSpec) -> tuple[tuple[str, str], ...]:
         ("drbd_freeze_seconds", "forever" if freezes else str(drbd.peer_lost_freeze_seconds)),
         ("drbd_verify_seconds", str(drbd.verify_every_seconds)),
     )
+
+
+def _copies(spec: PairSpec) -> tuple[tuple[str, str], ...]:
+    """Return how the node takes one moment, and what a run may cost; nothing where all is as it always was."""
+    rsync = spec.replication.rsync
+    if rsync is None:
+        return ()
+    limit = rsync.bandwidth_kibibytes_per_second
+    return (
+        *_moment(rsync.consistency),
+        ("keep", str(rsync.keep_generations)),
+        ("nice", str(rsync.nice)),
+        *((("bandwidth_kib", str(limit)),) if limit is not None else ()),
+    )
+
+
+def _moment(way: Consistency) -> tuple[tuple[str, str], ...]:
+    if way.lvm is not None:
+        size = str(way.lvm.snapshot_mebibytes)
+        return ("moment", "lvm"), ("moment_volume", way.lvm.volume), ("moment_snapshot_mib", size)
+    if way.zfs is not None:
+        return ("moment", "zfs"), ("moment_dataset", way.zfs.dataset)
+    if way.freeze is not None:
+        return ("moment", "freeze"), ("moment_seconds", str(way.freeze.max_seconds))
+    if way.command is not None:
+        seconds = str(way.command.max_seconds)
+        return ("moment", "command"), ("moment_program", way.command.program), ("moment_seconds", seconds)
+    return (("moment", "plain" if way.plain is not None else "btrfs"),)
 
 
 def node_files(equipment: Equipment) -> tuple[NodeFile, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.replication.observation import generation_of, replica_of
+from maestro_operator.drivers.replication.observation import generation_of, observe
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Replica, Unknown
-from maestro_operator.transport.answers import BadAnswerError, Lines, outcome_of, shortened
+from maestro_operator.model.seen import Unknown
+from maestro_operator.transport.answers import BadAnswerError, outcome_of
 from maestro_operator.transport.bundle import REPLICA
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class DrbdReplication:
         noted = await self._call(target, "run", deadline_seconds=READ_SECONDS)
         if not isinstance(noted, Done):
             return noted
-        there = await self._observe(target, deadline_seconds=READ_SECONDS)
+        there = await observe(self._sessions, target, deadline_seconds=READ_SECONDS)
         if isinstance(there, Unknown):
             return Failed(there.reason, f"reading back {target.name}: {there.message}")
         try:
@@ -83,17 +83,6 @@ class DrbdReplication:
     async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
         """Leave the mirror, and keep an image of the disk where anything was written on it alone."""
         return await self._call(node, "quarantine", "--episode", episode, deadline_seconds=deadline_seconds)
-
-    async def _observe(self, node: FrozenNode, *, deadline_seconds: float) -> Replica | Unknown:
-        answer = await self._sessions.run(node, (REPLICA, "observe"), deadline_seconds=deadline_seconds)
-        if isinstance(answer, Unknown):
-            return answer
-        if answer.exit_status != 0:
-            return Unknown(Reason.COMMAND_FAILED, f"{node.name}: {shortened(answer)}")
-        try:
-            return replica_of(Lines(answer.stdout))
-        except BadAnswerError as error:
-            return Unknown(Reason.BAD_ANSWER, f"{node.name}: {error}")
 
     async def _call(self, node: FrozenNode, *words: str, deadline_seconds: float) -> Outcome:
         answer = await self._sessions.run(node, (REPLICA, *words), deadline_seconds=deadline_seconds)

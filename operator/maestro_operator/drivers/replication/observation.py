@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from maestro_operator.drivers.replication.drbd_text import mirror_of
-from maestro_operator.model.seen import Replica
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Replica, Unknown
 from maestro_operator.model.status import Generation
-from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, whole_number
+from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, shortened, whole_number
+from maestro_operator.transport.bundle import REPLICA
+
+if TYPE_CHECKING:
+    from maestro_operator.model.status import FrozenNode
+    from maestro_operator.transport.session import Sessions
 
 MOST_KEPT = 32
 """The newest that are shown of what a node keeps aside: the resource has room for so many of each node."""
+
+
+async def observe(sessions: Sessions, node: FrozenNode, *, deadline_seconds: float) -> Replica | Unknown:
+    """Read one node's side of the replication back."""
+    answer = await sessions.run(node, (REPLICA, "observe"), deadline_seconds=deadline_seconds)
+    if isinstance(answer, Unknown):
+        return answer
+    if answer.exit_status != 0:
+        return Unknown(Reason.COMMAND_FAILED, f"{node.name}: {shortened(answer)}")
+    try:
+        return replica_of(Lines(answer.stdout))
+    except BadAnswerError as error:
+        return Unknown(Reason.BAD_ANSWER, f"{node.name}: {error}")
 
 
 def generation_of(value: str, *, key: str) -> Generation:
@@ -44,6 +65,8 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         announced_age_seconds=lines.seconds(f"{prefix}announced_age_seconds"),
         clock=clock,
         is_whole=lines.yes(f"{prefix}whole"),
+        torn=generation("torn"),
+        torn_age_seconds=lines.seconds(f"{prefix}torn_age_seconds"),
         sent=generation("sent"),
         sent_age_seconds=lines.seconds(f"{prefix}sent_age_seconds"),
         live_present=lines.maybe(f"{prefix}live") in ("present", "plain"),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.replication.observation import generation_of, replica_of
+from maestro_operator.drivers.replication.observation import generation_of, observe
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Replica, Unknown
-from maestro_operator.transport.answers import BadAnswerError, Lines, outcome_of, shortened
+from maestro_operator.model.seen import Unknown
+from maestro_operator.transport.answers import BadAnswerError, outcome_of
 from maestro_operator.transport.bundle import REPLICA
 
 if TYPE_CHECKING:
@@ -82,24 +82,13 @@ class RsyncReplication:
         except BadAnswerError as error:
             return Failed(Reason.BAD_ANSWER, f"{source.name}: final: {error}")
         left = max(0.1, ends - self._clock.monotonic_seconds())
-        committed = await self._observe(target, deadline_seconds=min(left, READ_SECONDS))
+        committed = await observe(self._sessions, target, deadline_seconds=min(left, READ_SECONDS))
         if isinstance(committed, Unknown):
             return Failed(committed.reason, f"reading back generation {generation}: {committed.message}")
         if committed.newest is None or _order(committed.newest) < _order(generation):
             text = f"{target.name} has {committed.newest or 'no generation'}, not {generation}"
             return Failed(Reason.COPY_NOT_WHOLE, text)
         return Done({**sent.facts, "generation": str(generation)})
-
-    async def _observe(self, node: FrozenNode, *, deadline_seconds: float) -> Replica | Unknown:
-        answer = await self._sessions.run(node, (REPLICA, "observe"), deadline_seconds=deadline_seconds)
-        if isinstance(answer, Unknown):
-            return answer
-        if answer.exit_status != 0:
-            return Unknown(Reason.COMMAND_FAILED, f"{node.name}: {shortened(answer)}")
-        try:
-            return replica_of(Lines(answer.stdout))
-        except BadAnswerError as error:
-            return Unknown(Reason.BAD_ANSWER, f"{node.name}: {error}")
 
     async def _replica(self, node: FrozenNode, *words: str, deadline_seconds: float) -> Outcome:
         answer = await self._sessions.run(node, (REPLICA, *words), deadline_seconds=deadline_seconds)
