@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from maestro_operator.clock import SystemClock
-from maestro_operator.drivers.ports import CheckResult
+from maestro_operator.drivers.verification import database
 from maestro_operator.drivers.verification.checks import NodeVerification
+from maestro_operator.drivers.verification.verdict import Verdict
 from maestro_operator.model.checks import Database, DatabaseProtocol, NamesFrom
 from maestro_operator.model.detection import Detection, VantagePoint, Witness
 from maestro_operator.model.pair import Check, SecretReference, Ssh
@@ -34,13 +35,18 @@ class Places:
     """A node and a witness, each with a getent of its own."""
 
     port: NodeVerification
+    sessions: Sessions
     node: FrozenNode
     folders: dict[str, Path]
 
-    async def verify(self, check: Check) -> CheckResult:
-        now = SystemClock().now()
-        (made,) = await self.port.verify(self.node, [check], since=now, deadline_seconds=3)
-        return made
+    async def database(self, protocol: DatabaseProtocol, port: int, *, seconds: float = 10) -> Verdict:
+        """Ask once."""
+        return await database.asked(self.sessions, self.node, Database(protocol=protocol, port=port), seconds=seconds)
+
+    async def names(self, item: NamesFrom) -> list[Verdict]:
+        """Look the names up once at every place that is chosen."""
+        places = self.port.places(self.node, item)
+        return [await self.port.names_seen_from(place, self.node.address, item) for place in places]
 
     def finds(self, place: str, *addresses: str, status: int = 0) -> None:
         """Let programs of a place find these addresses."""
@@ -73,7 +79,7 @@ async def places(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         clock = SystemClock()
         sessions = Sessions(secrets=secrets, namespace="pairs", clock=clock)
         port = NodeVerification(sessions, clock=clock, spec=lambda: spec, secrets=secrets, namespace="pairs")
-        yield Places(port, FrozenNode(name="a", address=HERE, ssh=ssh_of(node)), folders)
+        yield Places(port, sessions, FrozenNode(name="a", address=HERE, ssh=ssh_of(node)), folders)
         await sessions.close()
 
 
@@ -148,9 +154,7 @@ DATABASES: dict[str, tuple[DatabaseProtocol, Callable[[], Talk], bool, str]] = {
 async def test_a_database_is_well_only_when_it_lets_somebody_begin_to_log_in(places: Places, what: str) -> None:
     protocol, talk, passed, words = DATABASES[what]
     async with listening(talk()) as port:
-        check = Check(name="db", database=Database(protocol=protocol, port=port), deadline_seconds=1)
-
-        made = await places.verify(check)
+        made = await places.database(protocol, port)
 
     assert (made.passed, words in made.message) == (passed, True), made.message
 
@@ -160,9 +164,8 @@ async def test_a_database_that_is_not_there_or_silent_fails(places: Places) -> N
         await reader.read()
 
     async with listening(silent) as port:
-        check = Check(name="db", database=Database(protocol=MYSQL, port=port), deadline_seconds=1)
-        made = await places.verify(check)
-    gone = await places.verify(check)
+        made = await places.database(MYSQL, port, seconds=2)
+    gone = await places.database(MYSQL, port)
 
     assert (made.passed, gone.passed) == (False, False)
     assert "says nothing" in made.message
@@ -171,47 +174,60 @@ async def test_a_database_that_is_not_there_or_silent_fails(places: Places) -> N
 # ---------------------------------------------------------------- names
 
 
-def names(*vantage_points: str) -> Check:
+ONLY_ONE_WAY = pytest.mark.parametrize("places", [True], indirect=True, ids=["forwarding"])
+
+
+def names(*vantage_points: str) -> NamesFrom:
     """Returns a check that asks no resolver: what one says is tried elsewhere."""
-    item = NamesFrom(names=(NAME,), resolvers=(), vantage_points=vantage_points or None)
-    return Check(name="names", names=item, deadline_seconds=1)
+    return NamesFrom(names=(NAME,), resolvers=(), vantage_points=vantage_points or None)
 
 
+@ONLY_ONE_WAY
 async def test_names_are_looked_up_on_the_node_and_on_every_witness(places: Places) -> None:
     places.finds("node", HERE, HERE)
     places.finds("office", HERE)
+    check = Check(name="names", names=names(), deadline_seconds=20)
 
-    made = await places.verify(names())
+    (made,) = await places.port.verify(places.node, [check], since=SystemClock().now(), deadline_seconds=25)
 
     assert made.passed
     assert made.message.endswith(f"a finds {HERE}; office finds {HERE}")
 
 
-@pytest.mark.parametrize(
-    ("place", "found", "status", "words"),
-    [
-        ("office", ("192.0.2.99",), 0, "office finds 192.0.2.99 for maestro.example.org"),
-        ("office", (HERE, "2001:db8::1"), 0, "office finds 127.0.0.1, 2001:db8::1 for maestro.example.org"),
-        ("node", (), 2, "a finds nothing for maestro.example.org"),
-        ("node", (), 3, "a could not look maestro.example.org up"),
-    ],
-)
-async def test_a_place_that_finds_something_else_is_named(
-    places: Places, place: str, found: tuple[str, ...], status: int, words: str
-) -> None:
-    for each in places.folders:
-        places.finds(each, HERE)
-    places.finds(place, *found, status=status)
-
-    made = await places.verify(names())
-
-    assert not made.passed
-    assert words in made.message
-
-
-async def test_places_that_were_not_chosen_are_not_asked(places: Places) -> None:
+@ONLY_ONE_WAY
+async def test_a_place_that_finds_something_else_spoils_the_check_and_is_named(places: Places) -> None:
     places.finds("node", HERE)
     places.finds("office", "192.0.2.99")
+    check = Check(name="names", names=names(), deadline_seconds=5)
 
-    assert (await places.verify(names("node"))).passed
-    assert not (await places.verify(names("node", "office"))).passed
+    (made,) = await places.port.verify(places.node, [check], since=SystemClock().now(), deadline_seconds=25)
+
+    assert not made.passed
+
+
+@ONLY_ONE_WAY
+@pytest.mark.parametrize(
+    ("found", "status", "words"),
+    [
+        (("192.0.2.99",), 0, "office finds 192.0.2.99 for maestro.example.org"),
+        ((HERE, "2001:db8::1"), 0, "office finds 127.0.0.1, 2001:db8::1 for maestro.example.org"),
+        ((), 2, "office finds nothing for maestro.example.org"),
+        ((), 3, "office could not look maestro.example.org up"),
+    ],
+)
+async def test_what_a_place_finds_is_said(places: Places, found: tuple[str, ...], status: int, words: str) -> None:
+    places.finds("office", *found, status=status)
+
+    (verdict,) = await places.names(names("office"))
+
+    assert not verdict.passed
+    assert words in verdict.message
+
+
+@ONLY_ONE_WAY
+async def test_places_that_were_not_chosen_are_not_asked(places: Places) -> None:
+    asked = [places.port.places(places.node, item) for item in (names(), names("node"), names("office"))]
+    none = NamesFrom(names=(NAME,), resolvers=(), vantage_points=())
+
+    assert [[place.name for place in each] for each in asked] == [["a", "office"], ["a"], ["office"]]
+    assert places.port.places(places.node, none) == ()
