@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,17 @@ if TYPE_CHECKING:
 A = layout.NODE_ADDRESSES["a"]
 PORT = "vb-node-a"
 DROPPED = "table inet outage { chain out { type filter hook output priority -100; %s drop; }; }"
-MEMORY = Path("/sys/fs/cgroup/memory")
-MEMORY_BYTES = 24 * 1024 * 1024
+MEMORY = next(path for path in (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")) if path.exists())
+LIMITS = ("memory.limit_in_bytes", "memory.max")
+MEMORY_BYTES = 48 * 1024 * 1024
+HOG = """
+import sys
+open("/proc/self/oom_score_adj", "w").write("-1000")
+open(sys.argv[1], "w").write("0")
+held = []
+while True:
+    held.append(bytearray(b"x" * 65536))
+"""
 DARK_SECONDS, AWAY_SECONDS, BACK_SECONDS, BROWN_SECONDS = 15.0, 2.5, 5.0, 10.0
 JUMP_SECONDS = "7200"
 
@@ -35,6 +45,7 @@ class Hands:
         self._stage = stage
         self._bed = stage.bed
         self.memory = MEMORY / f"maestro-outage-{os.getpid()}"
+        self._hog: subprocess.Popen[bytes] | None = None
         self.ways: dict[str, Callable[[], None]] = {
             "node-cut": lambda: self.a.cut("both"),
             "frozen": self.a.freeze,
@@ -85,15 +96,17 @@ class Hands:
         self._stage.in_network("tc", "qdisc", "replace", "dev", PORT, "root", "tbf", *shape)
 
     def _exhaust(self) -> None:
-        """Put every process of the node under a limit far below what they use; the kernel does the rest."""
+        """Put every process of the node under one limit, beside one that eats all there is."""
         self.memory.mkdir(exist_ok=True)
-        (self.memory / "memory.limit_in_bytes").write_text(str(1 << 40))
-        (self.memory / "memory.move_charge_at_immigrate").write_text("1")
         for number in self._processes():
             with contextlib.suppress(OSError):
+                if Path(f"/proc/{number}/status").read_text().partition("NSpid:")[2].splitlines()[0].endswith("\t1"):
+                    # What is sacrificed last, as on a machine: without it the node would not be there at all.
+                    Path(f"/proc/{number}/oom_score_adj").write_text("-1000")
                 (self.memory / "cgroup.procs").write_text(str(number))
-        with contextlib.suppress(OSError):
-            (self.memory / "memory.limit_in_bytes").write_text(str(MEMORY_BYTES))
+        limit = next(item for item in LIMITS if (self.memory / item).exists())
+        (self.memory / limit).write_text(str(MEMORY_BYTES))
+        self._hog = subprocess.Popen([sys.executable, "-c", HOG, str(self.memory / "cgroup.procs")])
 
     def _processes(self) -> list[int]:
         folder = self._bed.inside(Path("/sys/fs/cgroup")) / self._bed.plan.cgroup / "node-a"
@@ -149,7 +162,10 @@ class Hands:
         self._let_all_pass()
         if shape == "frozen":
             self.a.thaw()
-        if shape == "memory-exhausted":
+        if self._hog is not None:
+            self._hog.kill()
+            self._hog.wait(timeout=30)
+            self._hog = None
             self.a.power_cut()
             with contextlib.suppress(OSError):
                 self.memory.rmdir()
