@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.fencing.metadata import AgentCatalog
-from maestro_operator.drivers.nodes.ssh import SshNodes
+from maestro_operator.drivers.nodes.everywhere import Nodes
 from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
 from maestro_operator.drivers.replication.chosen import ChosenReplication
@@ -58,7 +58,7 @@ class RealParts:
         policy = self.settings.addresses
         sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock, policy=policy)
         drivers = Drivers(
-            nodes=SshNodes(sessions, spec=lambda: loop.spec, clock=self.clock),
+            nodes=Nodes(sessions, spec=lambda: loop.spec, clock=self.clock),
             replication=ChosenReplication(sessions, spec=lambda: loop.spec, clock=self.clock),
             fencing=AgentFencing(
                 namespace=key.namespace,

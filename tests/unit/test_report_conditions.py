@@ -9,7 +9,7 @@ import pytest
 
 from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Decision, Hold, Steady
-from maestro_operator.model.pair import Failover
+from maestro_operator.model.pair import Failover, Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Replica, Seen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
@@ -233,6 +233,17 @@ def test_a_node_that_cannot_be_read_keeps_what_is_known_of_it() -> None:
     assert found.quarantine == (kept,)
     assert found.recorded[0] == known.model_copy(update={"address": "10.77.0.11"})
     assert (found.nodes[0].reachable, found.nodes[0].reason) == (False, "TimedOut")
+
+
+def test_a_node_of_a_platform_that_was_never_tried_says_so_always() -> None:
+    spec = pair_spec()
+    nodes = (spec.nodes[0].model_copy(update={"platform": Platform.SOLARIS}), spec.nodes[1])
+
+    found = report(seen(spec=spec.model_copy(update={"nodes": nodes})))
+
+    shown = {item.name: (item.platform, item.platform_reason) for item in found.nodes}
+
+    assert shown == {"a": ("Solaris", "PlatformUnverified"), "b": (None, None)}
 
 
 def test_a_node_that_was_never_read_is_recorded_with_nothing() -> None:

@@ -14,7 +14,7 @@ from maestro_operator.decide.standby import lacks
 from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude, conclude_service
 from maestro_operator.model.decision import Assessment, Hold, Judged
 from maestro_operator.model.denial import lacking
-from maestro_operator.model.pair import Automatic, FencingDevice, FencingRung, Management, Platform
+from maestro_operator.model.pair import Automatic, FencingDevice, FencingRung, Management, Platform, UnverifiedPlatforms
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import DeviceSeen, NodeSeen, Seen, Vote
 from maestro_operator.model.status import Episode
@@ -51,7 +51,11 @@ def _maintained(seen: Seen, _active: str) -> Hold | None:
 def _unverified_platform(seen: Seen, _active: str) -> Hold | None:
     if all(node.platform is Platform.LINUX for node in seen.spec.nodes):
         return None
-    return Hold(Reason.PLATFORM_UNVERIFIED, "only Linux nodes move by themselves")
+    if seen.spec.failover.unverified_platforms is UnverifiedPlatforms.ALLOW:
+        return None
+    return Hold(
+        Reason.PLATFORM_UNVERIFIED, "only Linux nodes move by themselves, unless failover.unverifiedPlatforms allows it"
+    )
 
 
 def _no_fence(seen: Seen, active: str) -> Hold | None:

@@ -167,12 +167,21 @@ class Replication(ResourceValue):
         return self.rsync is None
 
 
+class UnverifiedPlatforms(StrEnum):
+    """Whether a platform that was never tried may fail over by itself."""
+
+    REFUSE = "Refuse"
+    ALLOW = "Allow"
+
+
 class Failover(ResourceValue):
     """What the operator may do by itself."""
 
     automatic: Automatic = Automatic.DISABLED
     max_data_loss_seconds: int = 0
     block_seconds: int = 3600
+    unverified_platforms: UnverifiedPlatforms = UnverifiedPlatforms.REFUSE
+    """Whoever allows it answers for having tried it."""
 
 
 class Check(ResourceValue):

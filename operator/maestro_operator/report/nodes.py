@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from maestro_operator.model.pair import Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.model.status import NodeStatus, ServiceStatus, VoteStatus
@@ -26,11 +27,15 @@ def node_status(seen: Seen, decided: Decided, status: PairStatus, *, name: str) 
     role = None
     if status.active_node is not None:
         role = "active" if status.active_node == name else "standby"
+    platform = seen.spec.node(name).platform
+    is_verified = platform is Platform.LINUX
     common: dict[str, object] = {
         "name": name,
         "role": role,
         "verdict": assessment.verdicts[name],
         "verdict_reason": assessment.reasons[name].value,
+        "platform": None if is_verified else platform.value,
+        "platform_reason": None if is_verified else Reason.PLATFORM_UNVERIFIED.value,
         "quarantined_until": _quarantined_until(seen, name),
         "fencing_ready": assessment.fencing_ready[name],
         "votes": votes,

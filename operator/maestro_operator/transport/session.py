@@ -65,13 +65,17 @@ class Sessions:
         deadline_seconds: float,
         stdin: bytes = b"",
         needs_root: bool = True,
+        ends_itself: bool = False,
     ) -> Completed | Unknown:
         """Run a command on the node, as root unless told otherwise, and return what it printed; each word is quoted.
 
-        A cut connection says nothing about whether the command ran, so only idempotent ones are sent.
+        One that ends itself at its deadline is sent as it is. A cut connection says nothing about whether the command
+        ran, so only idempotent ones are sent.
         """
         ends = self._clock.monotonic_seconds() + deadline_seconds
-        once = partial(self._run_once, node, argv, stdin=stdin, ends=ends, needs_root=needs_root)
+        once = partial(
+            self._run_once, node, argv, stdin=stdin, ends=ends, needs_root=needs_root, ends_itself=ends_itself
+        )
         return await self._once_more(node, argv, once, ends=ends)
 
     async def ask(self, node: FrozenNode, argv: Sequence[str], *, deadline_seconds: float) -> Completed | Unknown:
@@ -162,7 +166,14 @@ class Sessions:
         await self._links.close()
 
     async def _run_once(
-        self, node: FrozenNode, argv: Sequence[str], *, stdin: bytes, ends: float, needs_root: bool
+        self,
+        node: FrozenNode,
+        argv: Sequence[str],
+        *,
+        stdin: bytes,
+        ends: float,
+        needs_root: bool,
+        ends_itself: bool = False,
     ) -> tuple[Completed | Unknown, bool]:
         """Return the answer, and whether the link was new."""
         link, was_fresh = await self._links.to(node, ends=ends)
@@ -172,7 +183,8 @@ class Sessions:
         try:
             async with asyncio.timeout(self._links.left_seconds(ends)):
                 left, words = self._links.left_seconds(ends), tuple(argv)
-                words = as_root(words, left_seconds=left) if needs_root else bounded(words, left_seconds=left)
+                if not ends_itself:
+                    words = as_root(words, left_seconds=left) if needs_root else bounded(words, left_seconds=left)
                 return await self._exchange(node, link, argv=words, stdin=stdin, what=short(argv)), was_fresh
         except TimeoutError:
             self._links.forget(node.ssh, link)

@@ -34,6 +34,7 @@ PACKAGES = (
     "iputils-arping",
     "iputils-ping",
     "knot",
+    "ksh93u+m",
     "libvirt-clients",
     "libvirt-daemon",
     "libvirt-daemon-driver-qemu",
