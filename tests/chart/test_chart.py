@@ -10,20 +10,24 @@ import yaml
 
 from maestro_operator import settings
 from maestro_operator.model.surroundings import FINALIZER
+from support.chart_readme import README, chart_readme
 from support.controlplane import CommandError, ControlPlane, obtain_programs
 from support.controlplane.clock import await_condition
 from support.manifests import CHART, CRD_PATH, Manifest, RenderError, crd, example, rendered, rendered_rbac
-from support.pair_api import PairApi, install_schema
+from support.pair_api import PairApi, await_served, install_schema
 from support.sync_chart_crd import COPY, chart_copy
 
 RELEASE_NAMESPACE = "chart-test"
 PAIR_NAMESPACE = "chart-pairs"
 SUBJECT = f"system:serviceaccount:{RELEASE_NAMESPACE}:maestro-operator"
 LIMIT_SECONDS = 60.0
+SCHEMA = CHART / "values.schema.json"
 EVERYTHING = {
     "replicas": 2,
     "rbac": {"secrets": [{"namespace": PAIR_NAMESPACE, "names": ["a-bmc"]}]},
     "podMonitor": {"create": True},
+    "dashboard": {"create": True},
+    "networkPolicy": {"metricsFrom": [{"podSelector": {}}], "egress": [{"ports": [{"port": 22, "protocol": "TCP"}]}]},
     "serviceMonitor": {"create": True},
     "prometheusRule": {"create": True},
     "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "registry"}]},
@@ -85,10 +89,20 @@ def test_the_crd_can_be_left_to_somebody_else() -> None:
     assert of_kind(rendered(values={"crds": {"install": False}}), "CustomResourceDefinition") == []
 
 
-def test_one_operator_runs_unless_more_are_asked_for() -> None:
-    (deployment,) = of_kind(rendered(), "Deployment")
+def test_two_operators_run_and_one_of_them_goes_at_a_time() -> None:
+    objects = rendered()
+    (deployment,), (budget,) = of_kind(objects, "Deployment"), of_kind(objects, "PodDisruptionBudget")
+    labels = deployment["spec"]["selector"]["matchLabels"]
 
-    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"]["matchLabels"] == labels
+    (term,) = pod_spec(objects)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == labels
+    assert of_kind(rendered(values={"replicas": 1}), "PodDisruptionBudget") == []
+    own: dict[str, object] = {"affinity": {"nodeAffinity": {}}}
+    assert pod_spec(rendered(values=own))["affinity"] == {"nodeAffinity": {}}
     assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "maestro-operator"
 
 
@@ -109,6 +123,45 @@ def test_the_probes_ask_what_the_operator_serves_on_the_port_it_listens_on() -> 
     assert {"name": "MAESTRO_LISTEN_PORT", "value": "8080"} in container["env"]
     assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+def test_only_the_pages_are_let_in_and_what_goes_out_is_closed_only_where_that_was_chosen() -> None:
+    prometheus = {"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}
+    chosen = {"metricsFrom": [prometheus], "egress": [{"ports": [{"port": 22}]}]}
+    (plain,) = of_kind(rendered(), "NetworkPolicy")
+    (closed,) = of_kind(rendered(values={"networkPolicy": chosen}), "NetworkPolicy")
+
+    assert plain["spec"]["policyTypes"] == ["Ingress"]
+    assert plain["spec"]["ingress"] == [{"ports": [{"port": "http"}]}]
+    assert closed["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert closed["spec"]["ingress"] == [{"ports": [{"port": "http"}], "from": [prometheus]}]
+    assert closed["spec"]["egress"] == [{"ports": [{"port": 22}]}]
+    assert of_kind(rendered(values={"networkPolicy": {"create": False}}), "NetworkPolicy") == []
+
+
+def test_every_value_is_in_the_schema_and_nothing_else_is() -> None:
+    values, schema = yaml.safe_load((CHART / "values.yaml").read_text()), json.loads(SCHEMA.read_text())
+
+    assert unknown(values, schema, schema) == []
+    assert set(values) == set(schema["properties"]) - {"global"}
+
+
+def unknown(value: Manifest, place: Manifest, schema: Manifest, way: str = "") -> list[str]:
+    """The values that the schema has no word for, and the words of it that have no value."""
+    if "$ref" in place:
+        place = schema["definitions"][place["$ref"].rsplit("/", 1)[1]]
+    known = place.get("properties")
+    if known is None:
+        return []
+    found = [f"{way}.{name}" for name in set(value) ^ (set(known) - {"global"})]
+    for name, inner in value.items():
+        if isinstance(inner, dict) and name in known:
+            found += unknown(inner, known[name], schema, f"{way}.{name}")
+    return found
+
+
+def test_the_readme_of_the_chart_is_what_its_values_say() -> None:
+    assert README.read_text() == chart_readme()
 
 
 @pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor"])
@@ -300,6 +353,28 @@ def test_the_operator_may_patch_its_own_finalizer_and_nothing_else_of_a_pair(pla
 # ---------------------------------------------------------------- as a release
 
 
+def a_live_pair(plane: ControlPlane) -> Manifest:
+    """A pair that an operator served: with its finalizer, and a status of its own."""
+    plane.ensure_namespace(PAIR_NAMESPACE)
+    api = PairApi(plane.admin_kubeconfig, namespace=PAIR_NAMESPACE)
+    (pair,) = example("maestro-linux.yaml")
+    made = api.create({**pair, "metadata": {**pair["metadata"], "finalizers": [FINALIZER]}})
+    assert made.is_good, made.message
+    written = api.patch(pair["metadata"]["name"], {"status": {"term": 3, "plan": "none"}}, subresource="/status")
+    assert written.is_good, written.message
+    return without_bookkeeping(written.body)
+
+
+def pairs_of(plane: ControlPlane) -> list[Manifest]:
+    text = plane.run_kubectl("get", "maestropairs.maestropair.dev", "-A", "-o", "json")
+    return [without_bookkeeping(item) for item in json.loads(text)["items"]]
+
+
+def without_bookkeeping(pair: Manifest) -> Manifest:
+    """The pair but for what kubectl leaves out."""
+    return {**pair, "metadata": {name: word for name, word in pair["metadata"].items() if name != "managedFields"}}
+
+
 def test_an_upgrade_brings_a_new_schema_and_a_removal_keeps_the_pairs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -308,17 +383,24 @@ def test_an_upgrade_brings_a_new_schema_and_a_removal_keeps_the_pairs(
     with ControlPlane.start(tmp_path_factory.mktemp("release-plane"), own_processes=True) as plane:
         plane.ensure_namespace(RELEASE_NAMESPACE)
 
-        def run(*words: str) -> None:
+        def run(*words: str) -> str:
             command = [str(helm), *words, f"--namespace={RELEASE_NAMESPACE}", f"--kubeconfig={plane.admin_kubeconfig}"]
-            subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_SECONDS)
+            return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS).stdout
 
-        run("install", "maestro-operator", str(CHART))
+        notes = run("install", "maestro-operator", str(CHART))
+        await_served(plane)
+        live = a_live_pair(plane)
         older = {"spec": {"names": {"shortNames": ["old"]}}}
         plane.run_kubectl("patch", "-f", str(CRD_PATH), "--type=merge", "-p", json.dumps(older))
         run("upgrade", "maestro-operator", str(CHART), "--set", "replicas=0")
+        upgraded = pairs_of(plane)
         run("uninstall", "maestro-operator")
+        removed = pairs_of(plane)
         kept = json.loads(plane.run_kubectl("get", "-f", str(CRD_PATH), "-o", "json"))
         left = plane.run_kubectl("get", "deployments,serviceaccounts", f"--namespace={RELEASE_NAMESPACE}", "-o", "name")
 
     assert kept["spec"]["names"]["shortNames"] == ["mp"]
+    assert upgraded == removed == [live], "the pair is as it was: neither deleted nor changed"
+    assert "kubectl maestro init maestro-linux" in notes
+    assert "It may read no Secret yet" in notes
     assert left.split() == ["serviceaccount/default"]
