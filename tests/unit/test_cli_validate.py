@@ -70,7 +70,7 @@ def test_nothing_of_a_profile_moves_by_itself_before_somebody_practised_it() -> 
     for profile in PROFILES:
         assert begun(profile)["spec"]["failover"]["automatic"] == "Disabled"
     assert begun("maestro-windows")["spec"]["management"] == "Observe"
-    assert any("there is no guard for Windows" in text for text in warnings(begun("maestro-windows")))
+    assert any("Windows was never tried" in text for text in warnings(begun("maestro-windows")))
 
 
 @pytest.mark.parametrize(

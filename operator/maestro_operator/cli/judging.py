@@ -62,7 +62,7 @@ def _nodes(spec: PairSpec) -> Iterator[Finding]:
         field = f"spec.nodes[{node.name}]"
         if node.platform is not Platform.LINUX:
             yield warning(
-                "nodes", f"{field}.platform: there is no guard for {node.platform}, so nothing is carried out"
+                "nodes", f"{field}.platform: {node.platform} was never tried, and no replication runs there"
             )
         if node.ssh.host_key in HOST_KEYS:
             yield warning("nodes", f"{field}.ssh.hostKey is the one of a profile: write what ssh-keyscan prints")
