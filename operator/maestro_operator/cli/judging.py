@@ -61,9 +61,7 @@ def _nodes(spec: PairSpec) -> Iterator[Finding]:
     for node in spec.nodes:
         field = f"spec.nodes[{node.name}]"
         if node.platform is not Platform.LINUX:
-            yield warning(
-                "nodes", f"{field}.platform: {node.platform} was never tried, and no replication runs there"
-            )
+            yield warning("nodes", f"{field}.platform: {node.platform} was never tried, and no replication runs there")
         if node.ssh.host_key in HOST_KEYS:
             yield warning("nodes", f"{field}.ssh.hostKey is the one of a profile: write what ssh-keyscan prints")
 
