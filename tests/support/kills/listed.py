@@ -22,6 +22,7 @@ STORIES: Mapping[str, str] = {
     "separate": "Separate",
     "take-back": "TakeBack",
     "refit": "Refit",
+    "standby-lost": "StandbyLost",
     "release": "Release",
 }
 """Each story of the memory half, and the kind of its episode."""
@@ -42,6 +43,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "Repair": ("Localise", "MoveTraffic"),
     "Separate": ("Stop", "StoreEpoch"),
     "Refit": ("Equip",),
+    "StandbyLost": ("StandbyLost",),
     "Release": ("Release",),
     "TakeBack": ("Raise", "StoreEpoch", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
 }  # fmt: skip

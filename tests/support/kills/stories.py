@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
-from maestro_operator.model.pair import Automatic, Management, PairSpec
+from maestro_operator.model.mirroring import Drbd
+from maestro_operator.model.pair import Automatic, Management, PairSpec, Replication
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import failed_over_and_back, lead_astray, run_unknown, settled
@@ -300,6 +302,21 @@ async def released() -> ToldPair:
     return pair
 
 
+async def standby_gone() -> ToldPair:
+    """Returns a mirrored pair served by a, whose b lost its power just now: a waits with its writes for a word."""
+    freeze_seconds = ACCEPTED_SECONDS
+    drbd = Drbd(resource="r0", disk="/dev/vdb", mount="/srv/maestro", peer_lost_freeze_seconds=freeze_seconds)
+
+    async def make() -> ToldPair:
+        world = MirrorWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock(), freeze_seconds=freeze_seconds)
+        spec = pair_spec().model_copy(update={"replication": Replication(drbd=drbd)})
+        return await settled(ToldPair(spec, world=world))
+
+    pair = await once("mirrored", make)
+    pair.world.power_cut("b")
+    return pair
+
+
 def intends(status: Mapping[str, Any], step: StepName) -> bool:
     """Tells whether the journal has this step running."""
     episode = status.get("episode") or {}
@@ -322,6 +339,7 @@ STORIES: Mapping[str, Story] = {
     "separate": Story(K.SEPARATE, both_run, "a"),
     "take-back": Story(K.TAKE_BACK, ordered_back, "a"),
     "refit": Story(K.REFIT, outdated, "a"),
+    "standby-lost": Story(K.STANDBY_LOST, standby_gone, "a", standby=False),
     "release": Story(K.RELEASE, released, "a", standby=False, shows=()),
 }
 

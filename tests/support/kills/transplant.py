@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from maestro_operator.drivers.memory.mirror import MirrorWorld
 from support.demo.memory_world import LiveClock
 from support.law_three import refusal
 from support.manifests import GROUP_VERSION
@@ -60,6 +61,9 @@ def living_world(pair: ToldPair, where: Whereabouts) -> MemoryWorld:
         node.copies = tuple(
             replace(item, announced_at_seconds=item.announced_at_seconds + later) for item in node.copies
         )
+    for side in world.sides.values() if isinstance(world, MirrorWorld) else ():
+        side.contact_seconds += later
+        side.frozen_since = None if side.frozen_since is None else side.frozen_since + later
     return world
 
 
