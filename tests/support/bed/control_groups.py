@@ -6,6 +6,7 @@ hybrid hosts were there to try it on.
 """
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,9 +56,10 @@ class ControlGroup:
 
     def process_ids(self) -> Iterator[int]:
         """Yields the processes of the group and all below, as the caller's namespace numbers them."""
-        for file in sorted(self.path.rglob("cgroup.procs")):
+        # A script's group may go while its neighbours are looked through, which os.walk, unlike rglob, lives with.
+        for folder in sorted(Path(folder) for folder, _, _ in os.walk(self.path)):
             with contextlib.suppress(OSError):
-                for line in file.read_text().split():
+                for line in (folder / "cgroup.procs").read_text().split():
                     if line != "0":
                         yield int(line)
 
@@ -91,10 +93,9 @@ class ControlGroup:
         clock.wait_until(self._removed, timeout_seconds=10, what=f"removal of {self.path}")
 
     def _removed(self) -> bool:
-        folders = [path for path in self.path.rglob("*") if path.is_dir()]
-        for folder in (*sorted(folders, key=lambda path: -len(path.parts)), self.path):
+        for folder, _, _ in os.walk(self.path, topdown=False):
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                Path(folder).rmdir()
         return not self.path.exists()
 
     def _event(self, name: str) -> bool:
