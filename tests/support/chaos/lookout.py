@@ -5,7 +5,6 @@ What a node's systemd or guard say of themselves is not asked: the kernel's own 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,20 +76,11 @@ class Lookout:
 
     def _processes(self, node: str) -> dict[int, str]:
         found: dict[int, str] = {}
-        with contextlib.suppress(OSError):
-            for file in sorted(self._groups[node].rglob("cgroup.procs")):
-                for number in _numbers(file):
-                    line = command_line(number)
-                    if line:
-                        found[number] = line
+        for number in control_groups.ControlGroup(str(self._groups[node])).process_ids():
+            line = command_line(number)
+            if line:
+                found[number] = line
         return found
-
-
-def _numbers(file: Path) -> list[int]:
-    try:
-        return [int(word) for word in file.read_text().split() if word != "0"]
-    except OSError:
-        return []
 
 
 def command_line(number: int) -> str | None:

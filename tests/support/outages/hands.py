@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.bed import clock, layout
+from support.bed.control_groups import ControlGroup
 from support.bed.wire import HolderFailedError
 from support.chaos.hands import FILL, FILL_SCRIPT
 
@@ -110,10 +111,7 @@ class Hands:
 
     def _processes(self) -> list[int]:
         folder = self._bed.inside(Path("/sys/fs/cgroup")) / self._bed.plan.cgroup / "node-a"
-        found = []
-        for file in folder.rglob("cgroup.procs"):
-            found += [int(line) for line in file.read_text().split() if line != "0"]
-        return found
+        return list(ControlGroup(str(folder)).process_ids())
 
     def _cut_both(self) -> None:
         for node in self._bed.nodes.values():
