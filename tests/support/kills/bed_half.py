@@ -31,6 +31,9 @@ DIES_SECONDS, FINISH_SECONDS = 90, 240
 class DoomedStage(Stage):
     """The demo's stage, with an operator that comes to its end where it is told to."""
 
+    interval_seconds = 30
+    """Seldom enough that the first copy after a return is the one that the operator asks for, and it dies there."""
+
     @property
     def kills(self) -> Path:
         """Return the folder that the operator reads its end from."""
