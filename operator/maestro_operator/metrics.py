@@ -54,6 +54,9 @@ VERIFIED = Family(
     "Age of the last comparison of both sides of a mirror, block by block, as a node says.",
     ("node",),
 )
+BACKUP_AGE = Family(
+    "maestro_pair_backup_age_seconds", "Age of the newest successful backup that a node keeps.", ("node",)
+)
 DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode of a kind.", ("kind",))
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
@@ -89,6 +92,7 @@ GAUGES = (
     LAG,
     OUT_OF_SYNC,
     VERIFIED,
+    BACKUP_AGE,
     DOWNTIME,
     LOSS,
     CHECK,
@@ -160,6 +164,7 @@ class PairMetrics(Collector):
             *_seen(status),
             *_lag(seen, status),
             *_mirror(seen),
+            *_backups(seen),
             *_episodes(status),
             *_traffic(seen),
             *self._made(seen),
@@ -214,6 +219,15 @@ def _lag(seen: Seen, status: PairStatus) -> list[Value]:
     node = seen.nodes.get(standby)
     age = node.replica.announced_age_seconds if isinstance(node, NodeSeen) else None
     return [(LAG, (), age)] if age is not None and status.active_node is not None else []
+
+
+def _backups(seen: Seen) -> list[Value]:
+    ages = {
+        node.name: [item.age_seconds for item in node.replica.backups if item.age_seconds is not None]
+        for node in seen.nodes.values()
+        if isinstance(node, NodeSeen)
+    }
+    return [(BACKUP_AGE, (name,), min(found)) for name, found in ages.items() if found]
 
 
 def _traffic(seen: Seen) -> list[Value]:

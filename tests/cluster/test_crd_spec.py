@@ -82,6 +82,7 @@ def mirrored(**fields: object) -> Manifest:
 
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
+REPORTS = {"folder": "/opt/hub/logs", "paths": ["/opt/hub/backup", "/opt/lui/backup"]}
 WAYS: tuple[Manifest, ...] = (
     {"lvm": {"volume": "vg0/srv"}},
     {"zfs": {"dataset": "tank/srv"}},
@@ -447,6 +448,13 @@ CASES = (
         good=changed(but(replication__rsync__consistency={"plain": {}}), "spec.failover.automatic", "Disabled"),
         remedy="or failover.automatic: Disabled",
         field=f"{RSYNC}.consistency",
+    ),
+    case(
+        "spec.backup",
+        "exactly one way",
+        bad=but(backup={"reports": REPORTS, "command": {"program": "/x/newest"}}),
+        good=but(backup={"reports": REPORTS}),
+        remedy="write reports or command",
     ),
     case(
         RSYNC,

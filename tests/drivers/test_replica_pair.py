@@ -216,7 +216,7 @@ def make_node(volume: Volume, top: Path, *, name: str, peer: str) -> Node:
     node = Node(volume, top / name, name)
     for folder in ("etc/maestro-guard", "var/lib", "run/maestro-guard", "srv", "lib", "wire", "proc/sys/kernel/random"):
         node.at(folder).mkdir(parents=True)
-    for script in ("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment"):
+    for script in ("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment", "maestro-backups"):
         shutil.copyfile(NODE_FILES / script, node.at(f"lib/{script}"))
         node.at(f"lib/{script}").chmod(0o755)
     wire = node.at("wire/ssh")

@@ -189,7 +189,7 @@ def _no_word(_verb: str) -> None:
 
 EFFECTS = frozenset(
     {
-        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "reverse",
+        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "restore", "reverse",
         "quarantine", "sync", "off", "lower", "move", "verify",
     }
 )  # fmt: skip

@@ -161,6 +161,11 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     ordered = await in_order(*_regained(acting), lambda: acting.order(acting.target, "promote", epoch=episode.epoch))
     if not isinstance(ordered, Done) or episode.kind in KEEPS_DATA:
         return ordered
+    restore = episode.restore
+    if restore is not None:
+        return await acting.drivers.replication.restore(
+            acting.target, episode=episode.id, item=restore, deadline_seconds=acting.deadline_seconds
+        )
     loss = acting.action.loss
     generation = episode.generation or (loss.generation if loss else None)
     if generation is None:
@@ -336,6 +341,16 @@ async def renew_the_long_way(acting: Acting, _proof: Proof) -> Outcome:
     )
 
 
+async def _restore(acting: Acting) -> Outcome:
+    """Put the backup that a person named in the place of the stopped owner's data."""
+    item = acting.episode.restore
+    if item is None:
+        return Refused(Reason.BACKUP_ABSENT, "no backup was named")
+    return await acting.drivers.replication.restore(
+        acting.target, episode=acting.episode.id, item=item, deadline_seconds=acting.deadline_seconds
+    )
+
+
 async def _release(acting: Acting) -> Outcome:
     """Take everything off the standby, then off the owner: cut off between the two, the owner's guard still holds."""
     nodes, uid = acting.drivers.nodes, acting.action.status.pair_uid or acting.seen.key.uid
@@ -379,5 +394,6 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.CONFIRM: _nothing,
         S.RELEASE: _release,
         S.STANDBY_LOST: standby_lost,
+        S.RESTORE: _restore,
     },
 )

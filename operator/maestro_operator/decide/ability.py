@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import facts, mirror
+from maestro_operator.decide import facts, mirror, restoring
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.pair import HUMAN
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.model.status import Loss
-from maestro_operator.model.steps import EpisodeKind
+from maestro_operator.model.steps import DEADLINE_SECONDS, EpisodeKind, StepName
 
 if TYPE_CHECKING:
     from maestro_operator.model.seen import NodeSeen, Seen
@@ -41,7 +41,8 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
     wanted = 0 if episode.kind is EpisodeKind.ACTIVATE else facts.least_epoch(seen, node.name)
     if facts.in_force_number(node.guard) < wanted:
         return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")
-    return _without_data(node, episode)
+    item = restoring.restore_of(seen, episode)
+    return restoring.without(node, item) if item is not None else _without_data(node, episode)
 
 
 def _without_data(node: NodeSeen, episode: Episode) -> Hold | None:
@@ -102,7 +103,7 @@ def _unfenceable(seen: Seen, episode: Episode) -> Hold | None:
 def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     hold = target_able(seen, episode) or _unfenceable(seen, episode)
     if hold is not None:
-        return hold
+        return restoring.with_ways(seen, episode, hold)
     age = _copy_age_seconds(seen, episode)
     accepted = facts.accepted_loss_seconds(seen, episode)
     if age is None:
@@ -116,7 +117,10 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
 
 
 def _copy_age_seconds(seen: Seen, episode: Episode) -> float | None:
-    """Return how long ago the target's newest copy was announced, None where that cannot be said."""
+    """Return how long ago what the target brings up was announced, None where that cannot be said."""
+    item, node = restoring.restore_of(seen, episode), facts.readable(seen, episode.target)
+    if item is not None:
+        return node.replica.restorable(item)[1] if node is not None else None
     return mirror.copy_age_seconds(seen, episode.target)
 
 
@@ -132,6 +136,8 @@ def preflight(seen: Seen, episode: Episode) -> Hold | None:
         return _switchover_preflight(seen, episode)
     if episode.kind is EpisodeKind.FAILOVER:
         return _failover_preflight(seen, episode)
+    if episode.kind is EpisodeKind.RESTORE:
+        return restoring.restore_ready(seen, episode, stop_seconds=DEADLINE_SECONDS[StepName.STOP])
     return target_able(seen, episode) or _readable_source(seen, episode)
 
 
@@ -146,6 +152,9 @@ def declare(seen: Seen, episode: Episode) -> Loss | None:
     if target is None or at_risk_seconds is None:
         return None
     final = episode.generation is not None and episode.generation == target.replica.newest
+    if episode.restore is not None:
+        accepted = facts.accepted_loss_seconds(seen, episode)
+        return Loss(declared_seconds=round(at_risk_seconds, 3), accepted_seconds=accepted, clock="wall")
     return Loss(
         declared_seconds=0.0 if final else round(at_risk_seconds, 3),
         accepted_seconds=facts.accepted_loss_seconds(seen, episode),

@@ -13,6 +13,7 @@ from maestro_operator.decide.ability import declare
 from maestro_operator.decide.phases import PHASES, next_rung
 from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.decide.regain import give_up
+from maestro_operator.decide.restoring import is_up, restore_of
 from maestro_operator.decide.turns import CAN_BE_TAKEN_BACK, turn
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
@@ -118,7 +119,7 @@ def _needs_none(seen: Seen, episode: Episode, step: StepName) -> bool:
 
 def _go_on(seen: Seen, episode: Episode) -> Decision:
     """Close the current step and begin the next one that has something to do."""
-    may_fail = (StepName.LOWER_TTL, StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE)
+    may_fail = (StepName.LOWER_TTL, StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE, StepName.RESTORE)
     failed = episode.step in may_fail and not (facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode))
     closed = journal.finish_step(seen, episode, episode.step, state="Failed" if failed else "Done")
     closed = _with_results(seen, closed)
@@ -133,10 +134,21 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
             return _perform(seen, closed, step)
         if step is StepName.DECLARE:
             closed = closed.model_copy(update={"loss": declare(seen, closed)})
-        closed = journal.finish_step(seen, closed, step, state="Done")
+        closed = _with_restore(seen, journal.finish_step(seen, closed, step, state="Done"), step)
         step = following(episode.kind, step)
+    tried = closed.record(StepName.RESTORE)
+    if tried is not None and tried.state == "Failed":
+        text = f"{episode.restore} could not be restored: {episode.target} goes on with the data that it had"
+        return journal.finish(seen, closed, result="Abandoned", because=Reason.STEP_FAILED, message=text)
     text = f"{episode.kind} {episode.id} is done"
     return journal.finish(seen, closed, result="Done", because=Reason.AS_ORDERED, message=text)
+
+
+def _with_restore(seen: Seen, episode: Episode, step: StepName) -> Episode:
+    """Freeze the backup that a person named, before anything is cut for it."""
+    if step is not StepName.PREFLIGHT:
+        return episode
+    return episode.model_copy(update={"restore": restore_of(seen, episode)})
 
 
 def _is_moot(seen: Seen, episode: Episode) -> bool:
@@ -144,6 +156,8 @@ def _is_moot(seen: Seen, episode: Episode) -> bool:
         return not facts.lowers(seen)
     if episode.step is StepName.MOVE_TRAFFIC:
         return facts.points_at(seen, episode.target)
+    if episode.step is StepName.RESTORE:
+        return is_up(seen, episode)
     if episode.step is StepName.VERIFY:
         return not seen.spec.verification
     return facts.receives(seen, episode.source)
@@ -151,6 +165,8 @@ def _is_moot(seen: Seen, episode: Episode) -> bool:
 
 def _with_results(seen: Seen, episode: Episode) -> Episode:
     """Keep in the journal what a finished step found: its proof, its generation, the loss that was accepted."""
+    if episode.step is StepName.PREFLIGHT:
+        return _with_restore(seen, episode, episode.step)
     if episode.step is StepName.DECLARE:
         return episode.model_copy(update={"loss": declare(seen, episode)})
     if episode.step is StepName.FENCE:

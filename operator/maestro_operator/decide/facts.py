@@ -142,7 +142,12 @@ def accepted_loss_seconds(seen: Seen, episode: Episode) -> float:
 
     An `AcceptLoss` names the amount in `of`; a word that is no number accepts nothing.
     """
-    accepted = float(seen.spec.failover.max_data_loss_seconds)
+    return max(float(seen.spec.failover.max_data_loss_seconds), answered_loss_seconds(seen, episode))
+
+
+def answered_loss_seconds(seen: Seen, episode: Episode) -> float:
+    """Return the largest loss that an answer to this very episode accepts, in seconds."""
+    accepted = 0.0
     for item in seen.spec.answers:
         if item.episode == episode.id and item.say is Say.ACCEPT_LOSS and item.of is not None:
             digits = item.of.removesuffix("s")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from maestro_operator.decide import facts
 from maestro_operator.model.decision import Perform, Record
 from maestro_operator.model.outcome import Failed, InProgress, Refused
+from maestro_operator.model.pair import Say
 from maestro_operator.model.status import (
     Alone,
     AutomaticMove,
@@ -205,6 +206,7 @@ def finish(
         downtime_seconds=_downtime_seconds(episode),
         declared_loss_seconds=episode.loss.declared_seconds if episode.loss else None,
         accepted_loss_seconds=episode.loss.accepted_seconds if episode.loss else None,
+        restored=_restored(episode),
         proof=episode.proof,
         steps=tuple(
             HistoryStep(
@@ -225,13 +227,29 @@ def finish(
         update |= {"observed_active_node": seen.spec.active_node, "order_not_done": episode.id}
     if result == "Done" and episode.trigger in (AUTOMATIC, WENT_BACK):
         update["automatic_move"] = AutomaticMove(episode=episode.id, finished_at=seen.now)
-    return Record(status=status.model_copy(update=update), because=because, message=message)
+    ended = status.model_copy(update=update)
+    for word in seen.spec.answers:
+        # What was to be restored in this episode is no wish for the time after it.
+        if word.say is Say.RESTORE and word.episode == episode.id:
+            ended = take_answer(ended, word)
+    return Record(status=ended, because=because, message=message)
+
+
+def _stop_of_a_restore(episode: Episode) -> StepRecord | None:
+    return episode.record(StepName.STOP) if episode.kind is EpisodeKind.RESTORE else None
+
+
+def _restored(episode: Episode) -> str | None:
+    """Return the backup that was brought up, None where none was."""
+    step = StepName.RESTORE if episode.kind is EpisodeKind.RESTORE else StepName.PROMOTE
+    record = episode.record(step)
+    return episode.restore if record is not None and record.state == "Done" else None
 
 
 def _downtime_seconds(episode: Episode) -> float | None:
     """Return how long no side served: from the stop, or the first dead vote, to services ready."""
     started = episode.record(StepName.START_SERVICES)
-    stopped = episode.record(StepName.QUIESCE)
+    stopped = episode.record(StepName.QUIESCE) or _stop_of_a_restore(episode)
     begin_at = stopped.started_at if stopped else episode.down_since
     if started is None or started.seconds is None or begin_at is None:
         return None

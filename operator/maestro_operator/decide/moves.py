@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import HistoryEntry
 
 MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
-MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW)
+MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW, EpisodeKind.RESTORE)
 FLAPPING_MOVES = 2
 FLAPPING_WINDOW = timedelta(hours=1)
 GO_BACK_WITHIN = timedelta(minutes=10)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import Episode
 
 UNTIL_IT_SERVES = (StepName.PROMOTE, StepName.LOCALISE, StepName.MOVE_TRAFFIC, StepName.START_SERVICES)
-OWNER_GOES_ON = (EpisodeKind.RENEW, EpisodeKind.RESTART)
+OWNER_GOES_ON = (EpisodeKind.RENEW, EpisodeKind.RESTART, EpisodeKind.RESTORE)
 DISCOVERIES = (EpisodeKind.ACTIVATE, EpisodeKind.ADOPT)
 STORED = (StepName.STORE_EPOCH, StepName.QUARANTINE, StepName.GRANT)
 """Steps of a Rejoin that leave something in the node's guard."""
 
 
 def owner_lost(seen: Seen, episode: Episode) -> Record | None:
-    """End a Renew or a Restart of an owner whose guard does not know the pair any more: the rules say what is left."""
+    """End what an owner does alone where its guard does not know the pair any more: the rules say what is left."""
     owner = facts.readable(seen, episode.target)
     if episode.kind not in OWNER_GOES_ON or owner is None or facts.is_ours(seen, owner.guard):
         return None

@@ -16,6 +16,7 @@ from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.mirror import standby_lost, together
 from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
+from maestro_operator.decide.restoring import restore
 from maestro_operator.decide.upkeep import newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
@@ -295,6 +296,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     adopt,
     acknowledged,
     accepted,
+    restore,
     standby_lost,
     together,
     outage,

@@ -15,6 +15,7 @@ from maestro_operator.decide.brakes import standby_able
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
 from maestro_operator.decide.regain import discovered_anew, owner_lost, promised_away, regain, rejoined_anew
+from maestro_operator.decide.restoring import withdrawn
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
@@ -341,6 +342,7 @@ def _back_to_fence(seen: Seen, episode: Episode, lost: NoProof) -> Decision:
 TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _overtaken,
     _not_begun,
+    withdrawn,
     _no_standby,
     _pointless,
     _back,

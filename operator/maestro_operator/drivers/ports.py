@@ -155,6 +155,9 @@ class ReplicationPort(Protocol):
     async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
         """Keep aside what the node wrote last, before anything may overwrite it."""
 
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Put a kept backup, or a generation that is not whole, in the place of the live data, which is kept aside."""
+
     async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Begin one ordinary sync now instead of at the timer's next moment; its end is read back.
 

@@ -55,6 +55,12 @@ class Reason(StrEnum):
     CERTIFICATE_EXPIRED = "CertificateExpired", "The service's certificate is over: renew it on the node."
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted", "The certificate is of no known authority or for another name."
 
+    # The application's backups.
+    BACKUP_FAILED = "BackupFailed", "The last backup failed: its report on the active node says why."
+    BACKUP_TOO_OLD = "BackupTooOld", "The newest successful backup is older than freshSeconds: make one now."
+    BACKUP_ABSENT = "BackupAbsent", "There is no such backup, or none at all: the message names those that are there."
+    BACKUP_ALONE = "BackupAlone", "The newest backup is on the active node alone, and goes with it."
+
     # The guard's words.
     FOREIGN_PAIR = "ForeignPair", "The node belongs to another pair; answer Adopt names its uid."
     LOWER_TERM = "LowerTerm", "The node follows a newer leader; this one stands down."

@@ -118,6 +118,8 @@ class Episode(ResourceValue):
     rung: str | None = None
     """The rung of the fencing ladder that is being tried."""
     down_since: str | None = None
+    restore: str | None = None
+    """The backup that a person named, to be brought up in the place of a copy or of the live data."""
     order: str | None = None
     """The value of spec.activeNode that this episode carries out, where it carries one out."""
 
@@ -160,6 +162,8 @@ class HistoryEntry(ResourceValue):
     downtime_seconds: float | None = None
     declared_loss_seconds: float | None = None
     accepted_loss_seconds: float | None = None
+    restored: str | None = None
+    """The backup that was brought up."""
     proof: Proof | None = None
     steps: tuple[HistoryStep, ...] = ()
 

@@ -31,6 +31,7 @@ class EpisodeKind(StrEnum):
     REFIT = "Refit"
     RELEASE = "Release"
     STANDBY_LOST = "StandbyLost"
+    RESTORE = "Restore"
 
 
 class StepName(StrEnum):
@@ -63,6 +64,7 @@ class StepName(StrEnum):
     CONFIRM = "Confirm"
     RELEASE = "Release"
     STANDBY_LOST = "StandbyLost"
+    RESTORE = "Restore"
 
 
 S = StepName
@@ -113,6 +115,11 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         EpisodeKind.RELEASE: (S.RELEASE,),
         # The owner of a mirror froze for its peer: status says that the standby is lost, then it may go on alone.
         EpisodeKind.STANDBY_LOST: (S.STANDBY_LOST,),
+        # A person wants a backup in the place of the owner's data: the standby knows of the next epoch first.
+        EpisodeKind.RESTORE: (
+            *(S.PREFLIGHT, S.STOP, S.STORE_EPOCH, S.DECLARE, S.RESTORE, S.SWAP_PERMIT),
+            *(S.START_SERVICES, S.VERIFY),
+        ),
     },
 )
 
@@ -148,6 +155,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.CONFIRM: 30,
         S.RELEASE: 120,
         S.STANDBY_LOST: 30,
+        S.RESTORE: 600,
     },
 )
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""

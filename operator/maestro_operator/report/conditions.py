@@ -24,6 +24,7 @@ from maestro_operator.model.status import (
     State,
 )
 from maestro_operator.model.steps import EpisodeKind
+from maestro_operator.report.backups import backup_fresh
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.nodes import node_status
@@ -76,6 +77,7 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.STANDBY_LOST: State.ACTIVE,
     EpisodeKind.SEPARATE: State.SPLIT_BRAIN,
     EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
+    EpisodeKind.RESTORE: State.RESTORING,
 }
 
 
@@ -173,6 +175,9 @@ def protected(known: Known) -> Answer:
         truth, reason, message = ask(known)
         if truth != "True":
             return _false(reason, message)
+    truth, reason, message = backup_fresh(known.seen, known.status)
+    if truth != "True" and known.seen.spec.backup is not None:
+        return _false(reason, message)
     return _true("the standby is able, its copy whole and the active node can be fenced")
 
 
@@ -193,11 +198,6 @@ def traffic_on_active(known: Known) -> Answer:
     if doubts or late:
         return _unknown(Reason.TRAFFIC_UNPROVEN, "; ".join((*doubts, *late)))
     return _true(f"all traffic points at {active}")
-
-
-def backup_fresh(_known: Known) -> Answer:
-    """A nightly backup succeeded lately."""
-    return _unknown(Reason.NOT_CONFIGURED, "backups are not watched by this version")
 
 
 def automatic_failover_allowed(known: Known) -> Answer:
@@ -247,7 +247,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "FencingReady": fencing_ready,
     "Verified": lambda known: verified(known.seen, known.status),
     "TrafficOnActive": traffic_on_active,
-    "BackupFresh": backup_fresh,
+    "BackupFresh": lambda known: backup_fresh(known.seen, known.status),
     "AutomaticFailoverAllowed": automatic_failover_allowed,
     "VersionsMatch": lambda known: versions_match(known.seen),
     "ActiveNodeOverridden": active_node_overridden,

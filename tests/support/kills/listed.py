@@ -24,6 +24,7 @@ STORIES: Mapping[str, str] = {
     "refit": "Refit",
     "standby-lost": "StandbyLost",
     "release": "Release",
+    "restore": "Restore",
 }
 """Each story of the memory half, and the kind of its episode."""
 
@@ -45,6 +46,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "Refit": ("Equip",),
     "StandbyLost": ("StandbyLost",),
     "Release": ("Release",),
+    "Restore": ("Stop", "StoreEpoch", "Restore", "SwapPermit", "StartServices", "Verify"),
     "TakeBack": ("Raise", "StoreEpoch", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
 }  # fmt: skip
 """The steps of each kind that do something, and around whose intent and effects the operator must have died."""

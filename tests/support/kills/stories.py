@@ -14,7 +14,7 @@ from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.model.mirroring import Drbd
-from maestro_operator.model.pair import Automatic, Management, PairSpec, Replication
+from maestro_operator.model.pair import Automatic, Management, PairSpec, Replication, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import failed_over_and_back, lead_astray, run_unknown, settled
@@ -317,6 +317,19 @@ async def standby_gone() -> ToldPair:
     return pair
 
 
+async def restoring() -> ToldPair:
+    """Returns a pair served by a of which a person named a backup and accepted what it loses."""
+    pair = await serving()
+    pair.world.back_up("a", "nightly")
+    pair.clock.pass_seconds(30)
+    pair.say(Say.RESTORE, pair.status.history[0].id, "nightly")
+    await pair.hold(Reason.COPY_OVER_BUDGET)
+    episode = pair.status.episode
+    assert episode is not None
+    pair.say(Say.ACCEPT_LOSS, episode.id, "7200")
+    return pair
+
+
 def intends(status: Mapping[str, Any], step: StepName) -> bool:
     """Tells whether the journal has this step running."""
     episode = status.get("episode") or {}
@@ -340,6 +353,7 @@ STORIES: Mapping[str, Story] = {
     "take-back": Story(K.TAKE_BACK, ordered_back, "a"),
     "refit": Story(K.REFIT, outdated, "a"),
     "standby-lost": Story(K.STANDBY_LOST, standby_gone, "a", standby=False),
+    "restore": Story(K.RESTORE, restoring, "a", loses=True),
     "release": Story(K.RELEASE, released, "a", standby=False, shows=()),
 }
 

@@ -57,6 +57,11 @@ class MemoryMirror(Reaching):
         there.promoted, there.promoted_episode = generation, episode
         return Done()
 
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Refuse: a mirror is restored by hand."""
+        del episode, item, deadline_seconds
+        return self._silent(node) or Refused(Reason.STEP_REFUSED, f"{node.name} has a mirror, restored by hand")
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

@@ -275,6 +275,26 @@ class MemoryReplication(Reaching):
         there.promoted, there.promoted_episode = copy.generation, episode
         return Done()
 
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Put a backup or a torn copy in the place of the live data, which is kept aside."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        there = self._node(node)
+        if there.promoted_episode == episode:
+            return Done()
+        if there.running:
+            return Refused(Reason.STEP_REFUSED, f"{node.name} runs services on its live data", "HoldersPresent")
+        copies = {str(copy.generation): copy.records for copy in there.copies}
+        records = there.backups[item][0] if item in there.backups else copies.get(item)
+        if records is None:
+            return Refused(Reason.BACKUP_ABSENT, f"{node.name} has no backup {item}", "NoSuchItem")
+        if there.records is not None:
+            there.quarantine[f"{episode}-replaced"] = there.records
+        there.records, there.promoted, there.promoted_episode = records, None, episode
+        return Done()
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

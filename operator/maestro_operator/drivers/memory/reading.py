@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.guard_twin import Standing
-from maestro_operator.model.seen import Guard, GuardState, NodeSeen, Replica, Unit
+from maestro_operator.model.seen import Guard, GuardState, KeptBackup, NodeSeen, Replica, Unit
 from maestro_operator.model.status import EpochMark
 
 if TYPE_CHECKING:
@@ -89,4 +89,8 @@ def _replica(world: MemoryWorld, node: MemoryNode) -> Replica:
         promoted=node.promoted,
         promoted_episode=node.promoted_episode,
         quarantine=tuple(node.quarantine.items()),
+        backups=tuple(
+            KeptBackup(name, now - at_seconds, is_on_both=name in world.other(node.name).backups)
+            for name, (_, at_seconds) in node.backups.items()
+        ),
     )

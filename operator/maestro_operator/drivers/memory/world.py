@@ -84,6 +84,8 @@ class MemoryNode:
     sent: Generation | None = None
     sent_at_seconds: float | None = None
     quarantine: dict[str, int] = field(default_factory=dict)
+    backups: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By name: how many records a kept backup holds, and when it ended."""
     promoted: Generation | None = None
     promoted_episode: str | None = None
     pins: dict[str, str] = field(default_factory=dict)
@@ -262,6 +264,14 @@ class MemoryWorld:
         """Return how many acknowledged records the one running side does not hold."""
         holders = [self.nodes[name].records or 0 for name in self.writers()]
         return self.acknowledged - max(holders, default=0)
+
+    def back_up(self, name: str, backup: str) -> None:
+        """Let the application make a backup on a node; it is copied to the other one where that can be reached."""
+        node, peer = self.nodes[name], self.other(name)
+        kept = (node.records or 0, self.clock.monotonic_seconds())
+        node.backups[backup] = kept
+        if self.reaches(name, peer.name):
+            peer.backups[backup] = kept
 
     # ------------------------------------------------------------ the nodes' own doing
 

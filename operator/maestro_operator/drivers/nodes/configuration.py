@@ -45,6 +45,7 @@ def configuration(equipment: Equipment) -> str:
         ("interval_seconds", str(view.interval_seconds)),
         *_mirror(spec),
         *_copies(spec),
+        *_backups(spec),
         ("watch_seconds", str(WATCH_SECONDS)),
         ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
         ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
@@ -81,6 +82,21 @@ def _copies(spec: PairSpec) -> tuple[tuple[str, str], ...]:
         ("nice", str(rsync.nice)),
         *((("bandwidth_kib", str(limit)),) if limit is not None else ()),
     )
+
+
+def _backups(spec: PairSpec) -> tuple[tuple[str, str], ...]:
+    backup = spec.backup
+    if backup is None:
+        return ()
+    found: list[tuple[str, str]] = [("backup_keep", str(backup.keep))]
+    if backup.reports is not None:
+        found += [("backup_reports", backup.reports.folder)]
+        found += [("backup_path", path) for path in backup.reports.paths]
+    if backup.command is not None:
+        found.append(("backup_program", backup.command.program))
+    if backup.restore_program is not None:
+        found.append(("backup_restore", backup.restore_program))
+    return tuple(found)
 
 
 def _moment(way: Consistency) -> tuple[tuple[str, str], ...]:

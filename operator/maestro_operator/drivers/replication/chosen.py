@@ -45,6 +45,10 @@ class ChosenReplication:
         """Make a whole copy the live data."""
         return await self._port.promote(node, episode=episode, generation=generation, deadline_seconds=deadline_seconds)
 
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Put a backup in the place of the live data."""
+        return await self._port.restore(node, episode=episode, item=item, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

@@ -73,6 +73,11 @@ class DrbdReplication:
         words += [] if generation is None else ["--generation", str(generation)]
         return await self._call(node, *words, deadline_seconds=deadline_seconds)
 
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Refuse: a mirror is restored by hand, on its mounted disk."""
+        del episode, item, deadline_seconds
+        return Refused(Reason.STEP_REFUSED, f"{node.name} has a mirror, which is restored by hand: see the page of it")
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.replication.drbd_text import mirror_of
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Replica, Unknown
+from maestro_operator.model.seen import KeptBackup, Replica, Unknown
 from maestro_operator.model.status import Generation
 from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, shortened, whole_number
 from maestro_operator.transport.bundle import REPLICA
@@ -75,6 +75,9 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")[-MOST_KEPT:]),
         receivers=lines.whole(f"{prefix}receivers") or 0,
         is_sending=lines.yes(f"{prefix}running"),
+        backups=tuple(_backup(value) for value in lines.every(f"{prefix}backup")[-MOST_KEPT:]),
+        backup_result=lines.maybe_word(f"{prefix}backup_result") or "none",
+        backup_failed=lines.maybe_word(f"{prefix}backup_failed"),
         mirror=mirror_of(lines, prefix=prefix) if lines.maybe(f"{prefix}driver") == "drbd" else None,
     )
 
@@ -85,3 +88,16 @@ def _kept(value: str) -> tuple[str, int]:
     one_word(episode, key="quarantine")
     size, _, _ = rest.partition(":")
     return episode, 0 if size in ("", "unknown") else whole_number(size, key="quarantine")
+
+
+def _backup(value: str) -> KeptBackup:
+    """Return one `name:age:bytes:peer`."""
+    name, _, rest = value.partition(":")
+    age, _, rest = rest.partition(":")
+    size, _, peer = rest.partition(":")
+    return KeptBackup(
+        name=one_word(name, key="backup"),
+        age_seconds=None if age == "unknown" else float(whole_number(age, key="backup")),
+        bytes=whole_number(size, key="backup"),
+        is_on_both=peer == "yes",
+    )

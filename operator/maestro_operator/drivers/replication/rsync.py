@@ -24,6 +24,8 @@ READ_SECONDS = 10.0
 _REFUSALS = {
     "NotWhole": Reason.COPY_NOT_WHOLE,
     "LiveAbsent": Reason.COPY_NOT_WHOLE,
+    "NoSuchItem": Reason.BACKUP_ABSENT,
+    "BackupDamaged": Reason.BACKUP_ABSENT,
     "ForeignPair": Reason.FOREIGN_PAIR,
 }
 
@@ -59,6 +61,11 @@ class RsyncReplication:
         if generation is None:
             return await self._replica(node, "up", deadline_seconds=deadline_seconds)
         words = ("promote", "--episode", episode, "--generation", str(generation))
+        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
+
+    async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
+        """Put a backup in the place of the live data; a repeat goes on where a cut one stopped."""
+        words = ("restore", "--episode", episode, "--item", item)
         return await self._replica(node, *words, deadline_seconds=deadline_seconds)
 
     async def reverse(

@@ -40,7 +40,7 @@ if [ "$role" = standby ]; then
 fi
 
 systemctl --quiet disable --now maestro-guard.service maestro-replica.timer 2>/dev/null
-systemctl stop maestro-replica.service 2>/dev/null
+systemctl stop maestro-replica.service maestro-backup.service 2>/dev/null
 for dropin in "$units"/*.d/50-maestro-guard.conf; do
     [ -e "$dropin" ] || continue
     rm -f "$dropin" || unstored "$dropin"
@@ -73,7 +73,7 @@ if grep -qs '^# maestro-guard: begin$' "$hosts"; then
         chmod --reference="$hosts" "$hosts.new" && chown --reference="$hosts" "$hosts.new" && sync "$hosts.new" &&
         mv -f "$hosts.new" "$hosts" || unstored "$hosts"
 fi
-for unit in maestro-guard.service maestro-replica.service maestro-replica.timer maestro-replica.timer.d; do
+for unit in maestro-guard.service maestro-backup.service maestro-replica.service maestro-replica.timer maestro-replica.timer.d; do
     rm -rf "${units:?}/$unit" || unstored "$units/$unit"
 done
 systemctl daemon-reload

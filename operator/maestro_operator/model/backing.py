@@ -1,0 +1,32 @@
+"""What people say of the application's backups: how one is known to have succeeded, and how many are kept."""
+
+from __future__ import annotations
+
+from maestro_operator.model.resource import ResourceValue
+
+DAY_AND_TWO_HOURS_SECONDS = 26 * 3600
+
+
+class BackupReports(ResourceValue):
+    """A report for each backup, `backupReport_<ID>.txt`, that ends in success or names errors."""
+
+    folder: str
+    paths: tuple[str, ...]
+    """What the backup consists of: folders that hold it when its report says success."""
+
+
+class BackupCommand(ResourceValue):
+    """A program on the node that tells of the newest backup."""
+
+    program: str
+
+
+class Backup(ResourceValue):
+    """The last rung: backups that the application makes, kept on both nodes."""
+
+    reports: BackupReports | None = None
+    command: BackupCommand | None = None
+    fresh_seconds: int = DAY_AND_TWO_HOURS_SECONDS
+    keep: int = 3
+    restore_program: str | None = None
+    """What makes live data of a backup; without it the backup is a copy of the live data."""

@@ -1,0 +1,95 @@
+"""One node's side of the replication: what arrived, what was sent, what is kept, and the mirror where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestro_operator.model.status import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One node's side of a mirror, as DRBD says it."""
+
+    connection: str
+    role: str
+    disk: str
+    peer_role: str = "Unknown"
+    peer_disk: str = "DUnknown"
+    out_of_sync_bytes: int = 0
+    is_frozen: bool = False
+    """Input and output wait: the peer is lost, and nobody has said yet that this side may go on alone."""
+    resync_percent: float | None = None
+    alone_epoch: int | None = None
+    """The epoch in which this side went on alone, until both are in sync again."""
+    unsafe: tuple[str, ...] = ()
+    """Settings in force under which the mirror may lose or fork data, each with its value."""
+    verified_age_seconds: float | None = None
+    """How long ago this side ended a comparison with the other one, block by block."""
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Tell whether both sides are connected and have everything."""
+        joined = self.connection in ("Connected", "VerifyS", "VerifyT")
+        return joined and (self.disk, self.peer_disk) == ("UpToDate", "UpToDate") and not self.out_of_sync_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBackup:
+    """One backup of the application that a node keeps, whole and with checksums."""
+
+    name: str
+    age_seconds: float | None = None
+    """How long ago it ended, by the wall clock; None where that cannot be said."""
+    bytes: int = 0
+    is_on_both: bool = False
+    """The other node made the same checksums of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One node's side of the replication."""
+
+    newest: Generation | None = None
+    """The newest whole generation that was committed here."""
+    announced_age_seconds: float | None = None
+    """How long ago, on this node's clock, the run of `newest` was announced."""
+    clock: str = "none"
+    """`uptime` where the announcement was in this boot, else `wall` or `none`."""
+    is_whole: bool = False
+    torn: Generation | None = None
+    """The newest that was committed here and is of no one moment: nothing promotes it unasked."""
+    torn_age_seconds: float | None = None
+    sent: Generation | None = None
+    """The last generation that this node sent and the peer committed."""
+    sent_age_seconds: float | None = None
+    live_present: bool = False
+    promoted: Generation | None = None
+    promoted_episode: str | None = None
+    quarantine: tuple[tuple[str, int], ...] = ()
+    """Episode and bytes of everything kept aside here."""
+    receivers: int = 0
+    is_sending: bool = False
+    mirror: Mirror | None = None
+    """What DRBD says, where the driver is a mirror."""
+
+    backups: tuple[KeptBackup, ...] = ()
+    backup_result: str = "none"
+    """What the newest report or program said here: ok, running, failed, unreadable, none."""
+    backup_failed: str | None = None
+
+    def restorable(self, item: str) -> tuple[bool, float | None]:
+        """Tell whether a backup or a generation of no one moment of this name is here, and its age."""
+        for backup in self.backups:
+            if backup.name == item:
+                return True, backup.age_seconds
+        if self.torn is not None and str(self.torn) == item:
+            return True, self.torn_age_seconds
+        return False, None
+
+    @property
+    def arrived(self) -> tuple[Generation, float | None] | None:
+        """Return the newest generation that arrived, whole or not, and the age of its announcement."""
+        found = [(self.newest, self.announced_age_seconds), (self.torn, self.torn_age_seconds)]
+        known = [(generation, age) for generation, age in found if generation is not None]
+        return max(known, key=lambda item: (item[0].epoch, item[0].counter), default=None)
