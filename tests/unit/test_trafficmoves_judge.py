@@ -74,7 +74,9 @@ def test_what_comes_after_a_move_that_was_cut_off_is_not_held_against_the_one_be
 
 
 def test_a_move_that_was_refused_is_no_move(tmp_path: Path) -> None:
-    verdict = verdict_of(tmp_path, [*BOTH[:2], *move(1, 1200, 1300, target="a", done=False)], SERVED)
+    stayed = [*requests(200, "b"), *requests(1400, "b")]
+    verdict = verdict_of(tmp_path, [*BOTH[:2], *move(1, 1200, 1300, target="a", done=False)], stayed)
+    assert (verdict.refused, verdict.wrong) == (1, 0)
     assert verdict.complaint(2) == "1 of 2 moves ended well"
 
 

@@ -2,7 +2,8 @@
 
 A request that began after a move had ended, and ended before the next one began, belongs to the side that the move went
 to; answered by the other one it was served by the wrong side. A move is written down before it begins: one that was cut
-off is known to have begun, and nothing after that is held against the one before.
+off is known to have begun, and nothing after that is held against the one before. One that failed is counted as that:
+where clients went after it was never said.
 """
 
 import itertools
@@ -67,7 +68,7 @@ def judged(folder: Path) -> Verdict:
         refused=sum(1 for move, _ in spans if not move["done"]),
         requests=len(requests),
         failed=len(requests) - len(answered),
-        wrong=sum(1 for move, seen in spans for item in seen if item["by"] != move["target"]),
+        wrong=sum(1 for move, seen in spans if move["done"] for item in seen if item["by"] != move["target"]),
         longest_gap_seconds=max(gaps, default=0) / NANOSECONDS,
         unseen=sum(1 for _, seen in spans if len(seen) < LEAST_REQUESTS),
     )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from maestro_operator.transport.session import Sessions
 
 READ_SECONDS = 2.5
+STEP_SECONDS = 5.0
+"""For what a move does beside taking: a node that was just promoted is busy, and a cut costs a whole attempt."""
 TAKE_SECONDS = 12.0
 ELSEWHERE = 21
 _REFUSING = {20: Reason.INVALID_SPEC, 22: Reason.STEP_REFUSED}
@@ -85,18 +87,18 @@ class FloatingTraffic:
         item = entry.floating_address
         if item is None:
             return Refused(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        held = await self._asked(way.target, item, "read", seconds=READ_SECONDS)
+        held = await self._asked(way.target, item, "read", seconds=STEP_SECONDS)
         if isinstance(held, Failed | Refused):
             return held
         if not way.source_is_off:
-            dropped = await self._asked(way.source, item, "drop", seconds=READ_SECONDS)
+            dropped = await self._asked(way.source, item, "drop", seconds=STEP_SECONDS)
             # One that holds it already took it lawfully; a silent standby of old times is looked for on the segment.
             if not isinstance(dropped, Found) and not (held.is_held or way.keeps_owner):
                 return Failed(Reason.TRAFFIC_UNPROVEN, f"{item.address} was not withdrawn: {dropped.message}")
         taken = await self._asked(way.target, item, "take", seconds=min(TAKE_SECONDS, deadline_seconds))
         if isinstance(taken, Failed | Refused):
             return taken
-        alone = await self._asked(way.target, item, "probe", seconds=READ_SECONDS)
+        alone = await self._asked(way.target, item, "probe", seconds=STEP_SECONDS)
         if not isinstance(alone, Found):
             return alone
         self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
