@@ -1,0 +1,3 @@
+-- Carry orders out again.
+obj.spec.management = "Enforce"
+return obj
