@@ -189,8 +189,8 @@ def _no_word(_verb: str) -> None:
 
 EFFECTS = frozenset(
     {
-        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "restore", "reverse",
-        "quarantine", "sync", "off", "lower", "move", "verify",
+        "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "restore",
+        "discard", "reverse", "quarantine", "sync", "off", "lower", "move", "verify",
     }
 )  # fmt: skip
 

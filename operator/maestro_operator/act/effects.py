@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.act.acting import Acting
 from maestro_operator.act.combined import first_bad, in_order
+from maestro_operator.act.keeping import discard, restore
 from maestro_operator.act.receipts import may_come_up_alone, standby_lost
 from maestro_operator.act.steering import localise, lower_ttl, move_traffic
 from maestro_operator.drivers.ports import Drivers, Equipment
@@ -161,11 +162,8 @@ async def promote(acting: Acting, _proof: Proof) -> Outcome:
     ordered = await in_order(*_regained(acting), lambda: acting.order(acting.target, "promote", epoch=episode.epoch))
     if not isinstance(ordered, Done) or episode.kind in KEEPS_DATA:
         return ordered
-    restore = episode.restore
-    if restore is not None:
-        return await acting.drivers.replication.restore(
-            acting.target, episode=episode.id, item=restore, deadline_seconds=acting.deadline_seconds
-        )
+    if episode.restore is not None:
+        return await restore(acting)
     loss = acting.action.loss
     generation = episode.generation or (loss.generation if loss else None)
     if generation is None:
@@ -341,16 +339,6 @@ async def renew_the_long_way(acting: Acting, _proof: Proof) -> Outcome:
     )
 
 
-async def _restore(acting: Acting) -> Outcome:
-    """Put the backup that a person named in the place of the stopped owner's data."""
-    item = acting.episode.restore
-    if item is None:
-        return Refused(Reason.BACKUP_ABSENT, "no backup was named")
-    return await acting.drivers.replication.restore(
-        acting.target, episode=acting.episode.id, item=item, deadline_seconds=acting.deadline_seconds
-    )
-
-
 async def _release(acting: Acting) -> Outcome:
     """Take everything off the standby, then off the owner: cut off between the two, the owner's guard still holds."""
     nodes, uid = acting.drivers.nodes, acting.action.status.pair_uid or acting.seen.key.uid
@@ -394,6 +382,7 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.CONFIRM: _nothing,
         S.RELEASE: _release,
         S.STANDBY_LOST: standby_lost,
-        S.RESTORE: _restore,
+        S.RESTORE: restore,
+        S.DISCARD: discard,
     },
 )

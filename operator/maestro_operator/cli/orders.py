@@ -14,6 +14,8 @@ from maestro_operator.model.pair import Management
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+REPLICA = "/usr/local/lib/maestro-guard/maestro-replica"
+
 
 def manage(pair: Mapping[str, Any], how: Management) -> Change:
     """Return how to pause, resume or release."""
@@ -85,6 +87,34 @@ def maintain(pair: Mapping[str, Any], *, now: str, minutes: int | None) -> Chang
     text = until.isoformat().replace("+00:00", "Z")
     said = f"no automatic failover before {text}; orders are carried out all the same"
     return set_to(said, {"detection": {"maintenanceUntil": text}})
+
+
+def keeper(pair: Mapping[str, Any], item: str) -> str:
+    """Return the node that keeps this aside.
+
+    Raises:
+        CannotError: nobody does.
+
+    """
+    kept = {str(entry["episode"]): str(entry["node"]) for entry in _status(pair).get("quarantine", [])}
+    if item not in kept:
+        known = f"kept are {', '.join(kept)}" if kept else "nothing is"
+        raise CannotError(f"no {item} is kept aside; {known}")
+    return kept[item]
+
+
+def export(pair: Mapping[str, Any], item: str) -> str:
+    """Return the command that a person runs to have it elsewhere.
+
+    Raises:
+        CannotError: nobody keeps it.
+
+    """
+    name = keeper(pair, item)
+    ssh = next(node["ssh"] for node in pair["spec"]["nodes"] if node["name"] == name)
+    way = f"ssh -p {ssh.get('port', 22)} {ssh.get('user', 'maestro')}@{ssh['host']}"
+    is_mirror = "drbd" in pair["spec"]["replication"]
+    return f"{way} sudo -n {REPLICA} export --item {item} >{item}.{'img' if is_mirror else 'tar'}"
 
 
 def _status(pair: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -53,6 +53,7 @@ NEEDS: Mapping[StepName, str] = {
     S.RELEASE: "both nodes can be read",
     S.STANDBY_LOST: "the owner can be read",
     S.RESTORE: "the owner can be read",
+    S.DISCARD: "the node that keeps it can be read",
 }
 ASKED_NOW = (S.PREFLIGHT, S.QUIESCE, S.RAISE, S.FINAL_SYNC, S.DEMOTE, S.FENCE, S.SEVER, S.DECLARE, S.LOCALISE)
 """Steps whose question can be answered before the ones in front of them are done."""

@@ -79,8 +79,8 @@ def quarantine(given: argparse.Namespace) -> None:
     if not found:
         print("Nothing is kept aside.")
         return
-    rows = [[item["node"], item["episode"], _size(item.get("bytes"))] for item in found]
-    print("\n".join(table([["node", "episode", "size"], *rows], indent="")))
+    rows = [[item["node"], item["episode"], _size(item.get("bytes")), item.get("keptAt", "unknown")] for item in found]
+    print("\n".join(table([["node", "episode", "size", "kept at"], *rows], indent="")))
 
 
 def _size(number: int | None) -> str:

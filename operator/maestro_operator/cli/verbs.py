@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from maestro_operator.cli import orders
+from maestro_operator.cli import orders, reading
 from maestro_operator.cli.change import CannotError, Change, IncompleteError, answered, say_of
 from maestro_operator.cli.episodes import known, waiting_for
 from maestro_operator.cli.fence import objection
@@ -37,6 +37,18 @@ def answer(given: argparse.Namespace) -> None:
     if say is Say.CONFIRM_FENCED:
         raise CannotError("say that by `kubectl maestro confirm-fence`: it looks for signs of life first")
     _answer(pair, given, say=say, episode=known(pair.obj, given.episode), of=given.of)
+
+
+def quarantine(given: argparse.Namespace) -> None:
+    """Print what is kept aside, or how to have one thing elsewhere, or give one up."""
+    pair = pair_of(given)
+    if given.export is not None:
+        print(orders.export(pair.obj, given.export))
+    elif given.discard is not None:
+        orders.keeper(pair.obj, given.discard)
+        _answer(pair, given, say=Say.DISCARD_QUARANTINE, episode=given.discard, of=given.discard)
+    else:
+        reading.quarantine(given)
 
 
 def say_short(given: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit
 from maestro_operator.decide.regain import give_up
 from maestro_operator.decide.restoring import is_up, restore_of
 from maestro_operator.decide.turns import CAN_BE_TAKEN_BACK, turn
+from maestro_operator.decide.upkeep import is_discarded
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.reasons import Reason
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import Episode
 
 BACKOFF_SECONDS = (0.2, 1.0, 3.0, 5.0)
+MAY_NOT_COME = (StepName.RESTORE, StepName.DISCARD)
+"""Steps that are given up after some attempts: the pair goes on as it was, and the episode is abandoned."""
 NOT_HELD_BY_NODES = (StepName.FENCE, StepName.MOVE_TRAFFIC)
 """Steps whose effects no guard refuses to a former leader: the next one waits for the deadline."""
 
@@ -119,7 +122,7 @@ def _needs_none(seen: Seen, episode: Episode, step: StepName) -> bool:
 
 def _go_on(seen: Seen, episode: Episode) -> Decision:
     """Close the current step and begin the next one that has something to do."""
-    may_fail = (StepName.LOWER_TTL, StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE, StepName.RESTORE)
+    may_fail = (StepName.LOWER_TTL, StepName.MOVE_TRAFFIC, StepName.VERIFY, StepName.REVERSE, *MAY_NOT_COME)
     failed = episode.step in may_fail and not (facts.last_done(seen, episode, episode.step) or _is_moot(seen, episode))
     closed = journal.finish_step(seen, episode, episode.step, state="Failed" if failed else "Done")
     closed = _with_results(seen, closed)
@@ -136,9 +139,8 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
             closed = closed.model_copy(update={"loss": declare(seen, closed)})
         closed = _with_restore(seen, journal.finish_step(seen, closed, step, state="Done"), step)
         step = following(episode.kind, step)
-    tried = closed.record(StepName.RESTORE)
-    if tried is not None and tried.state == "Failed":
-        text = f"{episode.restore} could not be restored: {episode.target} goes on with the data that it had"
+    if any(record.state == "Failed" for record in closed.steps if record.name in MAY_NOT_COME):
+        text = f"{episode.kind} {episode.id} left {episode.target} as it was: it failed too often"
         return journal.finish(seen, closed, result="Abandoned", because=Reason.STEP_FAILED, message=text)
     text = f"{episode.kind} {episode.id} is done"
     return journal.finish(seen, closed, result="Done", because=Reason.AS_ORDERED, message=text)
@@ -156,6 +158,8 @@ def _is_moot(seen: Seen, episode: Episode) -> bool:
         return not facts.lowers(seen)
     if episode.step is StepName.MOVE_TRAFFIC:
         return facts.points_at(seen, episode.target)
+    if episode.step is StepName.DISCARD:
+        return is_discarded(seen, episode)
     if episode.step is StepName.RESTORE:
         return is_up(seen, episode)
     if episode.step is StepName.VERIFY:

@@ -36,7 +36,13 @@ if TYPE_CHECKING:
 
 HISTORY_KEPT = 10
 MESSAGE_KEPT = 1024
-KEEPS_EPOCH = (EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.SEPARATE, EpisodeKind.STANDBY_LOST)
+KEEPS_EPOCH = (
+    EpisodeKind.REJOIN,
+    EpisodeKind.RESTART,
+    EpisodeKind.SEPARATE,
+    EpisodeKind.STANDBY_LOST,
+    EpisodeKind.DISCARD,
+)
 """Kinds that give a node the epoch in force, and make no new one."""
 AUTOMATIC = "Automatic"
 WENT_BACK = "VerificationFailed"

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import facts, restoring
+from maestro_operator.decide import facts
 from maestro_operator.decide.ability import declare_ready, preflight
 from maestro_operator.decide.journal import KEEPS_EPOCH
 from maestro_operator.decide.mirror import mirror_of, split
 from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
+from maestro_operator.decide.restoring import is_up
+from maestro_operator.decide.upkeep import is_discarded
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import GRACEFUL
@@ -392,9 +394,7 @@ PHASES: Mapping[StepName, Phase] = MappingProxyType(
         S.CONFIRM: Phase(_false, _confirm_ready, is_look=True),
         S.RELEASE: Phase(_released, _needs(source=True, target=True)),
         S.STANDBY_LOST: Phase(_goes_on, _needs(target=True)),
-        # Where it will not come up, the owner goes on with what it had.
-        S.RESTORE: Phase(
-            lambda seen, ep: restoring.is_up(seen, ep) or _gave_up(seen, ep, S.RESTORE), _needs(target=True)
-        ),
+        S.RESTORE: Phase(lambda seen, ep: is_up(seen, ep) or _gave_up(seen, ep, S.RESTORE), _needs(target=True)),
+        S.DISCARD: Phase(lambda seen, ep: is_discarded(seen, ep) or _gave_up(seen, ep, S.DISCARD), _needs(target=True)),
     },
 )

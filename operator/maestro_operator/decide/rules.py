@@ -17,7 +17,7 @@ from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.mirror import standby_lost, together
 from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
 from maestro_operator.decide.restoring import restore
-from maestro_operator.decide.upkeep import newer_guard, refit, release
+from maestro_operator.decide.upkeep import discard, newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
 from maestro_operator.model.decision import Decided, Decision, Hold, Perform, Record, Steady
 from maestro_operator.model.pair import Management, Say
@@ -297,6 +297,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     acknowledged,
     accepted,
     restore,
+    discard,
     standby_lost,
     together,
     outage,

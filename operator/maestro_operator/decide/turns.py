@@ -34,7 +34,7 @@ TRIES_BEFORE_ROLLBACK = 3
 ROLLS_BACK = (StepName.QUIESCE, StepName.RAISE, StepName.FINAL_SYNC, StepName.DEMOTE)
 KEEPS_THE_OWNER = (
     *(EpisodeKind.REJOIN, EpisodeKind.RESTART, EpisodeKind.REPAIR, EpisodeKind.SEPARATE),
-    *(EpisodeKind.REFIT, EpisodeKind.RELEASE, EpisodeKind.STANDBY_LOST),
+    *(EpisodeKind.REFIT, EpisodeKind.RELEASE, EpisodeKind.STANDBY_LOST, EpisodeKind.DISCARD),
 )
 GIVEN_UP_WHEN_UNREADABLE = KEEPS_THE_OWNER
 NEEDS_BOTH = (EpisodeKind.REFIT, EpisodeKind.RELEASE)

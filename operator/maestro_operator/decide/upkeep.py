@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
 from maestro_operator.model.decision import Decision, Hold, Record
-from maestro_operator.model.pair import Management
+from maestro_operator.model.pair import Management, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
 from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
     from maestro_operator.model.seen import Seen
+    from maestro_operator.model.status import Episode
 
 BY_HAND = "/usr/local/lib/maestro-guard/release"
 
@@ -53,6 +54,30 @@ def release(seen: Seen) -> Decision | None:
     if standby in running:
         return Hold(Reason.SPLIT_BRAIN, f"{standby} runs something and {owner} is the active node; stop it first")
     return _begin(seen, EpisodeKind.RELEASE, owner=owner, trigger="management: Release")
+
+
+def discard(seen: Seen) -> Decision | None:
+    """Delete what is kept aside, when a person gives exactly that up."""
+    taken = {(item.episode, item.say, item.of) for item in seen.status.taken_answers}
+    said = [word for word in seen.spec.answers if word.say is Say.DISCARD_QUARANTINE]
+    open_words = {word.of: word for word in said if (word.episode, word.say.value, word.of) not in taken}
+    for node in _readings(seen):
+        for name, _ in node.replica.quarantine:
+            word = open_words.get(name)
+            if word is None or not facts.is_ours(seen, node.guard):
+                continue
+            text = f"{name} on {node.name} was given up by {word.by or 'a person'}"
+            episode = journal.begin(seen, EpisodeKind.DISCARD, target=node.name, trigger="DiscardQuarantine")
+            status = journal.take_answer(seen.status, word)
+            update = {"episode": episode.model_copy(update={"discard": name})}
+            return Record(status=status.model_copy(update=update), because=Reason.ORDERED, message=text)
+    return None
+
+
+def is_discarded(seen: Seen, episode: Episode) -> bool:
+    """Tell whether the node is read to keep it no more."""
+    node = facts.readable(seen, episode.target)
+    return node is not None and episode.discard not in {name for name, _ in node.replica.quarantine}
 
 
 def refit(seen: Seen) -> Decision | None:

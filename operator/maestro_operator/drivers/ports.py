@@ -158,6 +158,9 @@ class ReplicationPort(Protocol):
     async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
         """Put a kept backup, or a generation that is not whole, in the place of the live data, which is kept aside."""
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one thing that is kept aside; one that is gone is done."""
+
     async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Begin one ordinary sync now instead of at the timer's next moment; its end is read back.
 

@@ -68,6 +68,8 @@ class Replica:
     promoted_episode: str | None = None
     quarantine: tuple[tuple[str, int], ...] = ()
     """Episode and bytes of everything kept aside here."""
+    kept_at: tuple[tuple[str, int], ...] = ()
+    """Since when, in seconds since 1970 by the node's clock; one is missing where the node does not say."""
     receivers: int = 0
     is_sending: bool = False
     mirror: Mirror | None = None

@@ -120,6 +120,8 @@ class Episode(ResourceValue):
     down_since: str | None = None
     restore: str | None = None
     """The backup that a person named, to be brought up in the place of a copy or of the live data."""
+    discard: str | None = None
+    """What is kept aside and was given up by a person."""
     order: str | None = None
     """The value of spec.activeNode that this episode carries out, where it carries one out."""
 
@@ -232,6 +234,8 @@ class QuarantineEntry(ResourceValue):
     node: str
     episode: str
     bytes: int | None = None
+    kept_at: str | None = None
+    """When it was kept, by the node's wall clock."""
 
 
 class Condition(ResourceValue):

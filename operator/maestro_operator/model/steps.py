@@ -32,6 +32,7 @@ class EpisodeKind(StrEnum):
     RELEASE = "Release"
     STANDBY_LOST = "StandbyLost"
     RESTORE = "Restore"
+    DISCARD = "Discard"
 
 
 class StepName(StrEnum):
@@ -65,6 +66,7 @@ class StepName(StrEnum):
     RELEASE = "Release"
     STANDBY_LOST = "StandbyLost"
     RESTORE = "Restore"
+    DISCARD = "Discard"
 
 
 S = StepName
@@ -120,6 +122,8 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
             *(S.PREFLIGHT, S.STOP, S.STORE_EPOCH, S.DECLARE, S.RESTORE, S.SWAP_PERMIT),
             *(S.START_SERVICES, S.VERIFY),
         ),
+        # A person gives up one thing that is kept aside.
+        EpisodeKind.DISCARD: (S.DISCARD,),
     },
 )
 
@@ -156,6 +160,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.RELEASE: 120,
         S.STANDBY_LOST: 30,
         S.RESTORE: 600,
+        S.DISCARD: 120,
     },
 )
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""

@@ -7,6 +7,7 @@ nothing. What is not known is Unknown with a reason; nothing is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from maestro_operator.model.claims import claims_held
@@ -78,6 +79,7 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.SEPARATE: State.SPLIT_BRAIN,
     EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
     EpisodeKind.RESTORE: State.RESTORING,
+    EpisodeKind.DISCARD: State.ACTIVE,
 }
 
 
@@ -352,6 +354,10 @@ def _replication(known: Known) -> ReplicationStatus:
     return ReplicationStatus(driver=driver, in_sync=False, reason=found.reason.value, lag=found.reason.value)
 
 
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat().replace("+00:00", "Z")
+
+
 def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:
     """List what is kept aside; what a node that cannot be read keeps stays listed."""
     entries: list[QuarantineEntry] = []
@@ -359,7 +365,9 @@ def _quarantine(known: Known) -> tuple[QuarantineEntry, ...]:
         if isinstance(node, Unknown):
             entries += [item for item in known.status.quarantine if item.node == name]
         else:
+            since = {item: _moment(seconds) for item, seconds in node.replica.kept_at}
             entries += [
-                QuarantineEntry(node=name, episode=episode, bytes=size) for episode, size in node.replica.quarantine
+                QuarantineEntry(node=name, episode=item, bytes=size, kept_at=since.get(item))
+                for item, size in node.replica.quarantine
             ]
     return tuple(entries)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 EFFECTS = frozenset(
     {
-        "equip", "introduce", "order", "start", "stop", "pin", "final_sync", "promote", "restore", "reverse",
-        "quarantine", "sync", "off", "move", "verify", "release",
+        "equip", "introduce", "order", "start", "stop", "pin", "final_sync", "promote", "restore",
+        "discard", "reverse", "quarantine", "sync", "off", "move", "verify", "release",
     }
 )  # fmt: skip
 """The verbs of the ports that do something; the others only look."""

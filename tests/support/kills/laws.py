@@ -63,14 +63,16 @@ def name_at_owner(lines: Sequence[Line], _writes: Sequence[Write]) -> Iterator[s
                 yield f"at {line['at']}: {name} was set to {address}, where no epoch in force is owned"
 
 
-def nothing_thrown_away(lines: Sequence[Line], _writes: Sequence[Write]) -> Iterator[str]:
-    """What a node wrote last is on it, kept aside there, or is the very copy that the other one promoted."""
+def nothing_thrown_away(lines: Sequence[Line], writes: Sequence[Write]) -> Iterator[str]:
+    """What a node wrote last is on it, kept aside until a person gave just that up, or was promoted elsewhere."""
     last: dict[str, int] = {}
+    words = [item for _, status in writes for item in status.get("takenAnswers", ())]
+    given_up = {item["of"] for item in words if item["say"] == "DiscardQuarantine"}
     for before, line in pairwise(lines):
         for name, node in line["nodes"].items():
             was = before["nodes"][name]
             for key, amount in was["quarantine"].items():
-                if node["quarantine"].get(key) != amount:
+                if node["quarantine"].get(key) != amount and key not in given_up:
                     yield f"at {line['at']}: {name} lost {key}, which was kept aside"
             if was["records"] is not None:
                 last[name] = was["records"]

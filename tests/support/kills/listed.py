@@ -25,6 +25,7 @@ STORIES: Mapping[str, str] = {
     "standby-lost": "StandbyLost",
     "release": "Release",
     "restore": "Restore",
+    "discard": "Discard",
 }
 """Each story of the memory half, and the kind of its episode."""
 
@@ -46,6 +47,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "Refit": ("Equip",),
     "StandbyLost": ("StandbyLost",),
     "Release": ("Release",),
+    "Discard": ("Discard",),
     "Restore": ("Stop", "StoreEpoch", "Restore", "SwapPermit", "StartServices", "Verify"),
     "TakeBack": ("Raise", "StoreEpoch", "Promote", "Localise", "MoveTraffic", "StartServices", "Verify"),
 }  # fmt: skip

@@ -317,6 +317,14 @@ async def standby_gone() -> ToldPair:
     return pair
 
 
+async def given_up() -> ToldPair:
+    """Returns a pair served by a that keeps something aside which a person gave up just now."""
+    pair = await serving()
+    pair.world.nodes["b"].quarantine["rejoin-1"] = 3
+    pair.say(Say.DISCARD_QUARANTINE, "rejoin-1", "rejoin-1")
+    return pair
+
+
 async def restoring() -> ToldPair:
     """Returns a pair served by a of which a person named a backup and accepted what it loses."""
     pair = await serving()
@@ -353,6 +361,7 @@ STORIES: Mapping[str, Story] = {
     "take-back": Story(K.TAKE_BACK, ordered_back, "a"),
     "refit": Story(K.REFIT, outdated, "a"),
     "standby-lost": Story(K.STANDBY_LOST, standby_gone, "a", standby=False),
+    "discard": Story(K.DISCARD, given_up, "a"),
     "restore": Story(K.RESTORE, restoring, "a", loses=True),
     "release": Story(K.RELEASE, released, "a", standby=False, shows=()),
 }

@@ -57,6 +57,15 @@ class MemoryMirror(Reaching):
         there.promoted, there.promoted_episode = generation, episode
         return Done()
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one thing that is kept aside."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).quarantine.pop(item, None)
+        return Done()
+
     async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
         """Refuse: a mirror is restored by hand."""
         del episode, item, deadline_seconds

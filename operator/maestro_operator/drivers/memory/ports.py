@@ -275,6 +275,15 @@ class MemoryReplication(Reaching):
         there.promoted, there.promoted_episode = copy.generation, episode
         return Done()
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one thing that is kept aside."""
+        del deadline_seconds
+        silent = self._silent(node)
+        if silent:
+            return silent
+        self._node(node).quarantine.pop(item, None)
+        return Done()
+
     async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
         """Put a backup or a torn copy in the place of the live data, which is kept aside."""
         del deadline_seconds

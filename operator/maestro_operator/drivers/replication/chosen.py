@@ -49,6 +49,10 @@ class ChosenReplication:
         """Put a backup in the place of the live data."""
         return await self._port.restore(node, episode=episode, item=item, deadline_seconds=deadline_seconds)
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one thing that is kept aside."""
+        return await self._port.discard(node, item=item, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

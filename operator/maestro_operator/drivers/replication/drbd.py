@@ -78,6 +78,10 @@ class DrbdReplication:
         del episode, item, deadline_seconds
         return Refused(Reason.STEP_REFUSED, f"{node.name} has a mirror, which is restored by hand: see the page of it")
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one image that is kept aside."""
+        return await self._call(node, "prune", "--item", item, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.transport.session import Sessions
 
+KEPT_FIELDS = 4
+"""Name, bytes, age and moment of what is kept aside; an older program on a node tells the first three."""
 MOST_KEPT = 32
 """The newest that are shown of what a node keeps aside: the resource has room for so many of each node."""
 
@@ -60,6 +62,7 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
     clock = lines.maybe(f"{prefix}clock") or "none"
     if clock not in ("uptime", "wall", "none"):
         raise BadAnswerError(f"clock={clock[:40]!r} is no clock")
+    kept = lines.every(f"{prefix}quarantine")[-MOST_KEPT:]
     return Replica(
         newest=generation("generation"),
         announced_age_seconds=lines.seconds(f"{prefix}announced_age_seconds"),
@@ -72,7 +75,8 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         live_present=lines.maybe(f"{prefix}live") in ("present", "plain"),
         promoted=generation("promoted"),
         promoted_episode=lines.maybe_word(f"{prefix}promoted_episode"),
-        quarantine=tuple(_kept(value) for value in lines.every(f"{prefix}quarantine")[-MOST_KEPT:]),
+        quarantine=tuple(_kept(value) for value in kept),
+        kept_at=tuple(_kept_at(value) for value in kept if value.count(":") == KEPT_FIELDS - 1),
         receivers=lines.whole(f"{prefix}receivers") or 0,
         is_sending=lines.yes(f"{prefix}running"),
         backups=tuple(_backup(value) for value in lines.every(f"{prefix}backup")[-MOST_KEPT:]),
@@ -88,6 +92,11 @@ def _kept(value: str) -> tuple[str, int]:
     one_word(episode, key="quarantine")
     size, _, _ = rest.partition(":")
     return episode, 0 if size in ("", "unknown") else whole_number(size, key="quarantine")
+
+
+def _kept_at(value: str) -> tuple[str, int]:
+    name, _, _, moment = value.split(":")
+    return name, whole_number(moment, key="quarantine")
 
 
 def _backup(value: str) -> KeptBackup:

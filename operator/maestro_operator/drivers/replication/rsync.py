@@ -68,6 +68,10 @@ class RsyncReplication:
         words = ("restore", "--episode", episode, "--item", item)
         return await self._replica(node, *words, deadline_seconds=deadline_seconds)
 
+    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
+        """Delete one thing that is kept aside."""
+        return await self._replica(node, "prune", "--item", item, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:
