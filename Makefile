@@ -115,12 +115,16 @@ verify-faults: venv ## Each check against each fault on real parts (BREAK=check 
 	@$(PY) -m support.verify_faults
 
 .PHONY: model-check
-model-check: venv ## The laws over every world within a bound: FAULTS=2, ONLY=text of a beginning; BREAK=name plants a fault
+model-check: venv ## The laws over every world within a bound: FAULTS=2 ONE_IN=1 JOBS=1, ONLY=text of a beginning; BREAK=name plants a fault
 	@$(PY) -m support.modelcheck
 
 .PHONY: cuts
 cuts: venv ## A run of the replication cut at CUTS=100 points in each way copies are kept; BREAK=careless plants a fault
 	@CUTS=$(CUTS) BREAK=$(BREAK) $(PY) -m support.cuts
+
+.PHONY: conform
+conform: venv ## The twins of guard and schema beside the real ones, on N=200 random lives of the enumeration (SEED=1; BREAK=guard|schema)
+	@$(PY) -m support.conform
 
 .PHONY: traffic
 traffic: venv ## Each driver of traffic moved MOVES=50 times under load (DRIVER=nat,dns chooses; BREAK=lie plants a fault)

@@ -51,6 +51,8 @@ def every_order() -> list[Order]:
         order("lead", term=2),
         order("revoke", pair="p-2"),
         order("promise", epoch=3, owner="b", node="b"),
+        order("demote", epoch=3, owner="a"),
+        order("grant", epoch=3, source="a"),
     ]
     for episode in EPISODES:
         found += [order(verb, episode=episode) for verb in ("sever", "revoke")]

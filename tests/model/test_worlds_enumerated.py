@@ -12,13 +12,14 @@ from support.modelcheck.beginnings import BEGINNINGS
 from support.modelcheck.blows import ANY
 from support.modelcheck.breaks import BREAKS
 from support.modelcheck.canonical import name_of
-from support.modelcheck.explore import Explorer, Walk
+from support.modelcheck.explore import Begun, Explorer, Walk
 from support.modelcheck.lies import LIES
 from support.modelcheck.moves import Move, play, wait
 from support.modelcheck.stage import Stage, Violation
 from support.modelcheck.state import State
 from support.modelcheck.story import Story, kept, played, read, told
-from support.modelcheck.ways_out import WaysOut, is_active
+from support.modelcheck.unattended import is_active
+from support.modelcheck.ways_out import WaysOut
 from support.worlds import ADDRESSES
 
 FOLDER = Path(__file__).parent / "stories"
@@ -38,7 +39,7 @@ def begun(stage: Stage, beginning: str) -> State:
 
 def walked(stage: Stage, beginning: str, *, faults: int = 0) -> Walk:
     explorer = Explorer(stage, most_faults=faults, say=lambda _: None)
-    return explorer.run([(beginning, 0, begun(stage, beginning))])
+    return explorer.run([Begun(beginning, 0, begun(stage, beginning))])
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
@@ -148,7 +149,7 @@ def test_what_once_broke_a_law_breaks_it_no_more(stage: Stage, path: Path) -> No
 def test_what_once_held_without_a_way_out_ends_active_or_in_a_hold_that_people_can_leave(
     stage: Stage, path: Path
 ) -> None:
-    walk = Explorer(stage, most_faults=0, say=lambda _: None).run([(path.stem, 0, played(stage, read(path)))])
+    walk = Explorer(stage, most_faults=0, say=lambda _: None).run([Begun(path.stem, 0, played(stage, read(path)))])
 
     ways = WaysOut(stage, walk)
 

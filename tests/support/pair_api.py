@@ -82,9 +82,10 @@ class PairApi:
         """Reads a pair."""
         return self._send("GET", f"/{name}", None)
 
-    def replace(self, pair: Manifest, *, subresource: str = "") -> Answer:
-        """Puts a whole pair in the place of the one that is there."""
-        return self._send("PUT", f"/{pair['metadata']['name']}{subresource}?fieldValidation=Strict", pair)
+    def replace(self, pair: Manifest, *, subresource: str = "", dry_run: bool = False) -> Answer:
+        """Puts a whole pair in the place of the one that is there, or only asks whether that would be taken."""
+        query = "?fieldValidation=Strict" + "&dryRun=All" * dry_run
+        return self._send("PUT", f"/{pair['metadata']['name']}{subresource}{query}", pair)
 
     def patch(self, name: str, body: object, *, way: Way = "merge", subresource: str = "") -> Answer:
         """Changes a pair by a merge patch, a JSON patch or an apply."""

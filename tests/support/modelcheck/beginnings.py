@@ -43,10 +43,19 @@ def checked_spec() -> PairSpec:
     return spec.model_copy(update={"detection": spec.detection.model_copy(update=DETECTION)})
 
 
-def fresh(stage: Stage) -> State:
+def lowering_spec() -> PairSpec:
+    """Returns the spec of a pair whose switchovers first shorten what clients may keep."""
+    spec = checked_spec()
+    (entry,) = spec.traffic
+    assert entry.dns is not None
+    dns = entry.dns.model_copy(update={"ttl_seconds": 5, "lowered_ttl_seconds": 1})
+    return spec.model_copy(update={"traffic": (entry.model_copy(update={"dns": dns}),)})
+
+
+def fresh(stage: Stage, spec: PairSpec | None = None) -> State:
     """Returns a pair whose nodes never ran under a guard."""
     world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
-    state = State(world, (MemoryStore(checked_spec()),), (), Adversary())
+    state = State(world, (MemoryStore(spec or checked_spec()),), (), Adversary())
     stage.put(state)
     state.operators = (stage.new_operator(0, store=0),)
     return state
@@ -77,20 +86,73 @@ def settled(stage: Stage, state: State) -> State:
     raise RuntimeError("the pair never comes to rest")
 
 
-def serving(stage: Stage) -> State:
+def serving(stage: Stage, spec: PairSpec | None = None) -> State:
     """Returns a pair that is served by a, b its standby; of both disks there is a snapshot, of status a backup."""
-    state = settled(stage, fresh(stage))
+    state = settled(stage, fresh(stage, spec))
     disks = MappingProxyType({name: copied_node(node) for name, node in state.world.nodes.items()})
     stale = copied_loop(state.operators[0].loop)
     state.adversary = replace(state.adversary, disks=disks, older=state.status, stale=stale)
     return state
 
 
+def to_node(state: State, name: str) -> State:
+    """Returns a pair that was ordered to a node just now."""
+    edit(state, state.stores[0].spec.model_copy(update={"active_node": name}))
+    return state
+
+
 def ordered(stage: Stage) -> State:
     """Returns a pair served by a that was ordered to b just now."""
-    state = serving(stage)
-    edit(state, state.stores[0].spec.model_copy(update={"active_node": "b"}))
+    return to_node(serving(stage), "b")
+
+
+def lowering(stage: Stage) -> State:
+    """Returns such a pair whose switchovers shorten what clients may keep."""
+    return to_node(serving(stage, lowering_spec()), "b")
+
+
+def unpinned(stage: Stage) -> State:
+    """Returns a pair ordered to b, whose pins are gone."""
+    state = ordered(stage)
+    state.world.nodes["b"].pins = {}
     return state
+
+
+def unpinned_survivor(stage: Stage) -> State:
+    """Returns a pair whose owner a is dead, and b, whose pins are gone, is ordered."""
+    state = struck("a loses its power")(stage)
+    state.world.nodes["b"].pins = {}
+    return to_node(state, "b")
+
+
+def outdated_copy(stage: Stage) -> State:
+    """Returns a pair whose owner a is dead, and b, whose copy is a day old, is ordered."""
+    state = struck("a and b are cut off from each other")(stage)
+    stage.put(state)
+    stage.let_pass(86_400.0)
+    stage.strike(ANY["a loses its power"].do)
+    return to_node(state, "b")
+
+
+def left_quiesced(stage: Stage) -> State:
+    """Returns a pair that failed over to b while a switchover had stopped a; a gets power again."""
+    state = ordered(stage)
+    state, _ = wait(stage, state, name=name_of(state))
+    stage.put(state)
+    stage.strike(ANY["a loses its power"].do)
+    state = settled(stage, state)
+    stage.put(state)
+    stage.strike(ANY["a gets power"].do)
+    return state
+
+
+def taken_back(stage: Stage) -> State:
+    """Returns a pair whose switchover to b is taken back after the promotion; the pins of a are gone."""
+    state = ordered(stage)
+    while state.status.get("activeNode") != "b":
+        state, _ = wait(stage, state, name=name_of(state))
+    state.world.nodes["a"].pins = {}
+    return to_node(state, "a")
 
 
 def moved(stage: Stage) -> State:
@@ -148,6 +210,7 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "a runs, and nobody knows of it": Beginning(0, found_running("a")),
     "a serves": Beginning(0, serving),
     "a serves, and b is ordered": Beginning(0, ordered),
+    "a serves, b is ordered, and what clients may keep is shortened": Beginning(0, lowering),
     "everything is to be taken off": Beginning(0, released),
     "an older guard stands on b": Beginning(1, outdated),
     "names and pins are astray": Beginning(1, astray),
@@ -164,4 +227,13 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "status is of before the move": Beginning(1, struck(BACK, first=moved)),
     "status is of before the move, and b is off": Beginning(2, struck(BACK, "b loses its power", first=moved)),
     "the owner was put back to before the move": Beginning(1, struck("b is put back to a snapshot", first=moved)),
+    "b is ordered, and its pins are gone": Beginning(1, unpinned),
+    "a is dead, and b is ordered, whose pins are gone": Beginning(2, unpinned_survivor),
+    "a is dead, and b is ordered, whose copy is a day old": Beginning(2, outdated_copy),
+    "a is back, which a switchover had stopped before it died": Beginning(2, left_quiesced),
+    "a is ordered back in mid-switchover, and its pins are gone": Beginning(2, taken_back),
+    "the owner reboots, and its peer was put back to before the move": Beginning(
+        2, struck("a is put back to a snapshot", "b reboots", first=moved)
+    ),
+    "the owner reboots, and nobody reads its peer": Beginning(2, struck("b is cut off from everybody", "a reboots")),
 }

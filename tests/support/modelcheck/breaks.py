@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from maestro_operator.act import effects
-from maestro_operator.decide import prove
+from maestro_operator.decide import prove, rules
 from maestro_operator.drivers.memory import guard_twin, guarding
 from maestro_operator.model.outcome import Outcome
 from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
+from maestro_operator.report import conditions
 from support.worlds import MemoryStore
 
 if TYPE_CHECKING:
@@ -98,6 +99,25 @@ def _name_before_promote() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _deaf_to_pause() -> Iterator[None]:
+    """What people pause or delete goes on as ever."""
+    with mock.patch.object(rules, "RULES", tuple(rule for rule in rules.RULES if rule is not rules.resting)):
+        yield
+
+
+@contextmanager
+def _says_nothing() -> Iterator[None]:
+    """What is held back is told in no condition."""
+    sound = conditions.reported
+
+    def silent(seen: Any, decided: Any, status: Any) -> Any:  # noqa: ANN401
+        return sound(seen, decided, status).model_copy(update={"conditions": ()})
+
+    with mock.patch("maestro_operator.loop.reported", silent):
+        yield
+
+
 BREAKS: Mapping[str, Callable[[], Any]] = {
     "": _sound,
     "guard-forgets-epochs": _no_epoch_test,
@@ -106,4 +126,6 @@ BREAKS: Mapping[str, Callable[[], Any]] = {
     "believes-one-look": _believes_one_look,
     "writes-blindly": _writes_blindly,
     "name-before-promote": _name_before_promote,
+    "deaf-to-pause": _deaf_to_pause,
+    "says-nothing": _says_nothing,
 }

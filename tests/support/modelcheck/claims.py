@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from maestro_operator.model.steps import STEPS
 from support.modelcheck.blows import BLOWS
 from support.modelcheck.laws import LAWS
+from support.modelcheck.lies import LIES as WAYS_TO_LIE
 from support.modelcheck.moves import FAULTS
-from support.report import Claim
+from support.modelcheck.stage import BEGINS_NOTHING, LIES
+from support.modelcheck.unattended import DOES_ALONE, SAYS_WHY
+from support.report import ROOT, Claim
 
 if TYPE_CHECKING:
-    from support.modelcheck.explore import Walk
-    from support.modelcheck.ways_out import Held
+    from support.modelcheck.result import Result
 
 OTHER_LAWS = (
     "2 proof is an observation",
     "3 the API server's lock",
     "4 unknown is not no",
     "10 the spec belongs to people",
+    BEGINS_NOTHING,
+    DOES_ALONE,
+    SAYS_WHY,
     "a turn ended in a surprise",
 )
+OF_A_MIRROR = {("StandbyLost", "StandbyLost")}
+"""No pair of the walk has a mirror; `tests/unit/test_engine_mirror.py` plays its life."""
+RUNBOOK = ROOT / "docs" / "runbooks" / "MaestroPairHeld.md"
+NOTHING, EVERY_STEP, EVERY_STEP_AND_LIE = range(3)
+"""What a walk must come to: a walk of some beginnings only need not come to anything."""
 MOST_SHOWN = 6
 
 
-def claims_of(
-    walk: Walk, holds: Mapping[tuple[str, str], Held], *, rounds: int, most_faults: int, beginnings: int
-) -> Iterator[Claim]:
-    """Returns every claim about a walk."""
-    worlds = len(walk.came)
+def claims_of(result: Result, *, bound: str, beginnings: int, asked: int) -> Iterator[Claim]:
+    """Returns every claim about a walk; `asked` says whether it must come to every step and fault, and every lie."""
+    worlds = len(result.cells)
     yield Claim("beginnings", beginnings > 0, beginnings, "> 0")
-    yield Claim("bound", most_faults >= 1, f"{most_faults} faults", "the whole space within it")
+    yield Claim("bound", bool(bound), bound, "every world within it")
     yield Claim("worlds", worlds > 0, worlds, "> 0, distinct after symmetry")
     for law in (*LAWS, *OTHER_LAWS):
-        broken = [item for item in walk.found if item.law == law]
+        broken = [item for item in result.found if item.law == law]
         shown = tuple(dict.fromkeys(item.said for item in broken))[:MOST_SHOWN]
-        yield Claim(f"law-{law.replace(' ', '-')}", not broken, f"{len(broken)} in {walk.transitions}", "0", shown)
-    yield _steps(walk)
-    yield _faults(walk)
-    yield Claim("liveness-no-endless-round", rounds == 0, rounds, "0")
-    for (rule, reason), held in sorted(holds.items()):
-        shown = tuple(move.text for move in held.way)
-        measured = f"{len(held.dead_ends)} of {held.worlds} worlds"
-        yield Claim(f"way-out-{rule}-{reason}", not held.dead_ends, measured, "0 without a way out", shown)
+        yield Claim(f"law-{law.replace(' ', '-')}", not broken, f"{len(broken)} in {result.transitions}", "0", shown)
+    if asked >= EVERY_STEP:
+        yield _steps(result)
+        yield _faults(result, with_lies=asked >= EVERY_STEP_AND_LIE)
+    yield Claim("liveness-no-endless-round", not result.rounds, len(result.rounds), "0")
+    for (rule, reason), hold in sorted(result.holds.items()):
+        measured = f"{len(hold.dead_ends)} of {len(hold.worlds)} worlds"
+        is_there = reason in RUNBOOK.read_text()
+        yield Claim(f"runbook-{reason}", is_there, is_there, "the reason stands in the runbook of holds")
+        yield Claim(f"way-out-{rule}-{reason}", not hold.dead_ends, measured, "0 without a way out", hold.way)
 
 
-def _steps(walk: Walk) -> Claim:
-    met = {(kind, step) for kind, step, _ in walk.cells}
+def _steps(result: Result) -> Claim:
+    met = {(kind, step) for kind, step, _ in result.cells.values()}
     missing = [
         f"{kind}.{step}"
         for kind, steps in STEPS.items()
@@ -61,13 +70,11 @@ def _steps(walk: Walk) -> Claim:
 
 def _is_only_a_look(kind: str, step: str) -> bool:
     """Tells whether a step is only ever the journal's current one where it holds."""
-    return (kind, step) in {("Failover", "Conclude"), ("Failover", "Declare"), ("Activate", "Preflight")}
+    return (kind, step) in {("Failover", "Conclude"), ("Failover", "Declare"), *OF_A_MIRROR}
 
 
-def _faults(walk: Walk) -> Claim:
-    met: Counter[str] = Counter()
-    for (_, _, fault), worlds in walk.cells.items():
-        met[fault] += worlds
-    wanted = {*FAULTS, *BLOWS, "kill"}
-    missing = sorted(fault for fault in wanted if not met[fault])
+def _faults(result: Result, *, with_lies: bool) -> Claim:
+    met = {fault for _, _, fault in result.cells.values()}
+    wanted = {*FAULTS, *BLOWS, "kill", *(f"{LIES}{lie}" for lie in WAYS_TO_LIE if with_lies)}
+    missing = sorted(wanted - met)
     return Claim("every-fault", not missing, f"{len(wanted) - len(missing)} of {len(wanted)}", "all", tuple(missing))

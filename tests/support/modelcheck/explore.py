@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from support.modelcheck import moves
 from support.modelcheck.canonical import name_of
+from support.modelcheck.laws import unsaid
 from support.modelcheck.moves import BEGIN, GO, Move
 from support.modelcheck.stage import Stage, Violation
+from support.modelcheck.unattended import DOES_ALONE, SAYS_WHY, is_active, unattended
 
 if TYPE_CHECKING:
     from support.modelcheck.state import State
+
+
+Cell = tuple[str, str, str]
+
+
+class Begun(NamedTuple):
+    """What a walk begins with."""
+
+    label: str
+    faults: int
+    """How many faults it took to come to it."""
+    state: State
 
 
 class Found(NamedTuple):
@@ -53,8 +66,8 @@ class Walk:
     rests: dict[bytes, State] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     transitions: int = 0
-    cells: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """Distinct states by the kind of episode, its step, and the fault that led there."""
+    cells: dict[bytes, Cell] = field(default_factory=dict)
+    """Of each distinct state the kind of episode, its step, and the fault that led there."""
 
 
 def story_of(walk: Walk, name: bytes, *then: Move) -> tuple[str, tuple[Move, ...]]:
@@ -78,31 +91,53 @@ class Explorer:
         most_faults: int,
         any_kind: int = 1,
         first_only: bool = False,
+        known: frozenset[bytes] = frozenset(),
         say: Callable[[str], None] = print,
     ) -> None:
         """Keeps the bound: how many faults, and how many of them may be of any kind.
 
-        With `first_only` the walk ends at the first law that was broken.
+        With `first_only` the walk ends at the first law that was broken. What is `known` was walked before.
         """
         self.stage = stage
         self.walk = Walk()
         self._most_faults = most_faults
         self._any_kind = any_kind
         self._first_only = first_only
+        self._known = known
         self._say = say
 
-    def run(self, beginnings: Iterable[tuple[str, int, State]]) -> Walk:
+    def run(self, beginnings: Sequence[Begun]) -> Walk:
         """Walks every state that can be reached within the bound; each beginning says how many faults it took."""
-        given = [(faults, label, state) for label, faults, state in beginnings]
-        self.walk.begun = {label: state for _, label, state in given}
+        return self.strike(self.approach(beginnings), beginnings)
+
+    def approach(self, beginnings: Iterable[Begun]) -> list[Alone]:
+        """Walks all that comes before the last fault; returns the states that it can strike."""
+        given = list(beginnings)
+        self.walk.begun = {label: state for label, _, state in given}
         layer: list[tuple[bytes, State]] = []
-        for faults in range(self._most_faults + 1):
-            for _, label, state in (item for item in given if item[0] == faults):
-                self._enter(None, Move(BEGIN, label), state, to=layer, faults=faults)
+        own: list[Alone] = []
+        for faults in range(self._most_faults):
+            layer = self._struck(own, faults)
+            self._begin((item for item in given if item.faults == faults), to=layer)
             own = self._left_alone(layer, faults)
-            self._say(f"{faults} faults: {len(self.walk.came)} worlds, {self.walk.transitions} transitions")
-            layer = self._struck(own, faults + 1) if faults < self._most_faults else []
+            self._tell(faults)
+        return own
+
+    def strike(self, own: Iterable[Alone], beginnings: Iterable[Begun]) -> Walk:
+        """Walks what comes of the last fault in these states, and of what began with that many or more."""
+        layer: list[tuple[bytes, State]] = []
+        self._begin((item for item in beginnings if item.faults >= self._most_faults), to=layer)
+        self._left_alone(layer, self._most_faults)
+        self._struck(own, self._most_faults)
+        self._tell(self._most_faults)
         return self.walk
+
+    def _begin(self, given: Iterable[Begun], *, to: list[tuple[bytes, State]]) -> None:
+        for label, faults, state in given:
+            self._enter(None, Move(BEGIN, label), state, to=to, faults=faults)
+
+    def _tell(self, faults: int) -> None:
+        self._say(f"{faults} faults: {len(self.walk.came)} worlds, {self.walk.transitions} transitions")
 
     @property
     def _is_over(self) -> bool:
@@ -116,7 +151,7 @@ class Explorer:
             own.append(Alone(name, state, self._alone(name, state, to_do=entered, faults=faults)))
         return own
 
-    def _struck(self, own: list[Alone], faults: int) -> list[tuple[bytes, State]]:
+    def _struck(self, own: Iterable[Alone], faults: int) -> list[tuple[bytes, State]]:
         """Returns what comes of one more fault in each of these states; the last fault's is walked at once."""
         beyond: list[tuple[bytes, State]] = []
         for name, state, acts in own:
@@ -136,6 +171,7 @@ class Explorer:
             after, turned = moves.wait(self.stage, state, name=name)
             acts = turned.acts
             if after.rest is not None:
+                self._heard(name, after)
                 state.rest = after.rest
                 self.walk.after[name] = name
                 self.walk.rests[name] = state
@@ -149,6 +185,17 @@ class Explorer:
                 self._enter(name, move, moved, to=to_do, faults=faults)
         return acts
 
+    def _heard(self, name: bytes, rests: State) -> None:
+        """Asks of a pair at rest whether it says why, and whether its nodes would do without an operator."""
+        if rests.rest is None or rests.rest.rule == "gone":
+            return
+        wrong = unsaid(rests.rest.reason, rests.status) if not is_active(rests) else None
+        if wrong is not None:
+            self._note(name, Move(GO), Violation(SAYS_WHY, wrong))
+        alone = unattended(self.stage, rests)
+        if alone is not None:
+            self._note(name, Move(GO), Violation(DOES_ALONE, alone))
+
     def _play(self, name: bytes, state: State, move: Move) -> State | None:
         self.walk.transitions += 1
         try:
@@ -161,11 +208,11 @@ class Explorer:
         self, parent: bytes | None, move: Move, state: State, *, to: list[tuple[bytes, State]], faults: int
     ) -> bytes:
         name = name_of(state)
-        if name not in self.walk.came:
+        if name not in self.walk.came and name not in self._known:
             self.walk.came[name] = Came(parent, move, faults)
             episode = state.status.get("episode") or {}
             fault = move.fault or move.what or move.kind if move.kind != GO else ""
-            self.walk.cells[episode.get("kind", ""), episode.get("step", ""), fault] += 1
+            self.walk.cells[name] = (episode.get("kind", ""), episode.get("step", ""), fault)
             to.append((name, state))
         return name
 

@@ -6,15 +6,21 @@ What a blow does is nobody's fault; what follows it is. Nothing here asks why so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from maestro_operator.drivers.memory.guard_twin import Standing
 
 if TYPE_CHECKING:
     from maestro_operator.drivers.memory.guard_twin import GuardState, Mark
     from maestro_operator.drivers.memory.world import MemoryNode, MemoryWorld
 
 OWNER_STEPS = ("Promote", "Adopt")
+DISCOVERY = ("adopt-", "activate-")
+"""How the ids of the episodes begin that find out who leads."""
+CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 class NodeFacts(NamedTuple):
@@ -202,6 +208,34 @@ def name_at_the_promoted(event: Event) -> Iterator[str]:
             yield f"{name} was set to {address}, where no epoch in force is owned"
 
 
+def last_good_owner_leads(event: Event) -> Iterator[str]:
+    """Law 8: nobody is let in below an epoch that the other node owns, nor found to lead with older data."""
+    for before, after in zip(event.before.nodes, event.after.nodes, strict=True):
+        other = event.after.other(after.name)
+        if other.guard.standing is not Standing.VALID:
+            continue
+        permit, theirs = after.guard.permit, other.guard.inforce
+        is_new = permit is not None and permit != before.guard.permit
+        if permit and is_new and theirs and theirs.owner == other.name and theirs.epoch > permit.epoch:
+            yield f"{after.name} was let in under epoch {permit.epoch}, and {other.name} owns epoch {theirs.epoch}"
+        mark, last, mine = after.guard.inforce, other.guard.maxpermit, before.guard.maxpermit
+        is_found = mark is not None and mark != before.guard.inforce and mark.episode.startswith(DISCOVERY)
+        is_newer = last is not None and last.epoch > (mine.epoch if mine else 0)
+        is_newer = is_newer and (other.records or 0) > (before.records or 0)
+        if is_found and mark and mark.owner == after.name and is_newer and not before.runs:
+            yield f"{after.name} was found to lead, and {other.name} was let in after it and has more"
+
+
+def guards_stop_no_owner(event: Event) -> Iterator[str]:
+    """Law 11: left to themselves, the guards stop no owner of the highest epoch that may run."""
+    if event.what != "the guards went round":
+        return
+    highest = max(node.guard.inforce_epoch for node in event.before.nodes)
+    for before, after in zip(event.before.nodes, event.after.nodes, strict=True):
+        if before.runs and before.may_run and before.guard.owns(highest) and not after.runs:
+            yield f"the guards stopped {after.name}, which owns epoch {highest}"
+
+
 LAWS: Mapping[str, Callable[[Event], Iterator[str]]] = {
     "1 one writer": one_writer,
     "3 promoted under a proof": promoted_under_a_proof,
@@ -210,6 +244,8 @@ LAWS: Mapping[str, Callable[[Event], Iterator[str]]] = {
     "6 a copy is whole": copy_is_whole,
     "7 nothing thrown away": nothing_thrown_away,
     "9 intent first": intent_first,
+    "8 the last good owner leads": last_good_owner_leads,
+    "11 the guards stop no owner": guards_stop_no_owner,
     "12 the name at the promoted": name_at_the_promoted,
 }
 
@@ -245,3 +281,11 @@ def broken_by_a_write(
 def _in_force(status: Mapping[str, Any]) -> int:
     mark = (status.get("epoch") or {}).get("inForce")
     return mark["number"] if mark else 0
+
+
+def unsaid(reason: str, status: Mapping[str, Any]) -> str | None:
+    """Returns what is wrong with how a hold is told, or None (law 13): one word, in a condition, with a sentence."""
+    told = [item for item in status.get("conditions", ()) if item["reason"] == reason]
+    if not CAMEL_CASE.fullmatch(reason):
+        return f"{reason} is no word"
+    return None if any(item["message"] for item in told) else f"no condition says {reason}"

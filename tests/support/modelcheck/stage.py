@@ -17,6 +17,7 @@ from maestro_operator.loop import PairLoop
 from maestro_operator.model.decision import Hold, Perform, Record, Steady
 from maestro_operator.model.errors import StatusConflict
 from maestro_operator.model.outcome import Failed
+from maestro_operator.model.pair import Management
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, Unknown
 from support.kills.boundaries import EFFECTS
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import PairStatus
     from maestro_operator.model.surroundings import Resource
     from support.modelcheck.state import State
+    from support.worlds import MemoryStore
 
 WRITE, HOLD = "write status", "hold"
+BEGINS_NOTHING = "11 nothing begins at rest"
 LEAST_PAUSE_SECONDS = 0.05
 LATE_SECONDS = 30.0
 """The shortest of the deadlines that a command carries with it."""
@@ -89,7 +92,7 @@ class Stage:
         self._plan: Plan | None = None
         self._acts: list[str] = []
         self._read: set[str] = set()
-        self._is_dead = False
+        self._is_dead = self._rests = False
         self._seat = 0
         self._drivers: Drivers
         self._facts: laws.Facts
@@ -129,6 +132,7 @@ class Stage:
         self.decided = None
         operator = self.state.operators[seat]
         specs = [store.spec for store in self.state.stores]
+        self._rests = _may_begin_nothing(self.state.stores[operator.store])
         pause: float | None = 0.0
         try:
             pause = self.events.finish(operator.loop.turn())
@@ -209,6 +213,8 @@ class Stage:
             return Unknown(Reason.TIMED_OUT, "the process that asked is gone")
         if call.verb not in EFFECTS:
             return await self._look(call)
+        if self._rests:
+            raise Violation(BEGINS_NOTHING, f"{call.name}, although the pair rests and nothing may begin")
         fault = self._begun(call.name)
         if fault.startswith(LIES):
             self.strike(lambda state: lie_from_now_on(state, str(call.about), fault.removeprefix(LIES)))
@@ -298,6 +304,12 @@ class Stage:
         if fault == "unheard":
             raise StatusConflict("nobody heard that the API server took it")
         return written
+
+
+def _may_begin_nothing(store: MemoryStore) -> bool:
+    """Tells whether people paused, observe or delete a pair that is at rest (law 11)."""
+    left_alone = store.spec.management in (Management.PAUSED, Management.OBSERVE) or store.is_deleting
+    return left_alone and not store.status.get("episode")
 
 
 class Seat:

@@ -21,6 +21,7 @@ from support.modelcheck.canonical import name_of
 from support.modelcheck.explore import story_of
 from support.modelcheck.moves import Move
 from support.modelcheck.story import after
+from support.modelcheck.unattended import is_active
 
 if TYPE_CHECKING:
     from support.modelcheck.blows import Blow
@@ -52,25 +53,20 @@ ENOUGH_SECONDS = "100000"
 class Held:
     """All worlds that rest at one rule for one reason."""
 
-    worlds: int = 0
+    worlds: list[bytes] = field(default_factory=list)
+    said: str = ""
+    """The words of one of those that nothing leads out of."""
     way: tuple[Move, ...] = ()
     """What people did in one of them."""
     dead_ends: list[bytes] = field(default_factory=list)
 
 
-def is_active(state: State) -> bool:
-    """Tells whether the pair serves, or is gone while its nodes run on."""
-    status = state.status
-    if state.stores[0].is_gone or (state.rest is not None and state.rest.rule == "gone"):
-        return True
-    return status.get("state") == "Active" and state.world.writers() == [status.get("activeNode")]
-
-
 class WaysOut:
     """Follows states to their rest, and out of it."""
 
-    def __init__(self, stage: Stage, walk: Walk) -> None:
-        """Keeps what is known of each state's future."""
+    def __init__(self, stage: Stage, walk: Walk, *, names: Iterable[bytes] | None = None) -> None:
+        """Keeps what is known of each state's future; asked about are these worlds, or all."""
+        self._names = list(walk.after if names is None else names)
         self._stage = stage
         self._walk = walk
         self._rests: dict[bytes, bytes | None] = {}
@@ -80,17 +76,18 @@ class WaysOut:
     def holds(self) -> dict[tuple[str, str], Held]:
         """Returns every way in which worlds of the walk rest without being Active."""
         found: dict[tuple[str, str], Held] = defaultdict(Held)
-        for name in dict.fromkeys(self._rests.get(name) for name in self._walk.after):
+        for name in dict.fromkeys(self._rests.get(name) for name in self._names):
             state = self._known.get(name) if name is not None else None
             if name is None or state is None:
                 continue
             if is_active(state) or state.rest is None:
                 continue
             held = found[state.rest.rule, state.rest.reason]
-            held.worlds += 1
+            held.worlds.append(name)
             way = self.way(state)
             if way is None:
                 held.dead_ends.append(name)
+                held.said = state.rest.message
             else:
                 held.way = held.way or way
         return dict(found)
@@ -98,7 +95,7 @@ class WaysOut:
     def endless(self) -> list[bytes]:
         """Returns a state of every round that states left to themselves go for ever without a hold that says so."""
         rounds = []
-        for name in self._walk.after:
+        for name in self._names:
             seen: dict[bytes, None] = {}
             while name in self._walk.after and name not in seen and name not in self._rests:
                 seen[name] = None

@@ -159,6 +159,7 @@ class Refusal(Exception):
 def apply(state: GuardState, order: Order, *, boot: str) -> tuple[GuardState, Answer]:
     """Return the state after an order and the guard's answer to it; `boot` is the boot the node is in."""
     try:
+        _check_form(order)
         new = _create(state, order) if order.verb == "create" else _obey(state, order, boot)
     except Refusal as refusal:
         return state, Answer(refusal.code, refusal.word, refusal.message)
@@ -192,6 +193,13 @@ def taken(state: GuardState, *, boot: str, peer_promised: int) -> GuardState:
     epoch = 1 + max(state.promised_epoch, peer_promised)
     mark, permit = Mark(epoch, state.node, f"take-{boot}-{epoch}"), Permit(epoch, boot)
     return replace(state, promised=mark, inforce=mark, permit=permit, maxpermit=permit, final=None, grant=None)
+
+
+def _check_form(order: Order) -> None:
+    """Refuse, as a wrong use of the command, what names the node itself where it has to name the other one."""
+    named = {"demote": order.owner, "grant": order.source}.get(order.verb)
+    if named == order.node:
+        raise Refusal("", "", code=2)
 
 
 def _create(state: GuardState, order: Order) -> GuardState:
