@@ -25,15 +25,20 @@ A = layout.NODE_ADDRESSES["a"]
 PORT = "vb-node-a"
 DROPPED = "table inet outage { chain out { type filter hook output priority -100; %s drop; }; }"
 MEMORY = next(path for path in (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")) if path.exists())
+SERVING = ("maestro.service", "maestro-db.service")
 LIMITS = ("memory.limit_in_bytes", "memory.max")
 MEMORY_BYTES = 48 * 1024 * 1024
 HOG = """
-import sys
-open("/proc/self/oom_score_adj", "w").write("-1000")
-open(sys.argv[1], "w").write("0")
-held = []
+import os, sys
 while True:
-    held.append(bytearray(b"x" * 65536))
+    if os.fork():
+        os.wait()
+        continue
+    with open(sys.argv[1], "w") as group:
+        group.write("0")
+    held = []
+    while True:
+        held.append(bytearray(b"x" * 65536))
 """
 DARK_SECONDS, AWAY_SECONDS, BACK_SECONDS, BROWN_SECONDS = 15.0, 2.5, 5.0, 10.0
 JUMP_SECONDS = "7200"
@@ -101,13 +106,16 @@ class Hands:
         self.memory.mkdir(exist_ok=True)
         for number in self._processes():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{number}/status").read_text().partition("NSpid:")[2].splitlines()[0].endswith("\t1"):
-                    # What is sacrificed last, as on a machine: without it the node would not be there at all.
-                    Path(f"/proc/{number}/oom_score_adj").write_text("-1000")
+                groups = Path(f"/proc/{number}/cgroup").read_text()
+                # What serves is sacrificed first, as the largest of a machine is.
+                if any(f"/{unit}" in groups for unit in SERVING):
+                    Path(f"/proc/{number}/oom_score_adj").write_text("1000")
                 (self.memory / "cgroup.procs").write_text(str(number))
         limit = next(item for item in LIMITS if (self.memory / item).exists())
         (self.memory / limit).write_text(str(MEMORY_BYTES))
-        self._hog = subprocess.Popen([sys.executable, "-c", HOG, str(self.memory / "cgroup.procs")])
+        self._hog = subprocess.Popen(
+            [sys.executable, "-c", HOG, str(self.memory / "cgroup.procs")], start_new_session=True
+        )
 
     def _processes(self) -> list[int]:
         folder = self._bed.inside(Path("/sys/fs/cgroup")) / self._bed.plan.cgroup / "node-a"
@@ -161,7 +169,7 @@ class Hands:
         if shape == "frozen":
             self.a.thaw()
         if self._hog is not None:
-            self._hog.kill()
+            os.killpg(self._hog.pid, signal.SIGKILL)
             self._hog.wait(timeout=30)
             self._hog = None
             self.a.power_cut()

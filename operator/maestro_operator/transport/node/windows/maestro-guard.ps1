@@ -371,11 +371,16 @@ function Show-Units([string[]]$units) { # in systemd's words; none is printed wh
         if ($null -eq $found) { "unit.$unit=inactive/not-found//"; continue }
         $active = switch ($found.State) {
             'Running' { 'active' } 'Stopped' { 'inactive' } 'Start Pending' { 'activating' } 'Continue Pending' { 'activating' }
-            'Stop Pending' { 'deactivating' } 'Pause Pending' { 'deactivating' } 'Paused' { 'active' } default { '' }
+            'Stop Pending' { 'deactivating' } 'Pause Pending' { 'deactivating' } 'Paused' { 'active' }
+            default { '' }
         }
         if ($active -ceq '') { continue }
         if ($active -ceq 'inactive' -and $found.ExitCode -ne 0 -and $found.ExitCode -ne 1077) { $active = 'failed' }
-        $file = switch ($found.StartMode) { 'Disabled' { 'disabled' } 'Manual' { 'disabled' } default { 'enabled' } }
+        $file = switch ($found.StartMode) {
+            'Disabled' { 'disabled' }
+            'Manual' { 'disabled' }
+            default { 'enabled' }
+        }
         "unit.$unit=$active/$($found.State.Replace(' ', '-').ToLowerInvariant())/$file/$($found.ExitCode)"
     }
 }
