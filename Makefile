@@ -102,6 +102,10 @@ outages: venv ## What counts as an outage and what does not, three times each: S
 e2e: venv ## What each move and accident costs with a driver: DRIVER=rsync or drbd (CELLS=a,b; BREAK=forget plants a fault)
 	@$(PY) -m support.driven --driver "$(or $(DRIVER),rsync)" --cells "$(CELLS)" --break "$(BREAK)"
 
+.PHONY: mirror
+mirror: venv ## A DRBD mirror on two real kernels through moves, cuts, deaths and a split (PARTS=a,b; BREAK=force plants a fault)
+	@$(PY) -m support.mirror --parts "$(PARTS)" --break "$(BREAK)"
+
 .PHONY: bad-manifests
 bad-manifests: venv ## Every manifest of examples/bad refused in its own words; BREAK=name plants a fault
 	@$(PY) -m support.badmanifests

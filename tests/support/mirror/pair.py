@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from support.bed import Bed
 
 FREEZE_SECONDS = 25
-DEADLINE_SECONDS = 240.0
+DEADLINE_SECONDS = 400.0
 """What a machine on a busy host may take for one order; nothing is judged by it."""
 APPENDER = "/usr/local/lib/mirror-appender.py"
 REPLICA = "/usr/local/lib/maestro-guard/maestro-replica"
@@ -67,7 +67,8 @@ class MirrorPair:
         self._key = bed.ssh_key.read_bytes()
         one, other = (spec_node(name, address=node.address, host_key=node.host_key) for name, node in bed.nodes.items())
         spec = pair_spec(nodes=(one, other))
-        services = tuple(item.model_copy(update={"readiness": ()}) for item in spec.services)
+        patient = {"readiness": (), "start_timeout_seconds": 300}
+        services = tuple(item.model_copy(update=patient) for item in spec.services)
         drbd = Drbd(resource="r0", disk="/dev/ubdb", mount="/srv/maestro", peer_lost_freeze_seconds=FREEZE_SECONDS)
         self.spec = spec.model_copy(update={"services": services, "replication": Replication(drbd=drbd)})
         clock = SystemClock()
@@ -86,20 +87,16 @@ class MirrorPair:
 
     async def prepare(self, *, is_early: bool) -> None:
         """Make the first mirror as a person does, then let `a` own epoch 1 and run, and `b` receive."""
-        for name, node in self._bed.nodes.items():
-            node.push(APPENDER, Path(appender.__file__).read_bytes(), mode=0o644)
-            script = f"cat >/etc/drbd.d/r0.res <<'END'\n{RESOURCE}END\n"
-            for unit, program in zip(UNITS, PROGRAMS, strict=True):
-                text = UNIT.format(program=program + (" early" if is_early and APPENDER in program else ""))
+        program = Path(appender.__file__).read_text()
+        for name in self._bed.nodes:
+            script = f"cat >/etc/drbd.d/r0.res <<'END'\n{RESOURCE}END\ncat >{APPENDER} <<'END'\n{program}END\n"
+            for unit, words in zip(UNITS, PROGRAMS, strict=True):
+                text = UNIT.format(program=words + (" early" if is_early and APPENDER in words else ""))
                 script += f"cat >/etc/systemd/system/{unit} <<'END'\n{text}END\n"
             await self.do(name, script + "systemctl daemon-reload\n" + WITHOUT_DATA)
         await self.do("a", FIRST_DATA)
-        keys = {}
-        for name in self._bed.nodes:
-            equipment = Equipment(PAIR_UID, self.spec, name)
-            done = await self.nodes.equip(self.frozen(name), equipment, deadline_seconds=DEADLINE_SECONDS)
-            assert isinstance(done, Done), done
-            keys[name] = done.facts["public_key"]
+        equipped = await asyncio.gather(*(self._equip(name) for name in self._bed.nodes))
+        keys = dict(zip(self._bed.nodes, equipped, strict=True))
         await self.order("a", "create", episode="e1")
         await self.order("b", "create", episode="e1")
         for name, peer in (("a", "b"), ("b", "a")):
@@ -117,6 +114,12 @@ class MirrorPair:
         await self.order("b", "grant", episode="e1", epoch=1, source="a")
         await self.start("a", episode="e1", epoch=1)
         await self.contact("b")
+
+    async def _equip(self, name: str) -> str:
+        equipment = Equipment(PAIR_UID, self.spec, name)
+        done = await self.nodes.equip(self.frozen(name), equipment, deadline_seconds=DEADLINE_SECONDS)
+        assert isinstance(done, Done), done
+        return done.facts["public_key"]
 
     async def start(self, name: str, *, episode: str, epoch: int) -> None:
         """Permit a node to run and start its services on its data."""
