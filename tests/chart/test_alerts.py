@@ -108,6 +108,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
     assert {path.stem for path in SCENES.glob("*.yaml")} == names
     assert {path.stem for path in RUNBOOKS.glob("MaestroPair*.md")} == names
     assert names == {
+        "MaestroPairBackupFailed",
         "MaestroPairDown",
         "MaestroPairNotProtected",
         "MaestroPairFencingNotReady",

@@ -17,7 +17,8 @@ import yaml
 from maestro_operator.decide import decide
 from maestro_operator.health import Answers, HealthServer
 from maestro_operator.metrics import API_SILENT, LEADER, PAIRS, PairMetrics
-from maestro_operator.model.seen import CheckSeen, Mirror, Replica, RoundSeen
+from maestro_operator.model.replica import KeptBackup, Mirror, Replica
+from maestro_operator.model.seen import CheckSeen, RoundSeen
 from maestro_operator.model.status import HistoryEntry
 from maestro_operator.report.conditions import reported
 from support.controlplane.clock import await_condition
@@ -68,7 +69,10 @@ def _show_the_rest(metrics: PairMetrics) -> None:
     )  # fmt: skip
     mirror = Mirror(connection="Connected", role="Secondary", disk="UpToDate", verified_age_seconds=3600.0)
     look = seen(
-        nodes={"a": node("a", is_running=True), "b": standby(replica=Replica(mirror=mirror))},
+        nodes={
+            "a": node("a", is_running=True),
+            "b": standby(replica=Replica(mirror=mirror, backups=(KeptBackup("nightly", 3600.0),))),
+        },
         checked=RoundSeen("a", NOW, (CheckSeen("hub", passed=True, message="200"),)),
         status=status(history=(past,)),
     )

@@ -147,6 +147,8 @@ def test_what_may_surprise_people_is_a_warning() -> None:
     assert "spec.nodes[a].fencing has no device" in texts
     assert "spec.nodes[a].fencing has no rung human" in texts
     assert "spec.traffic is empty" in texts
+    assert "spec.backup is not set" in "\n".join(warnings(begun("mailman3")))
+    assert "spec.backup is not set" not in texts
     assert "spec.verification is empty" in texts
     assert "spec.localise pins no news.example.net" in "\n".join(warnings(changed(document, "spec.localise", [])))
     assert "spec.verification[tracker] names 198.51.100.10, which is a's own" in "\n".join(warnings(own))

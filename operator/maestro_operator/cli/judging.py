@@ -42,7 +42,7 @@ def _where(way: tuple[int | str, ...]) -> str:
 
 
 def _advice(spec: PairSpec) -> Iterator[Finding]:
-    for ask in (_managed, _nodes, _fencing, _traffic, _verification, _own_addresses):
+    for ask in (_managed, _nodes, _fencing, _traffic, _backup, _verification, _own_addresses):
         yield from ask(spec)
 
 
@@ -88,6 +88,13 @@ def _traffic(spec: PairSpec) -> Iterator[Finding]:
     pinned = {name for item in spec.localise if item.hosts_pin for name in item.hosts_pin.names}
     for name in sorted(public - pinned):
         yield warning("traffic", f"spec.localise pins no {name}: a node may reach the other one by it")
+
+
+def _backup(spec: PairSpec) -> Iterator[Finding]:
+    if spec.backup is None:
+        yield warning("backup", "spec.backup is not set: when neither copy is good, nothing here can bring one up")
+    else:
+        yield well("backup", "spec.backup says where the application's own backups are")
 
 
 def _verification(spec: PairSpec) -> Iterator[Finding]:
