@@ -28,6 +28,8 @@ HANDLER = re.compile(r"helper command: /sbin/drbdadm fence-peer (?:r0|minor-0) e
 PRIMARY = re.compile(r"block drbd0: role\( Secondary -> Primary \)")
 FROZE = re.compile(r"susp\( 0 -> 1 \)")
 THAWED = re.compile(r"susp\( 1 -> 0 \)")
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+"""The tools of file systems are not on everybody's path."""
 MARK = "mirror-part: "
 BOOTED = "Linux version"
 SECOND = 1e9
@@ -134,9 +136,8 @@ def lines_on(image: Path) -> tuple[str, ...]:
                 shutil.copyfileobj(packed, plain, 1 << 20)
         else:
             subprocess.run(("cp", "--sparse=always", str(image), str(copy)), check=True, timeout=60)
-        subprocess.run(("e2fsck", "-fy", str(copy)), check=False, capture_output=True, timeout=120)
-        words = ("debugfs", "-R", f"dump /written {out}", str(copy))
-        subprocess.run(words, check=False, capture_output=True, timeout=60)
+        for words in (("e2fsck", "-fy", str(copy)), ("debugfs", "-R", f"dump /written {out}", str(copy))):
+            subprocess.run(words, check=False, capture_output=True, timeout=120, env=ENVIRONMENT)
         return tuple(out.read_text(errors="replace").split()) if out.exists() else ()
 
 
