@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from maestro_operator.model.seen import Guard, GuardState, Leadership, NodeSeen,
 from maestro_operator.model.status import EpochMark, PairStatus, TakenAnswer
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.beginnings import serving
-from support.looks import GONE, NEXT, demoted_guard, node, owner_guard, seen, standby, standby_guard, status
+from support.looks import GONE, NEXT, demoted_guard, move, node, owner_guard, seen, standby, standby_guard, status
 from support.worlds import Pair, pair_spec
 
 ABSENT = Guard(GuardState.ABSENT)
@@ -238,6 +239,126 @@ async def test_a_restored_cluster_follows_the_nodes_and_not_its_old_status() -> 
     await pair.settle()
     assert (pair.status.active_node, pair.world.writers()) == ("b", ["b"])
     assert pair.world.moments_with_two_writers == []
+
+
+# ---------------------------------------------------------------- each question of the last good owner by itself
+
+
+def begun(look: Seen) -> tuple[EpisodeKind, str] | Reason | None:
+    """Returns which episode a discovery begins, and for whom; or why it holds; or that it is none."""
+    found = adopt(look)
+    if isinstance(found, Hold):
+        return found.reason
+    if found is None:
+        return None
+    assert isinstance(found, Record)
+    assert found.status.episode is not None
+    return found.status.episode.kind, found.status.episode.target
+
+
+def owner_b(**changes: Any) -> NodeSeen:  # noqa: ANN401
+    """Returns b as the stopped owner of epoch 2, to which it was moved and in which it was permitted."""
+    guard = {"promised": MOVED, "in_force": MOVED, "max_permit_epoch": 2, "grant_epoch": None, "grant_source": None}
+    return standby(guard=standby_guard(**{**guard, **changes}))
+
+
+OLD_A = node("a", guard=owner_guard(promised=MOVED, in_force=MOVED, may_run=False, permit_epoch=None))
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize(
+    ("owner", "other", "leads"),
+    [
+        (owner_b(), OLD_A, (EpisodeKind.ADOPT, "b")),
+        (owner_b(max_permit_epoch=0), OLD_A, Reason.WAIT_FOR_USER),
+        (standby(guard=standby_guard()), OLD_A, Reason.WAIT_FOR_USER),
+    ],
+    ids=["it was permitted", "it never had its data", "it was put back"],
+)
+def test_the_last_owner_leads_where_it_has_its_data_in_whatever_order_they_are_read(
+    first: str, owner: NodeSeen, other: NodeSeen, leads: object
+) -> None:
+    nodes = {"a": other, "b": owner} if first == "a" else {"b": owner, "a": other}
+
+    assert begun(new(nodes, declared="b")) == leads
+
+
+@pytest.mark.parametrize(
+    ("there", "permitted", "leads"),
+    [(True, 1, (EpisodeKind.ADOPT, "a")), (False, 1, Reason.WAIT_FOR_USER), (True, 0, Reason.WAIT_FOR_USER)],
+    ids=["with data, permitted last", "without data", "not permitted last"],
+)
+def test_the_other_one_leads_only_where_it_was_permitted_last_and_has_data(
+    there: bool,  # noqa: FBT001 - a case of the table
+    permitted: int,
+    leads: object,
+) -> None:
+    guard = owner_guard(promised=MOVED, in_force=MOVED, may_run=False, permit_epoch=None, max_permit_epoch=permitted)
+    other = node("a", guard=guard, replica=Replica(live_present=there))
+    never = owner_b(max_permit_epoch=0, promised=MOVED)
+
+    found = begun(new({"a": other, "b": never}))
+
+    # Where nobody was ever permitted nothing was written, and the declared one is brought up.
+    assert found == ((EpisodeKind.ACTIVATE, "a") if not permitted else leads)
+
+
+def given_up(there: NodeSeen, say: Say = Say.FAIL_OVER) -> Seen:
+    """Returns a look at b alone, of whose other side a person said that it is gone."""
+    word = Answer(episode="discover-a-3", say=say, of="a" if say is Say.CONFIRM_FENCED else None)
+    look = new({"a": GONE, "b": there}, declared="b")
+    return replace(look, spec=look.spec.model_copy(update={"answers": (word,)}))
+
+
+@pytest.mark.parametrize(
+    ("there", "kind"),
+    [
+        (owner_b(), EpisodeKind.ADOPT),
+        (owner_b(max_permit_epoch=0), EpisodeKind.FAILOVER),
+        (owner_b(in_force=EpochMark(number=2, owner="a", episode="renew-2")), EpisodeKind.FAILOVER),
+        (owner_b(in_force=None), EpisodeKind.FAILOVER),
+    ],
+    ids=["it owns and has the data", "it owns without the data", "the other one owns", "it knows no epoch"],
+)
+@pytest.mark.parametrize("say", [Say.FAIL_OVER, Say.CONFIRM_FENCED])
+def test_who_is_left_is_adopted_where_it_is_the_owner_with_its_data_and_takes_over_where_it_is_not(
+    there: NodeSeen, kind: EpisodeKind, say: Say
+) -> None:
+    look = given_up(there, say)
+    found = adopt(look)
+
+    assert begun(look) == (kind, "b")
+    assert isinstance(found, Record)
+    assert found.status.taken_answers == ()
+
+
+def test_of_all_answers_only_the_one_that_gives_the_other_side_up_is_kept_for_later() -> None:
+    look = given_up(owner_b())
+    old = Answer(episode="switchover-1", say=Say.RETRY)
+    look = replace(look, spec=look.spec.model_copy(update={"answers": (old, *look.spec.answers)}))
+
+    found = adopt(look)
+
+    assert isinstance(found, Record)
+    assert [(item.episode, item.say) for item in found.status.taken_answers] == [("switchover-1", "Retry")]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_nothing_is_discovered_anew_where_nobody_knows_more_than_status(number: int) -> None:
+    mark = EpochMark(number=number, owner="b", episode="take-boot-b-2")
+    knows = standby(guard=standby_guard(in_force=mark if number > 1 else None, promised=mark))
+
+    found = begun(seen(nodes={"a": node("a", guard=owner_guard(may_run=False)), "b": knows}))
+
+    assert (found is None) is (number == 1)
+
+
+def test_a_discovery_waits_for_the_end_of_an_episode() -> None:
+    knows = standby(guard=standby_guard(in_force=MOVED, promised=MOVED))
+    look = seen(nodes={"a": node("a", guard=owner_guard(may_run=False)), "b": knows})
+
+    assert begun(look) is not None
+    assert begun(replace(look, status=look.status.model_copy(update={"episode": move()}))) is None
 
 
 async def test_an_owner_that_is_found_stopped_is_started_by_its_restart() -> None:

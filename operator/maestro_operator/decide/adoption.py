@@ -145,7 +145,8 @@ def _with_both(seen: Seen, first: NodeSeen, second: NodeSeen) -> Decision:
             text = f"{text}: switch it off to let the other one go on"
             return Hold(Reason.WAIT_FOR_USER, text)
         return _activated(seen)
-    leader = running[0] if running else (owner := _last_good_owner(first, second))
+    pair = (first, second) if owner == first.name else (second, first)
+    leader = running[0] if running else (owner := _last_good_owner(*pair))
     if leader is None and not lost and _never_permitted(first, second):
         return _activated(seen)
     if leader is None:
@@ -182,17 +183,15 @@ def _last_owner(*nodes: NodeSeen) -> str | None:
     return max(marks, key=lambda mark: mark.number).owner if marks else None
 
 
-def _last_good_owner(first: NodeSeen, second: NodeSeen) -> str | None:
+def _last_good_owner(owner: NodeSeen, other: NodeSeen) -> str | None:
     """Return who leads where neither runs: the last owner, unless it never came to have its data.
 
     One that has not its own epoch in force, or never had that epoch's data, is no good one: the data of the other
     one, which was permitted last, is the newest. None where that one has none either.
     """
-    name = _last_owner(first, second)
-    owner, other = (first, second) if name == first.name else (second, first)
     mark = owner.guard.in_force
-    if name is None or (mark is not None and mark.owner == owner.name and owner.has_data_of(mark)):
-        return name
+    if mark is not None and mark.owner == owner.name and owner.has_data_of(mark):
+        return owner.name
     was_last = other.guard.max_permit_epoch > owner.guard.max_permit_epoch
     return other.name if was_last and other.replica.live_present else None
 

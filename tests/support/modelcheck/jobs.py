@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -49,6 +50,9 @@ def _begun(work: Callable[[int], T], number: int) -> tuple[int, int]:
         with os.fdopen(write, "wb") as answer:
             answer.write(told)
         code = 0
+    except Exception:  # noqa: BLE001 - told here, for nobody above hears of it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from support.modelcheck.explore import story_of
+from support.modelcheck.explore import Found, story_of
 from support.modelcheck.ways_out import WaysOut
 
 if TYPE_CHECKING:
-    from support.modelcheck.explore import Cell, Found, Walk
+    from support.modelcheck.explore import Cell, Walk
     from support.modelcheck.moves import Move
     from support.modelcheck.stage import Stage
     from support.modelcheck.ways_out import Held
@@ -59,7 +59,13 @@ def judged(stage: Stage, walk: Walk, *, names: Iterable[bytes] | None = None) ->
     result = Result(dict(walk.cells), walk.transitions, list(walk.found))
     result.rounds = {name: Ending(*story_of(walk, name), "left to itself this goes round for ever") for name in rounds}
     result.holds = {which: _hold(walk, held) for which, held in ways.holds().items()}
+    result.found += [Found(law, said, *_come_to(walk, name)) for name, law, said in ways.found]
     return result
+
+
+def _come_to(walk: Walk, name: bytes) -> tuple[str, tuple[Move, ...]]:
+    """Returns how a hold was come to; one that only people's moves led to has no story of the walk."""
+    return story_of(walk, name) if name in walk.came else ("people's moves", ())
 
 
 def unjudged(walk: Walk) -> Result:

@@ -20,6 +20,7 @@ from support.modelcheck.blows import ANOTHER, BY_HAND, MENDS
 from support.modelcheck.canonical import name_of
 from support.modelcheck.explore import story_of
 from support.modelcheck.moves import Move
+from support.modelcheck.stage import Violation
 from support.modelcheck.story import after
 from support.modelcheck.unattended import is_active
 
@@ -72,6 +73,8 @@ class WaysOut:
         self._rests: dict[bytes, bytes | None] = {}
         self._known: dict[bytes, State] = dict(walk.rests)
         self._ways: dict[bytes, tuple[Move, ...]] = {}
+        self.found: list[tuple[bytes, str, str]] = []
+        """Laws that were broken while people led a pair out of a hold: of which hold, which law, and what shows it."""
 
     def holds(self) -> dict[tuple[str, str], Held]:
         """Returns every way in which worlds of the walk rest without being Active."""
@@ -119,7 +122,7 @@ class WaysOut:
         while to_try:
             at, way = to_try.popleft()
             for move in human(at):
-                settled = self._settled(self._after(at, move))
+                settled = self._asked(at, move, of=state)
                 if settled is None:
                     continue
                 if is_active(settled):
@@ -132,6 +135,14 @@ class WaysOut:
                     tried.add(name)
                     to_try.append((settled, (*way, move)))
         return None
+
+    def _asked(self, at: State, move: Move, *, of: State) -> State | None:
+        """Returns where people's move leads to; that a law is broken on the way is a finding like any other."""
+        try:
+            return self._settled(self._after(at, move))
+        except Violation as broken:
+            self.found.append((name_of(of), broken.law, f"{broken.said}, after {move.text}"))
+            return None
 
     def _leads(self, state: State, way: tuple[Move, ...]) -> tuple[Move, ...]:
         """Remembers what leads out of a state, for others from which people come to it."""

@@ -44,7 +44,7 @@ LAWS: tuple[tuple[str, frozenset[int]], ...] = (
     (r"rules\.(take_term|strange)", frozenset({5})),
     (r"ability\.|phases\._(final|resync|promoted)|brakes\.(out_of_sync|peer_ready)|episodes\._with", frozenset({6})),
     (r"phases\.(_quarantined|_stopped|_epoch_stored)|rules\.rejoin|adoption\.split_brain", frozenset({7})),
-    (r"adoption\.|turns\._overtaken", frozenset({8})),
+    (r"adoption\.|turns\._overtaken|regain\.", frozenset({8})),
     (r"rules\.owner_without", frozenset({8, 13})),
     (r"journal\.|episodes\.(carry_on|_again|_perform|_strange)", frozenset({9})),
     (r"rules\.(order$|accepted|hand_back|retry|acknowledged|_flapping)", frozenset({10})),

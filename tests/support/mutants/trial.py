@@ -52,7 +52,8 @@ def _tests(*paths: str) -> Callable[[], bool]:
 
 CHECKS: Mapping[str, Callable[[], bool]] = {
     "golden worlds": _golden,
-    "rules": _tests(*(f"tests/unit/test_decide_{name}.py" for name in ("rules", "prove", "adoption"))),
+    "rules": _tests(*(f"tests/unit/test_decide_{name}.py" for name in ("rules", "prove", "adoption", "regain"))),
+    "the enumeration": _tests("tests/model/test_worlds_enumerated.py"),
     "deaths at every boundary": _tests("tests/unit/test_kills_boundaries.py"),
     "engine": _tests("tests/unit", "-k", "engine or kills_restored or report_conditions"),
 }
