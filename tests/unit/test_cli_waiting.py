@@ -10,6 +10,7 @@ GENERATION = 4
 SERVES = {"activeNode": "b", "observedActiveNode": "b", "observedGeneration": GENERATION}
 MOVES = {"id": "switchover-2", "kind": "Switchover", "source": "a", "target": "b", "step": "FinalSync"}
 ORDER = {"activeNode": "b"}
+TAKEN = {"episode": "switchover-2", "say": "Restore"}
 
 
 def condition(kind: str, truth: str, reason: str = "Why", message: str = "because") -> dict[str, str]:
@@ -80,6 +81,15 @@ def test_a_pause_is_reached_after_the_episode_and_a_release_when_nothing_is_left
         ("HandBack", {"takenAnswers": [{"episode": "switchover-2", "say": "HandBack"}], "activeNode": "a"}, How.WAITS),
         ("FailOver", {"activeNode": "a"}, How.WAITS),
         ("FailOver", {"history": ended("Abandoned")}, How.DONE),
+        ("Restore", {}, How.WAITS),
+        ("Restore", {"takenAnswers": [{"episode": "switchover-2", "say": "Restore"}]}, How.WAITS),
+        ("Restore", {"takenAnswers": [TAKEN], "episode": {**MOVES, "id": "x", "kind": "Restore"}}, How.WAITS),
+        ("Restore", {"takenAnswers": [TAKEN], "history": [{"id": "x", "kind": "Restore", "result": "Done"}]}, How.DONE),
+        (
+            "Restore",
+            {"takenAnswers": [TAKEN], "history": [{"id": "x", "kind": "Restore", "result": "Abandoned"}]},
+            How.MISSED,
+        ),
         ("Acknowledge", {"takenAnswers": [{"episode": "switchover-2", "say": "Acknowledge"}]}, How.DONE),
     ],
 )

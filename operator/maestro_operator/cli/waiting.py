@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER, EpisodeKind.TAKE_BACK, EpisodeKind.RENEW)
 LEADS_TO_A_MOVE = (Say.RETRY, Say.HAND_BACK)
+LEADS_TO = {Say.RESTORE: EpisodeKind.RESTORE, Say.DISCARD_QUARANTINE: EpisodeKind.DISCARD}
 
 
 class How(Enum):
@@ -91,16 +92,30 @@ def _answered(pair: Mapping[str, Any], answer: Mapping[str, Any]) -> Stand:
     if episode.get("id") == named:
         return Stand(How.WAITS, _under_way(status, episode))
     ended: Mapping[str, Any] = next((item for item in status.get("history") or [] if item["id"] == named), {})
-    taken = {(item["episode"], item["say"]) for item in status.get("takenAnswers") or []}
-    if answer["say"] == Say.FAIL_OVER or (answer["say"] in LEADS_TO_A_MOVE and (named, answer["say"]) in taken):
+    taken = {(item["episode"], item["say"], item.get("of")) for item in status.get("takenAnswers") or []}
+    is_taken = (named, answer["say"], answer.get("of")) in taken
+    if answer["say"] == Say.FAIL_OVER or (is_taken and answer["say"] in LEADS_TO_A_MOVE):
         return _moved(status, str(pair["spec"]["activeNode"]))
-    if (named, answer["say"]) in taken and answer["say"] in (Say.ACKNOWLEDGE, Say.ADOPT):
+    if is_taken and answer["say"] in LEADS_TO:
+        return _carried_out(status, LEADS_TO[answer["say"]])
+    if is_taken and answer["say"] in (Say.ACKNOWLEDGE, Say.ADOPT):
         return Stand(How.DONE, f"{answer['say']} was taken")
     if answer["say"] in (Say.ACCEPT_LOSS, Say.CONFIRM_FENCED) and ended:
         if ended["result"] != "Done":
             return Stand(How.MISSED, f"{named} ended: {ended['result']}")
         return _verified(status, str(status.get("activeNode")))
     return Stand(How.WAITS, f"{answer['say']} was not taken yet{_held(status)}")
+
+
+def _carried_out(status: Mapping[str, Any], kind: EpisodeKind) -> Stand:
+    """Return how the one episode stands that an answer leads to."""
+    episode = status.get("episode") or {}
+    if episode:
+        return Stand(How.WAITS, _under_way(status, episode))
+    last: Mapping[str, Any] = next((item for item in status.get("history") or [] if item["kind"] == kind), {})
+    if not last:
+        return Stand(How.WAITS, f"{kind} has not begun{_held(status)}")
+    return Stand(How.DONE if last["result"] == "Done" else How.MISSED, f"{last['id']} ended: {last['result']}")
 
 
 def _under_way(status: Mapping[str, Any], episode: Mapping[str, Any]) -> str:
