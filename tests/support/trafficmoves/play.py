@@ -17,7 +17,7 @@ from support.trafficmoves.stages import STAGES
 CLIENTS = 2
 REQUESTS = 10
 """How many requests each client makes between two moves."""
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 60.0
 MOVE_SECONDS = 20.0
 LIES_EVERY = 5
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from maestro_operator.transport.session import Sessions
 
 READ_SECONDS = 2.5
+STEP_SECONDS = 5.0
+"""For the looks before and after a move: one that was cut off costs a whole attempt."""
 COMMAND_SECONDS = 20.0
 ADDRESS = "{{ address }}"
 NO_TABLE = "No such file or directory"
@@ -60,7 +62,7 @@ class HostTraffic:
 
     async def read(self, entry: Traffic, nodes: Sequence[FrozenNode]) -> TrafficSeen | Unknown:
         """Ask the host where clients are sent."""
-        found = await self._address(entry)
+        found = await self._address(entry, seconds=READ_SECONDS)
         if isinstance(found, Unknown):
             return found
         own = {entry.address_for(node.name, node.address): node.address for node in nodes}
@@ -70,7 +72,7 @@ class HostTraffic:
         """Send clients to the target, and ask the host whether they are."""
         address = entry.address_for(way.target.name, way.target.address)
         old = entry.address_for(way.source.name, way.source.address)
-        now = await self._address(entry)
+        now = await self._address(entry, seconds=STEP_SECONDS)
         if isinstance(now, Unknown):
             return Failed(now.reason, now.message)
         strangers = sorted(set(now) - {address, old, *way.former})
@@ -83,19 +85,19 @@ class HostTraffic:
             outcome = await self._run(entry, address=address, seconds=deadline_seconds)
         if not isinstance(outcome, Done):
             return outcome
-        after = await self._address(entry)
+        after = await self._address(entry, seconds=STEP_SECONDS)
         if isinstance(after, Unknown):
             return Failed(Reason.TRAFFIC_UNPROVEN, after.message)
         if after != (address,):
             return Failed(Reason.TRAFFIC_UNPROVEN, f"{entry.name} still points at {', '.join(after) or 'nothing'}")
         return Done({"address": way.target.address})
 
-    async def _address(self, entry: Traffic) -> tuple[str, ...] | Unknown:
+    async def _address(self, entry: Traffic, *, seconds: float) -> tuple[str, ...] | Unknown:
         if entry.nat is not None:
-            return await self._translated(entry, entry.nat)
+            return await self._translated(entry, entry.nat, seconds=seconds)
         if entry.command is None:
             return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        answer = await self._sessions.run(_host(entry), entry.command.read, deadline_seconds=READ_SECONDS)
+        answer = await self._sessions.run(_host(entry), entry.command.read, deadline_seconds=seconds)
         if isinstance(answer, Unknown):
             return answer
         if answer.exit_status != 0:
@@ -105,9 +107,9 @@ class HostTraffic:
         except ValueError:
             return Unknown(Reason.BAD_ANSWER, f"{entry.name}: read printed what is no address")
 
-    async def _translated(self, entry: Traffic, nat: Nat) -> tuple[str, ...] | Unknown:
+    async def _translated(self, entry: Traffic, nat: Nat, *, seconds: float) -> tuple[str, ...] | Unknown:
         words = ("nft", "-j", "list", "table", _family(nat.address), _table(entry))
-        answer = await self._sessions.run(_host(entry), words, deadline_seconds=READ_SECONDS)
+        answer = await self._sessions.run(_host(entry), words, deadline_seconds=seconds)
         if isinstance(answer, Unknown):
             return answer
         if answer.exit_status != 0:
@@ -133,7 +135,7 @@ class HostTraffic:
             return Failed(Reason.COMMAND_FAILED, f"{entry.name}: {shortened(answer)}")
         family = "ipv6" if _family(nat.address) == "ip6" else "ipv4"
         words = ("sh", "-c", FORGET, "forget", family, nat.address, old)
-        forgotten = await self._sessions.run(host, words, deadline_seconds=READ_SECONDS)
+        forgotten = await self._sessions.run(host, words, deadline_seconds=STEP_SECONDS)
         return Failed(forgotten.reason, forgotten.message) if isinstance(forgotten, Unknown) else Done()
 
     async def _run(self, entry: Traffic, *, address: str, seconds: float) -> Outcome:
