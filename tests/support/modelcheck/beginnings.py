@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
-from maestro_operator.model.pair import Management
+from maestro_operator.model.backing import Backup, BackupCommand
+from maestro_operator.model.pair import Answer, Management, Say
 from support.beginnings import lead_astray
 from support.modelcheck.blows import ANY, edit
 from support.modelcheck.canonical import name_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 DETECTION = {"period_seconds": 2, "timeout_seconds": 1, "down_for_seconds": 4, "startup_grace_seconds": 5}
 """As fast as it can be: what only takes longer shows nothing more."""
 MOST_MOVES = 200
+BACKUP, NIGHTLY = Backup(command=BackupCommand(program="/usr/local/sbin/newest")), "20260101"
 
 
 class Beginning(NamedTuple):
@@ -104,6 +106,33 @@ def to_node(state: State, name: str) -> State:
 def ordered(stage: Stage) -> State:
     """Returns a pair served by a that was ordered to b just now."""
     return to_node(serving(stage), "b")
+
+
+def asked(state: State, say: Say, *, episode: str, of: str) -> State:
+    """Returns a pair of which a person said something just now."""
+    word = Answer(episode=episode, say=say, of=of, by="ops@example.org", why="looked at it")
+    spec = state.stores[0].spec
+    edit(state, spec.model_copy(update={"answers": (*spec.answers, word)}))
+    return state
+
+
+def restoring(stage: Stage) -> State:
+    """Returns a pair served by a, of which a person wants yesterday's backup back, whatever is lost by it."""
+    state = serving(stage)
+    edit(state, state.stores[0].spec.model_copy(update={"backup": BACKUP}))
+    state.world.back_up("a", NIGHTLY)
+    state = asked(state, Say.RESTORE, episode=state.status["history"][0]["id"], of=NIGHTLY)
+    while not state.status.get("episode"):
+        state, _ = wait(stage, state, name=name_of(state))
+    return asked(state, Say.ACCEPT_LOSS, episode=state.status["episode"]["id"], of="100000")
+
+
+def discarding(stage: Stage) -> State:
+    """Returns a pair served by a, of which a person gives up what b keeps aside."""
+    state = serving(stage)
+    state.world.nodes["b"].quarantine["rejoin-1"] = 3
+    state = settled(stage, state)
+    return asked(state, Say.DISCARD_QUARANTINE, episode="rejoin-1", of="rejoin-1")
 
 
 def lowering(stage: Stage) -> State:
@@ -211,6 +240,8 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "a serves": Beginning(0, serving),
     "a serves, and b is ordered": Beginning(0, ordered),
     "a serves, b is ordered, and what clients may keep is shortened": Beginning(0, lowering),
+    "a backup is to be brought up": Beginning(0, restoring),
+    "what is kept aside is given up": Beginning(0, discarding),
     "everything is to be taken off": Beginning(0, released),
     "an older guard stands on b": Beginning(1, outdated),
     "names and pins are astray": Beginning(1, astray),

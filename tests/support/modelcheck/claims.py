@@ -70,7 +70,7 @@ def _steps(result: Result) -> Claim:
 
 def _is_only_a_look(kind: str, step: str) -> bool:
     """Tells whether a step is only ever the journal's current one where it holds."""
-    return (kind, step) in {("Failover", "Conclude"), ("Failover", "Declare"), *OF_A_MIRROR}
+    return (kind, step) in {("Failover", "Conclude"), ("Failover", "Declare"), ("Restore", "Declare"), *OF_A_MIRROR}
 
 
 def _faults(result: Result, *, with_lies: bool) -> Claim:
