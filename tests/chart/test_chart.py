@@ -255,6 +255,7 @@ REFUSED: tuple[Right, ...] = (
     ("update", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
     ("create", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
     ("delete", "maestropairs.maestropair.dev", PAIR_NAMESPACE),
+    ("patch", "maestropairs.maestropair.dev/status", PAIR_NAMESPACE),
     ("get", "secrets/a-bmc", RELEASE_NAMESPACE),
     ("get", "secrets/a-bmc", "elsewhere"),
     ("list", "secrets", PAIR_NAMESPACE),
