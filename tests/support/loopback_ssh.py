@@ -115,8 +115,10 @@ class _Connection(asyncssh.SSHServer):
 
 
 @contextlib.asynccontextmanager
-async def loopback_ssh(folder: Path, *, may_forward: bool = True) -> AsyncIterator[LoopbackSsh]:
-    """Run a server whose commands find `folder` first on their PATH."""
+async def loopback_ssh(
+    folder: Path, *, may_forward: bool = True, address: str = "127.0.0.1"
+) -> AsyncIterator[LoopbackSsh]:
+    """Run a server whose commands find `folder` first on their PATH; on another address it is one for a bed."""
     folder.mkdir(parents=True, exist_ok=True)
     sudo = folder / "sudo"
     sudo.write_text(SUDO)
@@ -124,7 +126,7 @@ async def loopback_ssh(folder: Path, *, may_forward: bool = True) -> AsyncIterat
     host_key, user_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
     server = _Server(user_key.convert_to_public(), folder=folder, may_forward=may_forward)
     acceptor = await asyncssh.listen(
-        "127.0.0.1",
+        address,
         0,
         server_factory=lambda: _Connection(server),
         server_host_keys=[host_key],
