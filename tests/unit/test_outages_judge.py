@@ -93,6 +93,17 @@ def test_a_matrix_off_its_diagonal_and_a_playing_that_is_missing_are_not_ok(tmp_
     assert made["matrix-is-diagonal"] is False
 
 
+def test_a_reason_may_stand_in_the_plan_alone_and_in_no_message(tmp_path: Path) -> None:
+    held = status("Down", "Down", plan="would hold, Maintenance: a is down; no automatic failover")
+    kept(tmp_path / "x", (5, status()), (14, held))
+    kept(tmp_path / "y", (5, status()), (14, status("Down", "Down", plan="would hold, SeenAlive: not Maintenance: x")))
+
+    said, unsaid = (found(tmp_path / it, BY_ID["maintenance"], acks=tmp_path / it / "acks.jsonl") for it in ("x", "y"))
+
+    assert "Maintenance" in said.reasons
+    assert "Maintenance" not in unsaid.reasons
+
+
 def test_an_outage_that_no_client_felt_was_none(tmp_path: Path) -> None:
     everything = tuple(float(second) for second in range(21))
     kept(tmp_path / "1-frozen", (5, status()), (14, status("Sick", "Sick")), acks=everything)

@@ -201,4 +201,5 @@ class Hands:
             self._run(f"rm -f {FILL} {FILL}.rest; systemctl kill --signal=CONT --kill-who=all maestro-db.service")
             if shape in ("services-dead", "one-service-dead", "disk-full", "database-hung"):
                 for unit in ("maestro-db.service", "maestro.service"):
-                    self.a.run(f"systemctl reset-failed {unit}; systemctl start {unit}", timeout_seconds=90)
+                    # A database that met a full disk may still be on its way out, and is no good one.
+                    self.a.run(f"systemctl reset-failed {unit}; systemctl restart {unit}", timeout_seconds=90)

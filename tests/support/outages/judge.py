@@ -7,6 +7,7 @@ was about to begin at any moment of it.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ LONGEST_SECONDS = 45.0
 """In how long the right thing must be said, whatever else the machine does meanwhile."""
 LOST_SECONDS = 2.0
 """A service that is away for so long is one that clients lose."""
+WOULD_HOLD = re.compile(r"^would hold, (\w+):")
 SECOND = 1_000_000_000
 
 
@@ -80,7 +82,8 @@ def _reasons(status: dict[str, Any]) -> Iterable[str]:
         yield node.get("verdictReason", "")
         yield from (vote["reason"] for vote in node.get("votes", ()))
     yield status.get("service", {}).get("reason", "")
-    # A plan names the reason it would hold for: `would hold, REASON: ...`, or `no automatic failover` for one.
+    # A plan names the reason for which it would hold: `would hold, REASON: ...`.
+    yield from WOULD_HOLD.findall(status.get("plan", ""))
     yield from (condition["reason"] for condition in status.get("conditions", ()))
 
 
