@@ -777,7 +777,7 @@ CASES = (
         "exactly one kind",
         bad=but(verification=[CHECK]),
         good=but(verification=[{"name": "one", "http": {}}]),
-        remedy="write one of http, tcp, log",
+        remedy="write one of http, tcp, database, log",
         field="spec.verification[0]",
     ),
     case(
@@ -925,7 +925,12 @@ def test_the_defaults_are_filled_in(pairs: PairApi) -> None:
     spec = pairs.create(smallest, dry_run=True).body["spec"]
 
     assert spec["management"] == "Enforce"
-    assert spec["failover"] == {"automatic": "Disabled", "maxDataLossSeconds": 0, "blockSeconds": 3600}
+    assert spec["failover"] == {
+        "automatic": "Disabled",
+        "maxDataLossSeconds": 0,
+        "blockSeconds": 3600,
+        "unverifiedPlatforms": "Refuse",
+    }
     assert spec["detection"]["vantagePoints"] == [{"operator": {}}, {"peer": {}}]
     assert spec["nodes"][0]["ssh"]["port"] == 22
 
