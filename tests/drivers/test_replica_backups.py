@@ -222,11 +222,13 @@ def test_a_program_of_the_site_makes_live_data_of_a_backup(watched: Pair) -> Non
     path = watched.a.at("lib/restorer")
     path.write_text(RESTORER)
     path.chmod(0o755)
+    watched.a.at(LIVE).chmod(0o751)
     run(watched)
 
     assert watched.a.replica("restore", "--episode", "restore-2", "--item", "20261129").code == 0
 
     assert watched.a.at(f"{LIVE}/db/table").read_text() == "hub rows\n"
+    assert watched.a.at(LIVE).stat().st_mode & 0o777 == 0o751
 
 
 def test_a_copy_of_no_one_moment_is_restored_where_a_person_named_it(pair: Pair) -> None:

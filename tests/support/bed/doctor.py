@@ -45,6 +45,7 @@ PACKAGES = (
     "openssh-client",
     "openssh-server",
     "openssl",
+    "postgresql",
     "prometheus",
     "prometheus-blackbox-exporter",
     "qemu-system-x86",
@@ -59,6 +60,7 @@ SERVERS = {
     "exim4-daemon-light": "exim4.service",
     "knot": "knot.service",
     "openssh-server": "ssh.service",
+    "postgresql": "postgresql.service",
     "prometheus": "prometheus.service",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter.service",
 }
