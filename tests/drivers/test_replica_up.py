@@ -70,9 +70,11 @@ def test_quarantine_keeps_the_data_lists_it_and_makes_it_the_base_of_the_next_co
     # The timer measures what is kept; nobody waits for that.
     assert pair.b.replica("run").code == 0
     (kept,) = pair.b.replica("observe").all("quarantine")
-    name, size, _age = kept.split(":")
+    name, size, _age, moment = kept.split(":")
     assert name == "ep-10"
     assert int(size) > 1 << 20
+    written = int(pair.b.at(f"{STORE}/quarantine/ep-10").parent.stat().st_mtime)
+    assert abs(written - int(moment)) < 60
 
 
 def test_quarantine_without_live_data_changes_nothing(pair: Pair) -> None:
