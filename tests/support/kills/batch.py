@@ -217,6 +217,10 @@ def told(status: Mapping[str, Any]) -> dict[str, Any]:
         kept["episode"]["steps"] = [
             {key: item[key] for key in ("name", "state", "term", "attempts")} for item in episode.get("steps", ())
         ]
+    if status.get("takenAnswers"):
+        kept["takenAnswers"] = [
+            {key: item[key] for key in ("episode", "say", "of") if key in item} for item in status["takenAnswers"]
+        ]
     return kept
 
 
