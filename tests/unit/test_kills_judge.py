@@ -152,6 +152,17 @@ async def test_a_story_that_ended_well_has_no_complaint() -> None:
     assert complaints(await good_cell()) == {}
 
 
+@pytest.mark.parametrize("kind", ["Failover", "Restore"])
+@pytest.mark.parametrize(("lost", "is_declared"), [(3, True), (30, False)])
+async def test_what_may_be_lost_is_what_was_declared(kind: str, lost: int, *, is_declared: bool) -> None:
+    cell = await good_cell()
+    # One record a second, acknowledged before the last epoch; two seconds are declared.
+    cell.update({"kind": kind, "lost": lost, "acks": [[float(at), at, 1] for at in range(40)]})
+    cell["final"]["status"]["history"] = [{"kind": kind, "result": "Done", "declaredLossSeconds": 2.0}]
+
+    assert ("loss-was-declared" in complaints(cell)) is not is_declared
+
+
 async def test_a_death_at_one_node_may_find_the_same_step_done_at_the_other() -> None:
     cell = await good_cell()
 

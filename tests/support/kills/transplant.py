@@ -58,6 +58,9 @@ def living_world(pair: ToldPair, where: Whereabouts) -> MemoryWorld:
         node.pins = {where.of(name): where.of(address) for name, address in node.pins.items()}
         node.booted_at_seconds += later
         node.sent_at_seconds = None if node.sent_at_seconds is None else node.sent_at_seconds + later
+        left = node.peer_left_at_seconds
+        node.peer_left_at_seconds = None if left is None else left + later
+        node.backups = {name: (records, made + later) for name, (records, made) in node.backups.items()}
         node.copies = tuple(
             replace(item, announced_at_seconds=item.announced_at_seconds + later) for item in node.copies
         )

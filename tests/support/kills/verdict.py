@@ -13,6 +13,8 @@ from typing import Any
 from support.kills.laws import broken, lost_seconds
 
 KILLED = -9
+MAY_LOSE = ("Failover", "Restore")
+"""The kinds of episode that say beforehand what they may lose, and may lose no more."""
 Evidence = Mapping[str, Any]
 
 
@@ -75,15 +77,15 @@ def _finished(cell: Evidence) -> Iterator[str]:
 
 
 def _loss(cell: Evidence) -> Iterator[str]:
-    """Nothing acknowledged is lost, or no more than a failover declared."""
+    """Nothing acknowledged is lost, or no more than a failover or a restore declared."""
     lost = int(cell["lost"]) - int(cell["lostBefore"])
     declared = [
         float(item["declaredLossSeconds"])
         for item in (cell["final"].get("status") or {}).get("history", ())
-        if item["kind"] == "Failover" and "declaredLossSeconds" in item
+        if item["kind"] in MAY_LOSE and "declaredLossSeconds" in item
     ]
-    if lost > 0 and not (cell["kind"] == "Failover" and declared):
-        yield f"{lost} acknowledged records are lost, and no failover declared a loss"
+    if lost > 0 and not (cell["kind"] in MAY_LOSE and declared):
+        yield f"{lost} acknowledged records are lost, and no failover or restore declared a loss"
     elif lost > 0:
         epoch = max(node["inForce"][0] for node in cell["lines"][-1]["nodes"].values() if node["inForce"])
         seconds = lost_seconds(cell["acks"], lost=lost, final_epoch=epoch)
