@@ -323,7 +323,8 @@ class PairLoop:
         """Return the observer of this spec; a changed spec looks with new eyes."""
         if self._observer is None or self._observer[0] != spec:
             self.close_observer()
-            self._observer = (spec, Observer(spec, self._drivers, clock=self._clock))
+            observer = Observer(spec, self._drivers, clock=self._clock, pairs=lambda: self._census.known)
+            self._observer = (spec, observer)
         return self._observer[1]
 
     def close_observer(self) -> None:

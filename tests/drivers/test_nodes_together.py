@@ -60,7 +60,7 @@ def observer(pair: BedPair) -> Observer:
         probes=NetworkProbes(sessions=pair.sessions),
         verification=None,  # type: ignore[arg-type]
     )
-    return Observer(pair.spec, drivers, clock=SystemClock())
+    return Observer(pair.spec, drivers, clock=SystemClock(), pairs=lambda: 1)
 
 
 async def test_a_turn_asks_a_node_once_whatever_it_asks(pair: BedPair) -> None:

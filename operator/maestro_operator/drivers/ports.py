@@ -182,6 +182,9 @@ class FencingPort(Protocol):
     async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
         """Read every device of the node without changing anything."""
 
+    async def credentials(self, node: FrozenNode) -> str | Unknown:
+        """Return a mark of what the Secrets of the node's devices hold now: another one where any of them changed."""
+
 
 class TrafficPort(Protocol):
     """What points clients at a node."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
 
-KEPT_SECONDS = 10.0
+KEPT_SECONDS = 3.0
+"""Less than the period in which the Secrets of fence devices are looked at for a change."""
 FORBIDDEN = 403
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from maestro_operator.model.seen import NodeSeen, Unknown, VoteSeen
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.observe.atrest import AtRest
+from maestro_operator.observe.credentials import CredentialWatch
 from maestro_operator.observe.flaps import FlapMemory
 from maestro_operator.observe.grace import BootMemory
 from maestro_operator.observe.lookout import Lookout, Periodic
 from maestro_operator.observe.vantage import VantagePoints, is_watched_closely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
@@ -68,8 +69,8 @@ def unlooked(spec: PairSpec, barred: Barred) -> Look:
 class Observer:
     """Looks at one pair as its spec says; made anew when the spec changes."""
 
-    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock) -> None:
-        """Keep one lookout for every part that can fail by itself."""
+    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock, pairs: Callable[[], int]) -> None:
+        """Keep one lookout for every part that can fail by itself; `pairs` tells how many this operator has."""
         self._spec = spec
         self._drivers = drivers
         self._clock = clock
@@ -89,6 +90,9 @@ class Observer:
         self._at_rest = AtRest(spec, drivers.verification, clock=clock)
         self._devices: dict[str, Periodic[tuple[DeviceSeen | Unknown, ...]]] = {
             name: self._device_lookout(name) for name in spec.names
+        }
+        self._credentials = {
+            name: CredentialWatch(frozen(spec, name), drivers.fencing, clock=clock, pairs=pairs) for name in spec.names
         }
 
     def _node_lookout(self, name: str) -> Lookout[NodeSeen]:
@@ -148,6 +152,8 @@ class Observer:
         readings: dict[str, NodeSeen | Unknown] = dict(zip(names, nodes, strict=True))
         for name, reading in readings.items():
             if isinstance(reading, Unknown) and name not in self._silent:
+                self._devices[name].hasten()
+            if self._credentials[name].changed():
                 self._devices[name].hasten()
         self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
         votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
@@ -222,3 +228,5 @@ class Observer:
         self._vantage.close()
         for devices in self._devices.values():
             devices.close()
+        for credentials in self._credentials.values():
+            credentials.close()

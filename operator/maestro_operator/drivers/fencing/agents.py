@@ -8,6 +8,7 @@ be read, and off is believed only where status and words of the agent both say s
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,22 @@ class AgentFencing:
             doubled = twice(rung)
             looks += [self._check(node.name, rung.name, device, doubled=doubled) for device in rung.devices]
         return tuple(await asyncio.gather(*looks))
+
+    async def credentials(self, node: FrozenNode) -> str | Unknown:
+        """Return a mark of what the Secrets of the node's devices hold now; one that is missing is a mark, too."""
+        devices = [device for rung in node.fencing for device in rung.devices]
+        names = dict.fromkeys(device.secret.name for device in devices if device.secret is not None)
+        digest = hashlib.sha256()
+        for name in names:
+            try:
+                content = await self._secrets(self._namespace, name)
+            except LookupError:
+                content = {}
+            except Exception as error:  # noqa: BLE001 - whatever the store raises, it says nothing of the Secret
+                return Unknown(Reason.SECRET_MISSING, f"the Secret {name} was not read ({type(error).__name__})")
+            for part in (name.encode(), *(word for key in sorted(content) for word in (key.encode(), content[key]))):
+                digest.update(len(part).to_bytes(8) + part)
+        return digest.hexdigest()
 
     async def _check(self, node: str, rung: str, device: FencingDevice, *, doubled: str | None) -> DeviceSeen | Unknown:
         what, about = f"{node}, rung {rung}, {device.agent}", (node, rung)

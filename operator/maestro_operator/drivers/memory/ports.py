@@ -371,6 +371,10 @@ class MemoryFencing(Reaching):
             for item in rung.devices
         )
 
+    async def credentials(self, node: FrozenNode) -> str | Unknown:
+        """Return how often the Secret of the node's device was changed, as a mark."""
+        return f"{node.name}-{self._world.secret_changes[node.name]}"
+
 
 class MemoryVerification(Reaching):
     """The verification port: passes where the services run."""

@@ -157,6 +157,8 @@ class MemoryWorld:
         """Directed pairs (from, to) that carry nothing."""
         self.devices: dict[str, str] = dict.fromkeys(self.nodes, "honest")
         """Per node: honest, lying, denying, dead."""
+        self.secret_changes: dict[str, int] = dict.fromkeys(self.nodes, 0)
+        """Per node: how often the Secret of its device was changed."""
         self.ailments: dict[str, Reason] = {}
         """Per node: what its services say to who asks them, though they run."""
         self.failing_checks: set[tuple[str, str]] = set()
