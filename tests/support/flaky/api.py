@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 HELD_SECONDS = 3600.0
 """For ever, as far as an operator is concerned."""
 UPSTREAM_SECONDS = 60.0
+END_SECONDS, LOOK_SECONDS = 5.0, 0.01
+"""What its connections to the server get to end."""
 DROPPED_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 
 
@@ -52,13 +55,13 @@ class FlakyApi:
         self._session: aiohttp.ClientSession | None = None
         self._late: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[Any]] = set()
+        self._sockets: set[socket.socket] = set()
 
     async def open(self) -> None:
         """Begins to listen, on a port of its own choice."""
         trust = ssl.create_default_context(cafile=str(self._certificates.authority))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust, force_close=True), auto_decompress=False
-        )
+        connector = aiohttp.TCPConnector(ssl=trust, force_close=True, socket_factory=self._socket)
+        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._certificates.certificate, self._certificates.key)
         self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0.1)
@@ -69,13 +72,40 @@ class FlakyApi:
         self.url = f"https://127.0.0.1:{port}"
 
     async def close(self) -> None:
-        """Ends everything at once."""
-        for task in (*self._late, *self._watches):
+        """Ends everything at once.
+
+        Raises:
+            TimeoutError: a connection to the server has not ended in 5 seconds.
+
+        """
+        tasks = (*self._late, *self._watches)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
+        await self._end_connections()
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """Makes a socket for a connection to the server, and remembers it until it is closed."""
+        self._sockets = {known for known in self._sockets if known.fileno() >= 0}
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        self._sockets.add(made)
+        return made
+
+    async def _end_connections(self) -> None:
+        """Ends what still says farewell: the session does not wait for those it had given up before."""
+        for known in self._sockets:
+            with contextlib.suppress(OSError):
+                known.shutdown(socket.SHUT_RDWR)
+        for _ in range(round(END_SECONDS / LOOK_SECONDS)):
+            if all(known.fileno() < 0 for known in self._sockets):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise TimeoutError("a connection to the server has not ended")
 
     def cut_watches(self) -> None:
         """Ends every watch under way without a word."""
