@@ -81,6 +81,7 @@ FAULTS = (
         lambda world: world.second_says(layout.NODE_ADDRESSES["a"]),
     ),
     Fault("stray-hosts-file", "names", *_run("a", STRAY, "sed -i 1d /etc/hosts")),
+    Fault("stray-hosts-file-of-a-witness", "names", *_run("b", STRAY, "sed -i 1d /etc/hosts")),
     Fault("lost-folder", "command", *_run("a", f"mv {LIVE}/files/hub {LIVE}/hub", f"mv {LIVE}/hub {LIVE}/files/hub")),
     Fault(
         "address-in-file",

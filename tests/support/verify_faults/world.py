@@ -13,6 +13,7 @@ import dns.update
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.ports import CheckResult
 from maestro_operator.drivers.verification.checks import NodeVerification
+from maestro_operator.model.detection import Detection, VantagePoint, Witness
 from maestro_operator.model.pair import (
     BtrfsConsistency,
     Check,
@@ -128,7 +129,8 @@ class VerifiedWorld:
     def start(self) -> None:
         """Install and start the stand-in on a, point the name there, and start the second name server."""
         install(self.a, name="a", mail=self.mail_settings())
-        do(self.a, f"grep -q {PUBLIC_NAME} /etc/hosts || echo '{self.a.address} {PUBLIC_NAME}' >>/etc/hosts")
+        for node in (self.a, self.b):
+            do(node, f"grep -q {PUBLIC_NAME} /etc/hosts || echo '{self.a.address} {PUBLIC_NAME}' >>/etc/hosts")
         initialise(self.a)
         self.write_ini(PUBLIC_NAME)
         self.since = self._clock.now()
@@ -239,9 +241,14 @@ def _spec(a: BedNode, b: BedNode) -> PairSpec:
         )
         for node in (a, b)
     )
+    # The other node's machine is the witness too: what looks a name up there asks nothing of a node.
+    witness = Witness(
+        name="witness", host=b.address, host_key=b.host_key, credentials_secret=SecretReference(name="ssh")
+    )
     return PairSpec(
         active_node="a",
         nodes=(one, other),
+        detection=Detection(vantage_points=(VantagePoint(ssh=witness),)),
         services=tuple(Service(name=unit.removesuffix(".service"), unit=unit) for unit in SERVICES),
         replication=Replication(rsync=Rsync(paths=(LIVE,), consistency=Consistency(btrfs=BtrfsConsistency()))),
         verification=checks(),
