@@ -67,6 +67,22 @@ def case(path: str, words: str, *, bad: Manifest, good: Manifest, remedy: str, f
     )
 
 
+def nested(word: str, fields: Manifest) -> Manifest:
+    """A kind of check, with what a test mailing needs beside its trigger."""
+    if word != "mailing.trigger":
+        return {word: fields}
+    mailbox = {"host": "mail.example.org", "secret": {"name": "mailbox"}}
+    return {"mailing": {"subject": "Verification", "trigger": fields, "mailbox": mailbox}}
+
+
+LOGIN: Manifest = {
+    "path": "/lui/login",
+    "userField": "user",
+    "passwordField": "password",
+    "secret": {"name": "login"},
+    "page": "/lui/",
+    "pattern": "Mail Jobs",
+}
 NODES = "spec.nodes[]"
 RUNG = "spec.nodes[].fencing[]"
 DEVICES = "nodes__0__fencing__1__devices"
@@ -748,6 +764,22 @@ CASES = (
         good=but(detection__probes=[{"command": {"argv": ["/usr/bin/pg_isready"]}}]),
         remedy="write it in full",
         field="spec.detection.probes[0].command.argv",
+    ),
+    *(
+        case(
+            f"spec.verification[].{word}",
+            "port 80 speaks no TLS",
+            bad=but(verification=[{"name": "page", **nested(word, {**fields, "tls": {}})}]),
+            good=but(verification=[{"name": "page", **nested(word, {**fields, "tls": {}, "port": 443})}]),
+            remedy="write the port of HTTPS, such as 443",
+            field=f"spec.verification[0].{word}.port",
+        )
+        for word, fields in (
+            ("http", {}),
+            ("login", LOGIN),
+            ("click", {}),
+            ("mailing.trigger", {"secret": {"name": "trigger"}}),
+        )
     ),
     case(
         "spec.detection.vantagePoints",

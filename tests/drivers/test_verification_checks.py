@@ -2,32 +2,19 @@
 
 import asyncio
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from maestro_operator.drivers.verification import listserv, mail, outside, web
 from maestro_operator.drivers.verification.matching import NotMatched, first_matches
 from maestro_operator.model.checks import Click, Login, Mailbox, NamesFrom, OldAddress, Trigger
-from maestro_operator.model.pair import HttpProbe, SecretReference
+from maestro_operator.model.pair import SecretReference
+from maestro_operator.model.probes import HttpCheck
 from support.listening import HERE, Talk, listening
+from support.web_talk import door, leads_on, web_server
 
 pytestmark = pytest.mark.timeout(20)
-
-
-def web_server(answer: Callable[[str, Mapping[str, str], str], tuple[str, str]]) -> Talk:
-    """Return a talk that answers each request by its first line, headers and body with a head and a body."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        first, *lines = head.strip().split("\r\n")
-        headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        body = (await reader.readexactly(int(headers.get("content-length", 0)))).decode()
-        status, text = answer(first, headers, body)
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode())
-        await writer.drain()
-
-    return talk
 
 
 # ---------------------------------------------------------------- patterns
@@ -67,14 +54,20 @@ async def test_more_text_than_is_bounded_is_not_looked_at() -> None:
 # ---------------------------------------------------------------- the web
 
 
+def at(item: HttpCheck | Login | Trigger | Click) -> web.Place:
+    """Return where a check asks, in plain HTTP."""
+    return web.Place(HERE, item.port, item.host)
+
+
 async def test_a_page_of_another_host_fails() -> None:
     def answer(_first: str, headers: Mapping[str, str], _body: str) -> tuple[str, str]:
         return "200 OK", "LISTSERV Maestro 11" if headers["host"] == "lists.example.org" else "It works!"
 
     async with listening(web_server(answer)) as port:
-        right = HttpProbe(port=port, host="lists.example.org", pattern=r"Maestro \d+")
-        assert (await web.page(HERE, right)).passed
-        assert not (await web.page(HERE, right.model_copy(update={"host": "other.example.org"}))).passed
+        right = HttpCheck(port=port, host="lists.example.org", pattern=r"Maestro \d+")
+        assert (await web.page(at(right), right)).passed
+        other = right.model_copy(update={"host": "other.example.org"})
+        assert not (await web.page(at(other), other)).passed
 
 
 LOGIN = Login(
@@ -87,19 +80,11 @@ LOGIN = Login(
 )
 
 
-def door(first: str, headers: Mapping[str, str], body: str) -> tuple[str, str]:
-    """Let in who knows the password, and show the desk to who has the cookie alone."""
-    if first.startswith("POST /in "):
-        known = body == "u=verifier&p=s3cret+%26"
-        return "302 Found\r\nLocation: /desk" + ("\r\nSet-Cookie: S=1; Path=/" if known else ""), ""
-    return ("200 OK", "Mail Jobs") if headers.get("cookie") == "S=1" else ("302 Found\r\nLocation: /", "")
-
-
 async def test_a_login_is_one_when_the_page_behind_it_is_shown() -> None:
     async with listening(web_server(door)) as port:
         item = LOGIN.model_copy(update={"port": port})
-        good = await web.login(HERE, item, username="verifier", password="s3cret &")
-        bad = await web.login(HERE, item, username="verifier", password="n0t-this")
+        good = await web.login(at(item), item, username="verifier", password="s3cret &")
+        bad = await web.login(at(item), item, username="verifier", password="n0t-this")
     assert (good.passed, bad.passed) == (True, False)
     assert "s3cret" not in good.message
     assert "n0t-this" not in bad.message
@@ -107,26 +92,24 @@ async def test_a_login_is_one_when_the_page_behind_it_is_shown() -> None:
 
 async def test_a_page_that_takes_everybody_for_logged_in_is_held_to_its_pattern() -> None:
     async with listening(web_server(lambda *_: ("200 OK", "please log in"))) as port:
-        found = await web.login(HERE, LOGIN.model_copy(update={"port": port}), username="v", password="s3cret")
+        item = LOGIN.model_copy(update={"port": port})
+        found = await web.login(at(item), item, username="v", password="s3cret")
     assert not found.passed
 
 
 @pytest.mark.parametrize("token", ["a b", "a&b=c", "a\r\nX: y", "", "%0a"])
 async def test_a_token_that_would_change_the_request_is_not_sent(token: str) -> None:
-    fault = await web.trigger(HERE, Trigger(port=1, secret=SecretReference(name="x")), token=token)
+    item = Trigger(port=1, secret=SecretReference(name="x"))
+    fault = await web.trigger(at(item), item, token=token)
     assert fault == "the token is none that can stand in a URL"
 
 
 async def test_a_token_is_in_no_message() -> None:
     item = Trigger(port=1, secret=SecretReference(name="x"))
-    assert "s3cret" not in str(await web.trigger(HERE, item, token="s3cret"))
+    assert "s3cret" not in str(await web.trigger(at(item), item, token="s3cret"))
     async with listening(web_server(lambda *_: ("403 Forbidden", "s3cret"))) as port:
-        fault = await web.trigger(HERE, item.model_copy(update={"port": port}), token="s3cret")
+        fault = await web.trigger(web.Place(HERE, port, None), item, token="s3cret")
     assert fault == "/lui/externalAction.do answers 403"
-
-
-def leads_on(first: str, _headers: Mapping[str, str], _body: str) -> tuple[str, str]:
-    return ("302 Found\r\nLocation: /there", "") if "ref=z4" in first else ("404 Not Found", "")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +129,7 @@ def leads_on(first: str, _headers: Mapping[str, str], _body: str) -> tuple[str, 
 async def test_the_tracked_link_of_a_message_is_asked_of_the_node(text: str, passed: bool) -> None:  # noqa: FBT001
     async with listening(web_server(leads_on)) as port:
         item = Click(of="mail", path="/trk/click?ref=", host="lists.example.org")
-        assert (await web.link_in(HERE, item, text.format(port=port))).passed is passed
+        assert (await web.link_in(at(item), item, text.format(port=port))).passed is passed
 
 
 async def test_a_server_that_accepts_and_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +139,7 @@ async def test_a_server_that_accepts_and_is_silent_is_not_waited_for(monkeypatch
     monkeypatch.setattr(web, "REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(listserv, "TALK_SECONDS", 0.2)
     async with listening(silent) as port:
-        assert not (await web.page(HERE, HttpProbe(port=port))).passed
+        assert not (await web.page(web.Place(HERE, port, None), HttpCheck())).passed
         assert not (await listserv.thanks(HERE, port)).passed
 
 

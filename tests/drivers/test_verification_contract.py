@@ -16,7 +16,8 @@ from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.drivers.ports import CheckResult, VerificationPort
 from maestro_operator.drivers.verification.checks import NodeVerification
 from maestro_operator.drivers.verification.logs import SHOWN_CHARACTERS, TAIL_BYTES
-from maestro_operator.model.pair import Check, HttpProbe, LogScan, SecretReference, Ssh
+from maestro_operator.model.pair import Check, LogScan, SecretReference, Ssh
+from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Sessions
 from support.loopback_ssh import LoopbackSsh, loopback_ssh
@@ -357,7 +358,7 @@ async def test_a_node_that_cannot_be_asked_fails_the_check(shell: ShellVerified)
 
 
 async def test_an_http_check_is_asked_from_outside_and_fails_where_nothing_answers(shell: ShellVerified) -> None:
-    result = await shell.verify(Check(name="page", http=HttpProbe(port=1), deadline_seconds=1))
+    result = await shell.verify(Check(name="page", http=HttpCheck(port=1), deadline_seconds=1))
     assert (result.name, result.passed) == ("page", False)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 HERE = "127.0.0.1"
@@ -9,8 +10,8 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[int]:
-    """Run a server for the length of a block; give its port."""
+async def listening(talk: Talk, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Run a server for the length of a block, over TLS where it is given a certificate; give its port."""
     talks: set[asyncio.Task[None]] = set()
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,7 +26,7 @@ async def listening(talk: Talk) -> AsyncIterator[int]:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    server = await asyncio.start_server(once, HERE, 0)
+    server = await asyncio.start_server(once, HERE, 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
         for task in talks:

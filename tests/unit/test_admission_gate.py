@@ -35,6 +35,14 @@ GOOD: Mapping[str, Mapping[str, bytes]] = {
     "lists-b-bmc": {"password": b"s3cret"},
     "lists-tsig": {"name": b"key.", "secret": b"bm90aGluZw=="},
 }
+LOGIN: Mapping[str, Any] = {
+    "path": "/in",
+    "userField": "u",
+    "passwordField": "p",
+    "secret": {"name": "users"},
+    "page": "/desk",
+    "pattern": "x",
+}
 MINE = PairKey(namespace="lists", name="mine", uid="1")
 OTHERS = PairKey(namespace="mail", name="others", uid="2")
 
@@ -111,6 +119,32 @@ async def test_a_secret_that_is_missing_or_of_no_use_is_named_with_what_to_do(
     assert barred.message.startswith(field)
     assert remedy in barred.message
     assert "hunter2" not in barred.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ({"http": {"port": 443}}, "http"),
+        ({"login": {**LOGIN, "port": 443}}, "login"),
+        ({"click": {"port": 443}}, "click"),
+    ],
+)
+async def test_an_authority_that_is_missing_is_named_with_the_check_that_needs_it(
+    kind: dict[str, dict[str, Any]], word: str
+) -> None:
+    (item,) = kind.values()
+    check = {"name": "page", word: {**item, "tls": {"caSecret": {"name": "authority"}}}}
+    held = {**GOOD, "users": {"username": b"u", "password": b"p"}}
+    wanted = spec(("spec.verification", [check]))
+
+    barred = await gate({**held, "authority": {}}).before(MINE, wanted, PairStatus())
+
+    assert barred is not None
+    assert (barred.reason, f"spec.verification[page].{word}.tls.caSecret" in barred.message) == (
+        Reason.SECRET_MISSING,
+        True,
+    )
+    assert await gate({**held, "authority": {"ca.crt": b"x"}}).before(MINE, wanted, PairStatus()) is None
 
 
 async def test_an_api_server_that_does_not_answer_says_nothing_of_a_secret() -> None:

@@ -19,7 +19,8 @@ from maestro_operator.metrics import (
 from maestro_operator.model.checks import Click
 from maestro_operator.model.decision import Assessment, Decided, Decision, Hold, Judged, Steady
 from maestro_operator.model.outcome import Done, Failed
-from maestro_operator.model.pair import Check, HttpProbe, PairKey
+from maestro_operator.model.pair import Check, PairKey
+from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, NodeStatus, PairStatus, State
@@ -230,7 +231,7 @@ def test_each_check_shows_how_it_was_last_made_until_it_is_taken_out_of_the_spec
     metrics = PairMetrics()
     failed = Failed(Reason.VERIFICATION_FAILED, "click: it leads nowhere", {"page": "True", "click": "False"})
     look = mocked(key=KEY, nodes={})
-    look.spec.verification = (Check(name="page", http=HttpProbe()), Check(name="click", click=Click()))
+    look.spec.verification = (Check(name="page", http=HttpCheck()), Check(name="click", click=Click()))
 
     look.last = LastOutcome("switchover-2", StepName.VERIFY, 1, failed, age_seconds=0)
     metrics.show(look, STEADY, PairStatus())

@@ -22,7 +22,8 @@ from maestro_operator.transport.connect import PRIVATE_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from maestro_operator.model.pair import FencingDevice, PairSpec
+    from maestro_operator.model.checks import Tls
+    from maestro_operator.model.pair import Check, FencingDevice, PairSpec
     from maestro_operator.transport.connect import ReadSecret
 
 log = logging.getLogger(__name__)
@@ -90,12 +91,22 @@ def _of_prometheus(content: Content) -> tuple[Reason, str] | None:
 def _of_checks(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
     for check in spec.verification:
         field, mailing = f"spec.verification[{check.name}]", check.mailing
+        for word, tls in _tls_of(check):
+            if tls is not None and tls.ca_secret is not None:
+                yield f"{field}.{word}.tls.caSecret", tls.ca_secret.name, _has("ca.crt")
         if check.login is not None:
             yield f"{field}.login.secret", check.login.secret.name, _has("username", "password")
         if mailing is not None:
             yield f"{field}.mailing.mailbox.secret", mailing.mailbox.secret.name, _has("username", "password")
         if mailing is not None and mailing.trigger is not None:
             yield f"{field}.mailing.trigger.secret", mailing.trigger.secret.name, _has("token")
+
+
+def _tls_of(check: Check) -> Iterator[tuple[str, Tls | None]]:
+    """Return every place of a check where HTTPS may be asked for."""
+    trigger = check.mailing.trigger if check.mailing is not None else None
+    found = {"http": check.http, "login": check.login, "click": check.click, "mailing.trigger": trigger}
+    yield from ((word, item.tls) for word, item in found.items() if item is not None)
 
 
 def _ssh(content: Content) -> tuple[Reason, str] | None:

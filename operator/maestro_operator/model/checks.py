@@ -10,6 +10,13 @@ THE_NODE = "node"
 """How the active node itself is named among vantage points of names."""
 
 
+class Tls(ResourceValue):
+    """HTTPS, its certificate trusted by the system's authorities or by the one of a Secret alone."""
+
+    ca_secret: SecretReference | None = None
+    """A Secret with `ca.crt`."""
+
+
 class Login(ResourceValue):
     """A form login; the page behind it must show a pattern."""
 
@@ -21,6 +28,7 @@ class Login(ResourceValue):
     secret: SecretReference
     page: str
     pattern: str
+    tls: Tls | None = None
 
 
 class Tcpgui(ResourceValue):
@@ -78,6 +86,7 @@ class Trigger(ResourceValue):
     host: str | None = None
     path: str = "/lui/externalAction.do"
     secret: SecretReference
+    tls: Tls | None = None
 
 
 class Submission(ResourceValue):
@@ -122,6 +131,7 @@ class Click(ResourceValue):
     path: str = "/trk/click"
     host: str | None = None
     port: int = 80
+    tls: Tls | None = None
 
 
 class Bounce(ResourceValue):

@@ -33,6 +33,7 @@ from maestro_operator.model.localise import Localise as Localise  # noqa: PLC041
 from maestro_operator.model.localise import ValuesFile as ValuesFile  # noqa: PLC0414 - found here too
 from maestro_operator.model.mirroring import Drbd
 from maestro_operator.model.probes import DetectionProbe as DetectionProbe  # noqa: PLC0414 - found here too
+from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.probes import HttpProbe as HttpProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import Probe as Probe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import TcpProbe as TcpProbe  # noqa: PLC0414 - found here too
@@ -189,7 +190,7 @@ class Check(ResourceValue):
     """One verification after a start: exactly one kind."""
 
     name: str
-    http: HttpProbe | None = None
+    http: HttpCheck | None = None
     tcp: TcpProbe | None = None
     database: Database | None = None
     log: LogScan | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from maestro_operator.model.checks import NodeCommand
+from maestro_operator.model.checks import NodeCommand, Tls
 from maestro_operator.model.resource import Empty, ResourceValue, SecretReference
 
 
@@ -16,6 +16,12 @@ class HttpProbe(ResourceValue):
     host: str | None = None
     status: int = 200
     pattern: str | None = None
+
+
+class HttpCheck(HttpProbe):
+    """The same of a verification, over HTTPS where it says so."""
+
+    tls: Tls | None = None
 
 
 class TcpProbe(ResourceValue):

@@ -17,19 +17,19 @@ import yaml
 from typing_extensions import override
 
 from maestro_operator.clock import SystemClock
+from support import tls_page
 from support.bed import clock, layout
 from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PAIR
 from support.manifests import Manifest, demo_pair
-from support.outages.certificate import Authority
+from support.tls_page.authority import Authority
 
 if TYPE_CHECKING:
     from support.bed.namespace import Process
 
 ROOT = Path(__file__).resolve().parents[3]
-WITNESS_PORT, METRICS_PORT, BLACKBOX_PORT, TLS_PORT = 2222, 9090, 9115, 443
+WITNESS_PORT, METRICS_PORT, BLACKBOX_PORT = 2222, 9090, 9115
 DOWN_FOR_SECONDS, GRACE_SECONDS = 6, 40
-TLS_FOLDER = "/usr/local/lib/outages"
 BRING_UP_SECONDS = 180.0
 BLACKBOX = """
 modules:
@@ -159,15 +159,7 @@ class OutageStage(Stage):
 
     def serve_tls(self, name: str, *, ends_in_days: int) -> None:
         """Serve the page over TLS on a node, with a certificate that ends when it is told to."""
-        node = self.bed.nodes[name]
-        both = self.authority.signed(node.address, now=SystemClock().now(), ends_in_days=ends_in_days)
-        node.push(f"{TLS_FOLDER}/web.py", (Path(__file__).parent / "web.py").read_bytes(), mode=0o644)
-        node.push(f"{TLS_FOLDER}/page.pem", both, mode=0o600)
-        unit = f"[Service]\nExecStart=/usr/bin/python3 {TLS_FOLDER}/web.py {TLS_FOLDER}/page.pem {TLS_PORT}\n"
-        node.push(
-            "/etc/systemd/system/page.service", f"{unit}[Install]\nWantedBy=multi-user.target\n".encode(), mode=0o644
-        )
-        node.run("systemctl daemon-reload && systemctl enable --quiet page && systemctl restart page")
+        tls_page.serve(self.bed.nodes[name], self.authority, ends_in_days=ends_in_days)
 
     def manifest(self) -> Manifest:
         """Return the pair as it is observed."""
@@ -196,9 +188,10 @@ class OutageStage(Stage):
             "maxAgeSeconds": 5,
         }
         health = {"port": 80, "path": "/lui/health", "pattern": '"tables": true'}
+        page = {"port": tls_page.PORT, "caSecret": {"name": "page-ca"}}
         found["spec"]["detection"] |= {
             "vantagePoints": [{"operator": {}}, {"peer": {}}, {"ssh": witness}, {"prometheus": metrics}],
-            "probes": [{"http": health}, {"icmp": {}}, {"https": {"port": TLS_PORT, "caSecret": {"name": "page-ca"}}}],
+            "probes": [{"http": health}, {"icmp": {}}, {"https": page}],
             "periodSeconds": 1,
             "timeoutSeconds": 2,
             "slowSeconds": 1.5,

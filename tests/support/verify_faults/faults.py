@@ -60,6 +60,12 @@ def _lossy(fault: str) -> tuple[Act, Act]:
 
 FAULTS = (
     Fault("wrong-vhost", "page", *_running("vhost")),
+    Fault(
+        "expired-certificate",
+        "secure-page",
+        lambda world: world.serve_tls(ends_in_days=-1),
+        lambda world: world.serve_tls(ends_in_days=30),
+    ),
     Fault("database-port-shut", "database", *_run("a", SHUT, "nft delete table inet shut")),
     Fault("database-full", "database", *_run("a", FULL, "systemctl stop hog; rm -f /run/hog-is-full")),
     Fault(

@@ -28,11 +28,13 @@ from maestro_operator.model.pair import (
 )
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Sessions
+from support import tls_page
 from support.bed import Bed, clock, layout
 from support.bed import Node as BedNode
 from support.bed.namespace import Process
 from support.mail import DOMAIN, MAILBOX, PROBE, MailHost
 from support.standin import LIVE, PUBLIC_NAME, SERVICES, initialise, install, set_mail
+from support.tls_page.authority import Authority
 
 LOG = f"{LIVE}/files/lui/logs/LUI-{{yyyymmdd}}.LOG"
 INI = f"{LIVE}/files/lui/lui.ini"
@@ -65,6 +67,9 @@ def checks() -> tuple[Check, ...]:
     """Return one check of each kind."""
     found: dict[str, dict[str, object]] = {
         "page": {"http": {"path": "/lui/", "host": PUBLIC_NAME, "pattern": r"LISTSERV Maestro \d+\.\d"}},
+        "secure-page": {
+            "http": {"port": tls_page.PORT, "pattern": "Maestro", "tls": {"caSecret": {"name": "authority"}}}
+        },
         "database": {"database": {"protocol": "PostgreSQL", "port": 5432}},
         "log": {"log": {"path": LOG, "fail": [r"\bSEVERE\b"], "ok": ["start-up complete"]}},
         "login": {
@@ -107,11 +112,13 @@ class VerifiedWorld:
         self.mail = mail
         self.a, self.b = bed.nodes["a"], bed.nodes["b"]
         self._clock = SystemClock()
+        self.authority = Authority(now=self._clock.now())
         self._secrets = {
             "login": {"username": b"verifier", "password": secrets.token_hex(8).encode()},
             "trigger": {"token": secrets.token_hex(8).encode()},
             "mailbox": {"username": PROBE.encode(), "password": mail.password.encode(), "ca.crt": mail.authority},
             "ssh": {"ssh-privatekey": bed.ssh_key.read_bytes()},
+            "authority": {"ca.crt": self.authority.certificate},
         }
         self.since = self._clock.now()
         self.spec = _spec(self.a, self.b)
@@ -136,6 +143,7 @@ class VerifiedWorld:
         self.since = self._clock.now()
         for unit in SERVICES:
             do(self.a, f"systemctl start {unit}")
+        self.serve_tls(ends_in_days=30)
         self._point_at_a()
         self.second_says(self.a.address)
         (self.bed.plan.dns / "second.conf").write_text(NAMED.format(address=SECOND_SERVER, zone=layout.ZONE))
@@ -158,6 +166,10 @@ class VerifiedWorld:
             )
         finally:
             await sessions.close()
+
+    def serve_tls(self, *, ends_in_days: int) -> None:
+        """Serve the page over TLS on a, with a certificate that ends when it is told to."""
+        tls_page.serve(self.a, self.authority, ends_in_days=ends_in_days)
 
     async def secret(self, _namespace: str, name: str) -> Mapping[str, bytes]:
         """Return a Secret."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.checks import Login, NamesFrom, OldAddress
     from maestro_operator.model.pair import Check, PairSpec
+    from maestro_operator.model.probes import HttpCheck
     from maestro_operator.transport.connect import ReadSecret
     from maestro_operator.transport.session import Sessions
 
@@ -100,15 +101,23 @@ class NodeVerification:
         """Look names up on a machine."""
         return await outside.names_seen_from(self._sessions, place, item, address=address)
 
+    async def page(self, node: FrozenNode, item: HttpCheck) -> Verdict:
+        """Ask for a page."""
+        place = await web.place_of(node.address, item, secret=self._secret)
+        return not_yet(place) if isinstance(place, str) else await web.page(place, item)
+
     async def login(self, node: FrozenNode, item: Login) -> Verdict:
         """Log in with the user of a Secret."""
+        place = await web.place_of(node.address, item, secret=self._secret)
+        if isinstance(place, str):
+            return not_yet(place)
         content = await self._secret(item.secret.name)
         if isinstance(content, str):
             return not_yet(content)
         if not {"username", "password"} <= set(content):
             return never(f"Secret {item.secret.name} needs the keys username and password")
         words = {key: content[key].decode(errors="replace") for key in ("username", "password")}
-        return await web.login(node.address, item, username=words["username"], password=words["password"])
+        return await web.login(place, item, username=words["username"], password=words["password"])
 
     async def _secret(self, name: str) -> Mapping[str, bytes] | str:
         try:
@@ -170,7 +179,7 @@ class _Run:
         address, on_node = self._node.address, self._on_node
         seconds = min(READ_SECONDS, left_seconds)
         looks: Mapping[str, Callable[[Any], Awaitable[Verdict]]] = {
-            "http": lambda item: web.page(address, item),
+            "http": lambda item: self._port.page(self._node, item),
             "tcp": lambda item: on_node.tcp(item, seconds=seconds),
             "database": lambda item: on_node.database(item, seconds=seconds),
             "log": lambda item: on_node.log(item, since=self._since, units=self._port.units(), seconds=seconds),

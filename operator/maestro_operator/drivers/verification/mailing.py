@@ -84,10 +84,13 @@ class Mailings:
             except mail.MailFailedError as error:
                 return not_yet(str(error))
         if check.click is not None:
+            place = await web.place_of(self._node.address, check.click, secret=self._secret)
+            if isinstance(place, str):
+                return not_yet(place)
             sent = self._sent.get(check.click.of or "")
             if sent is None:
-                return await web.fixed_link(self._node.address, check.click)
-            return await web.link_in(self._node.address, check.click, sent.text or "")
+                return await web.fixed_link(place, check.click)
+            return await web.link_in(place, check.click, sent.text or "")
         if check.bounce is not None:
             return await self._on_node.bounce(check.bounce, before=self._before[check.name])
         return never("the check names no kind")
@@ -134,9 +137,10 @@ class Mailings:
             return content
         if "token" not in content:
             return f"Secret {item.trigger.secret.name} has no token"
-        return await web.trigger(
-            self._node.address, item.trigger, token=content["token"].decode(errors="replace").strip()
-        )
+        place = await web.place_of(self._node.address, item.trigger, secret=self._secret)
+        if isinstance(place, str):
+            return place
+        return await web.trigger(place, item.trigger, token=content["token"].decode(errors="replace").strip())
 
     async def _access(self, item: Mailing) -> mail.Access | Verdict:
         mailbox = item.mailbox
