@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LOOKS = frozenset({"read", "peer_vote", "vote", "check", "verify"})
+LOOKS = frozenset({"read", "peer_vote", "vote", "check", "credentials", "verify"})
 """The verbs of the ports that only look."""
 FAMILIES = ("nodes", "replication", "fencing", "traffic", "probes", "verification")
 HEAD = struct.Struct(">I")
