@@ -28,6 +28,8 @@ from maestro_operator.metrics import API_SILENT, LEADER, PAIRS, PairMetrics
 from maestro_operator.model.errors import BadInput
 from maestro_operator.publisher import Announcer
 from maestro_operator.settings import Settings
+from maestro_operator.statuspage.board import Board
+from maestro_operator.statuspage.server import StatusPage
 from maestro_operator.wiring import MakesLoops, RealParts
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real,
         times=LeaseTimes(duration_seconds=settings.lease_seconds),
     )
     events = EventRecorder(api, reporter=me, clock=clock)
-    announcer = Announcer(metrics=metrics, events=events)
+    board = None if settings.status_page_port is None else Board()
+    announcer = Announcer(metrics=metrics, events=events, board=board)
     claims = ClaimBook()
     make = parts(Shared(settings, SecretReader(api, clock=clock), leader, announcer, clock, claims))
 
@@ -116,6 +119,7 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real,
         answers(fleet, clock=clock, metrics=metrics), address=settings.listen_address, port=settings.listen_port
     )
     log.info("listens on port %d", health.port, extra={"port": health.port})
+    page = _status_page(settings, board, leader=leader)
     namespace = settings.watch_namespace
     try:
         return await _until_told(
@@ -133,8 +137,20 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real,
         if await fleet.close():
             await leader.release()
         health.close()
+        if page is not None:
+            page.close()
         await api.close()
         log.info("ended")
+
+
+def _status_page(settings: Settings, board: Board | None, *, leader: LeaseLeader) -> StatusPage | None:
+    """Serve the status page where one is asked for."""
+    if board is None or settings.status_page_port is None:
+        return None
+    board.leads = lambda: leader.has_lease
+    page = StatusPage(board, address=settings.status_page_address, port=settings.status_page_port)
+    log.info("serves the status page on port %d", page.port, extra={"port": page.port})
+    return page
 
 
 def answers(fleet: Fleet, *, clock: Clock, metrics: PairMetrics) -> Answers:

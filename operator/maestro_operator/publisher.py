@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import PairKey
     from maestro_operator.model.seen import Seen
     from maestro_operator.model.status import PairStatus
+    from maestro_operator.statuspage.board import Board
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +32,18 @@ class Announcer:
     The event that says what was decided carries the look that it was decided from.
     """
 
-    def __init__(self, *, metrics: PairMetrics, events: EventRecorder) -> None:
-        """Keep where to publish."""
+    def __init__(self, *, metrics: PairMetrics, events: EventRecorder, board: Board | None = None) -> None:
+        """Keep where to publish; without a board there is no status page."""
         self._metrics = metrics
+        self._board = board
         self._events = events
         self._said: dict[str, tuple[tuple[str, ...], float]] = {}
 
     async def publish(self, seen: Seen, decided: Decided, status: PairStatus) -> None:
         """Publish what a turn saw and decided; nothing is waited for."""
         self._metrics.show(seen, decided, status)
+        if self._board is not None:
+            self._board.show(seen, status)
         kind, reason, note = _words(decided)
         # What holds may word its message anew at every look; its reason is the news.
         said = (decided.rule, reason) if kind == "Warning" else (decided.rule, reason, note)
@@ -68,6 +72,8 @@ class Announcer:
         """Forget a pair that is gone."""
         self._said.pop(key.uid, None)
         self._metrics.forget(key)
+        if self._board is not None:
+            self._board.forget(key)
 
 
 def _look(seen: Seen, decided: Decided) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ same table for readers, and a test holds the two together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,12 @@ ALLOWED_ADDRESSES = Knob(
     "Networks that pairs may name although they are loopback, link-local, multicast or metadata addresses, "
     "with commas between; unset: none.",
 )
+STATUS_PAGE_PORT = Knob("MAESTRO_STATUS_PAGE_PORT", "", "The port of the status page; unset: there is none.")
+STATUS_PAGE_ADDRESS = Knob(
+    "MAESTRO_STATUS_PAGE_ADDRESS",
+    "127.0.0.1",
+    "Where the status page is served. It asks nobody who they are: whoever reaches another address than this may look.",
+)
 LOG_LEVEL = Knob("MAESTRO_LOG_LEVEL", "INFO", "The least that is logged: DEBUG, INFO, WARNING or ERROR.")
 
 KNOBS = (
@@ -68,6 +75,8 @@ KNOBS = (
     RELIST_SECONDS,
     FENCE_AGENTS,
     ALLOWED_ADDRESSES,
+    STATUS_PAGE_PORT,
+    STATUS_PAGE_ADDRESS,
     LOG_LEVEL,
 )
 
@@ -86,6 +95,8 @@ class Settings:
     relist_seconds: int
     fence_agents: Path
     addresses: AddressPolicy
+    status_page_port: int | None
+    status_page_address: str
     log_level: str
 
     @staticmethod
@@ -112,6 +123,12 @@ class Settings:
             except ValueError as error:
                 raise BadInput(ALLOWED_ADDRESSES.variable, f"write networks such as 127.0.0.0/8: {error}") from None
 
+        def address(knob: Knob) -> str:
+            try:
+                return str(ip_address(text(knob)))
+            except ValueError:
+                raise BadInput(knob.variable, f"write an IP address, not {text(knob)!r}") from None
+
         kubeconfig, level = text(KUBECONFIG), text(LOG_LEVEL)
         if level not in LEVELS:
             raise BadInput(LOG_LEVEL.variable, f"write one of {', '.join(LEVELS)}, not {level!r}")
@@ -126,5 +143,7 @@ class Settings:
             relist_seconds=whole(RELIST_SECONDS, least=1, most=MOST_SECONDS),
             fence_agents=Path(text(FENCE_AGENTS)),
             addresses=policy(),
+            status_page_port=(whole(STATUS_PAGE_PORT, least=0, most=MOST_PORT) if text(STATUS_PAGE_PORT) else None),
+            status_page_address=address(STATUS_PAGE_ADDRESS),
             log_level=level,
         )

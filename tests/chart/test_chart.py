@@ -37,6 +37,7 @@ EVERYTHING = {
     "tolerations": [{"operator": "Exists"}],
     "priorityClassName": "system-cluster-critical",
     "extraEnv": [{"name": "TZ", "value": "UTC"}],
+    "statusPage": {"create": True, "expose": True, "from": [{"podSelector": {}}]},
 }
 
 
@@ -405,3 +406,25 @@ def test_an_upgrade_brings_a_new_schema_and_a_removal_keeps_the_pairs(
     assert "kubectl maestro init maestro-linux" in notes
     assert "It may read no Secret yet" in notes
     assert left.split() == ["serviceaccount/default"]
+
+
+@pytest.mark.parametrize(
+    ("values", "environment", "ports"),
+    [
+        ({}, {}, ["http"]),
+        ({"create": True}, {"PORT": "8081", "ADDRESS": "127.0.0.1"}, ["http"]),
+        ({"create": True, "expose": True}, {"PORT": "8081", "ADDRESS": "0.0.0.0"}, ["http", "status-page"]),
+    ],
+    ids=["off", "for the pod alone", "exposed"],
+)
+def test_the_status_page_is_off_and_then_for_the_pod_alone_unless_it_is_exposed(
+    values: Manifest, environment: Manifest, ports: list[str]
+) -> None:
+    objects = rendered(values={"statusPage": values})
+    (container,) = pod_spec(objects)["containers"]
+    (policy,) = of_kind(objects, "NetworkPolicy")
+
+    named = {item["name"].removeprefix("MAESTRO_STATUS_PAGE_"): item["value"] for item in container["env"]}
+    assert {name: value for name, value in named.items() if "_" not in name} == environment
+    assert [port["name"] for port in container["ports"]] == ports
+    assert [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]] == ports

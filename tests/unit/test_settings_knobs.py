@@ -24,6 +24,8 @@ DEFAULTS = Settings(
     relist_seconds=120,
     fence_agents=Path("/usr/sbin"),
     addresses=AddressPolicy(),
+    status_page_port=None,
+    status_page_address="127.0.0.1",
     log_level="INFO",
 )
 
@@ -48,6 +50,8 @@ def test_every_knob_turns_something() -> None:
         "MAESTRO_RELIST_SECONDS": "60",
         "MAESTRO_FENCE_AGENTS": "/opt/agents",
         "MAESTRO_ALLOWED_ADDRESSES": "127.0.0.0/8, fe80::1",
+        "MAESTRO_STATUS_PAGE_PORT": "8081",
+        "MAESTRO_STATUS_PAGE_ADDRESS": "0.0.0.0",
         "MAESTRO_LOG_LEVEL": "DEBUG",
     }
     assert set(chosen) == {knob.variable for knob in KNOBS}

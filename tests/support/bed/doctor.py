@@ -24,6 +24,7 @@ PACKAGES = (
     "bind9",
     "bind9-utils",
     "btrfs-progs",
+    "chromium",
     "conntrack",
     "dovecot-imapd",
     "exim4-daemon-light",
