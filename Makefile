@@ -49,6 +49,24 @@ $(PROJECT_STAMP): $(LOCK_STAMP)
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.project-*; touch $@
 
+# The site's tools are no part of `make venv`: who changes code does not need them.
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.lock-$(shell sha256sum requirements/docs.txt | cut -c1-16)
+
+$(DOCS_STAMP):
+	@echo "make docs: installing the locked requirements into $(DOCS)"
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements/docs.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_STAMP) ## Build the site of docs/ into build/site; a broken link or a page outside the nav fails
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs --quiet build
+
+.PHONY: docs-check
+docs-check: venv ## Run every command and judge every manifest of the docs (PAGE=text chooses; BREAK=name plants a fault)
+	@$(PY) -m support.docscheck --page "$(PAGE)" --break "$(BREAK)"
+
 .PHONY: lint
 lint: venv ## Style, types and layers
 	@$(PY) -m support.tiers lint

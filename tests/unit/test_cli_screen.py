@@ -182,3 +182,11 @@ def test_the_git_change_survives_every_word_a_person_may_write() -> None:
 
     assert change.git.startswith("spec:\n  answers:\n    - episode: e-1\n      say: ConfirmFenced\n")
     assert yaml.safe_load(change.git) == {"spec": {"answers": [answer]}} == {"spec": dict(change.spec)}
+
+
+def test_a_copy_that_is_in_sync_is_not_said_to_be_in_sync_behind() -> None:
+    shown = screen(
+        serving() | {"status": serving()["status"] | {"replication": {"inSync": True, "lag": "in sync"}}}, width=WIDTH
+    )
+
+    assert "data: in sync\n" in shown

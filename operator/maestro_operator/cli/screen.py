@@ -91,7 +91,7 @@ def _replication(status: Mapping[str, Any]) -> str:
     words = ["in sync" if found.get("inSync") else f"NOT IN SYNC ({reason})"]
     if found.get("generation"):
         words.append(f"copy {found['generation']['epoch']}.{found['generation']['counter']}")
-    if found.get("lag"):
+    if found.get("lag", "in sync") != "in sync":
         words.append(f"{found['lag']} behind")
     return ", ".join(words)
 

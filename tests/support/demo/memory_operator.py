@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import PairKey
     from maestro_operator.model.surroundings import Store
     from maestro_operator.settings import Settings
-    from support.demo.memory_world import LivingWorld
 
 T = TypeVar("T")
 ANSWER_SECONDS = 10.0
@@ -36,24 +35,41 @@ class OperatorEndedError(Exception):
     """The operator ended while the story went on; its log says why."""
 
 
+class Lives(Protocol):
+    """The world or worlds that the operator's loops act on."""
+
+    async def live(self) -> None:
+        """Let time pass there, until cancelled."""
+
+    def world_of(self, pair: str) -> MemoryWorld:
+        """Return the world of a pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryParts:
-    """Makes loops whose effects happen in one shared world."""
+    """Makes loops whose effects happen in the pair's world."""
 
     shared: Shared
-    world: MemoryWorld
+    living: Lives
 
     def __call__(self, key: PairKey, store: Store) -> PairLoop:
         """Return a new loop over the memory drivers."""
-        del key
+        world = self.living.world_of(key.name)
         return PairLoop(
             store=store,
-            drivers=memory_drivers(self.world),
+            drivers=memory_drivers(world),
             leader=self.shared.leader,
             clock=self.shared.clock,
             publisher=self.shared.publisher,
-            commands=self,
+            commands=CommandsIn(world),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsIn:
+    """Counts the commands that were sent to a world's nodes."""
+
+    world: MemoryWorld
 
     def commands_run(self, node: str) -> int:
         """Return how many commands were sent to both nodes: the world counts them together."""
@@ -81,7 +97,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 class MemoryOperator:
     """Runs the operator and the world until `stop`."""
 
-    def __init__(self, settings: Settings, living: LivingWorld, *, log: Path) -> None:
+    def __init__(self, settings: Settings, living: Lives, *, log: Path) -> None:
         """Start at once; every log line goes to the file."""
         self._log = log.open("a")
         root = logging.getLogger()
@@ -94,7 +110,7 @@ class MemoryOperator:
         self._thread = threading.Thread(target=self._run, args=(settings, living), name="operator", daemon=True)
         self._thread.start()
 
-    def _run(self, settings: Settings, living: LivingWorld) -> None:
+    def _run(self, settings: Settings, living: Lives) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(_run_in(living, settings))
@@ -125,10 +141,10 @@ class MemoryOperator:
         self._log.close()
 
 
-async def _run_in(living: LivingWorld, settings: Settings) -> int:
+async def _run_in(living: Lives, settings: Settings) -> int:
     """Run the operator while the world lives; the world's own mistake ends both."""
     world = asyncio.create_task(living.live(), name="world")
-    operator = asyncio.create_task(run(settings, lambda shared: MemoryParts(shared, living.world)), name="operator")
+    operator = asyncio.create_task(run(settings, lambda shared: MemoryParts(shared, living)), name="operator")
     await asyncio.wait({world, operator}, return_when=asyncio.FIRST_COMPLETED)
     for task in (world, operator):
         task.cancel()

@@ -88,15 +88,20 @@ class LiveClock(MemoryClock):
 class LivingWorld:
     """A memory world on the machine's clock, and what its client was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, addresses: Mapping[str, str] = ADDRESSES, units: tuple[str, ...] = UNITS) -> None:
         self.clock = LiveClock()
-        self.world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=self.clock)
+        self.world = MemoryWorld(nodes=addresses.items(), units=units, clock=self.clock)
         self.is_writing = False
         self.acks: list[Ack] = []
         self.failures: list[Failure] = []
         self.knocked_at: str | None = None
         """The node whose services are knocked at."""
         self.knocks = {"accepted": 0, "refused": 0, "silent": 0}
+
+    def world_of(self, pair: str) -> MemoryWorld:
+        """Return the one world there is, whichever pair asks."""
+        del pair
+        return self.world
 
     async def live(self) -> None:
         """Let the nodes and the client do what they do, until cancelled."""
