@@ -67,8 +67,12 @@ def test_nothing_to_search_and_nothing_to_look_for_are_no_clean_run(tmp_path: Pa
 
 
 def test_a_secret_in_an_argument_or_a_variable_of_a_process_is_found(tmp_path: Path) -> None:
-    sleeper = [sys.executable, "-c", "input()", "--password=canary-in-argv"]
-    with subprocess.Popen(sleeper, stdin=subprocess.PIPE, env={"TOKEN": "canary-in-environment"}) as process:
+    sleeper = [sys.executable, "-c", "print(flush=True); input()", "--password=canary-in-argv"]
+    pipe, environment = subprocess.PIPE, {"TOKEN": "canary-in-environment"}
+    with subprocess.Popen(sleeper, stdin=pipe, stdout=pipe, env=environment) as process:
+        # Before its first word it may still be this process, with other arguments.
+        assert process.stdout is not None
+        process.stdout.readline()
         listed = process_list()
         process.communicate(b"\n")
     (tmp_path / "processes.txt").write_text(listed)
