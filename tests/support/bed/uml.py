@@ -4,20 +4,22 @@ A power cut loses what its kernel had not written: the pages were in the machine
 that no cut reaches.
 """
 
-import shlex
+import json
 import shutil
+import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
-from support.bed import clock, disks, layout, network, umlroot
+from support.bed import clock, console, disks, layout, network, umlroot
 from support.bed.description import Identity, Ran
 from support.bed.evidence import Journal
-from support.bed.machine import Machine, NodeIsOffError
+from support.bed.machine import OUTPUT_LIMIT_BYTES, Machine, NodeIsOffError
 
 CONSOLE_SECONDS = 30
-"""How long the console may take to let in: a login is a dozen processes, each slow where the host is busy."""
+"""How long a console that answers may take: each process is slow where the host is busy."""
 USER_ID = 2000
 
 
@@ -47,7 +49,6 @@ class UmlMachine(Machine):
     def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, image: Path) -> None:
         super().__init__(identity=identity, plan=plan, power=power, bridge=layout.BRIDGE)
         self._image = image
-        self._keys = plan.keys
 
     @override
     def boots(self) -> int:
@@ -59,13 +60,13 @@ class UmlMachine(Machine):
     def soft_off(self, cause: str) -> None:
         """Presses the power button: the node's systemd shuts down in order, in its own time."""
         self._power.write(node=self.name, event="soft-off-asked", cause=cause)
-        self.run("systemctl --no-block poweroff", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+        self._soon("systemctl poweroff")
 
     @override
     def reboot(self, cause: str) -> None:
         """Asks the node's systemd to reboot; the power stays on."""
         self._power.write(node=self.name, event="reboot-asked", cause=cause)
-        self.run("systemctl --no-block reboot", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+        self._soon("systemctl reboot")
 
     @override
     def greets(self) -> bool:
@@ -82,12 +83,20 @@ class UmlMachine(Machine):
         """Runs a bash script in the node by its console's wire."""
         if not self.is_on():
             raise NodeIsOffError(f"node {self.name} is off")
-        login = ("sudo", "-n", "-H", "bash", "-c", script) if user == "root" else ("bash", "-c", script)
-        return self.run_grouped(
-            (*self._console_client(), " ".join(shlex.quote(word) for word in login)),
-            stdin=stdin,
-            timeout_seconds=timeout_seconds,
-        )
+        asked = {"user": user, "script": script, "stdin": len(stdin), "seconds": timeout_seconds}
+        where = (layout.CONSOLE_ENDS[self.name][1], console.PORT)
+        with socket.create_connection(where, timeout=CONSOLE_SECONDS) as wire:
+            # The far end ends the script; it is waited for a little longer, and not for ever: its power may go.
+            wire.settimeout(timeout_seconds + CONSOLE_SECONDS)
+            wire.sendall(json.dumps(asked).encode() + b"\n" + stdin)
+            answer = wire.makefile("rb")
+            head = _head(answer.readline())
+            out, err = answer.read(head["out"]), answer.read(head["err"])
+        if (len(out), len(err)) != (head["out"], head["err"]):
+            raise ConnectionResetError(f"the console of node {self.name} ended before its script")
+        if head["code"] is None:
+            raise clock.TimedOutError(f"a script on node {self.name} took over {timeout_seconds:g} s")
+        return Ran(int(head["code"]), out[:OUTPUT_LIMIT_BYTES], err[:OUTPUT_LIMIT_BYTES])
 
     @override
     def push(self, path: str, content: bytes, *, mode: int) -> None:
@@ -96,22 +105,16 @@ class UmlMachine(Machine):
             raise NodeIsOffError(f"node {self.name} is off: nothing reaches the inside of its disk")
         super().push(path, content, mode=mode)
 
+    def _soon(self, command: str) -> None:
+        """Lets the node's systemd run a command in a second: what ends the console first answers on it."""
+        script = f"systemd-run --quiet --on-active=1 {command}"
+        ran = self.run(script, user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
+        if ran.return_code != 0:
+            raise OSError(f"node {self.name}: {script}: {ran.stderr.decode(errors='replace')}")
+
     def _lets_in(self) -> bool:
         done = self.run("true", user="root", stdin=b"", timeout_seconds=CONSOLE_SECONDS)
         return done.return_code == 0
-
-    def _console_client(self) -> tuple[str, ...]:
-        key = self._keys / "id_ed25519"
-        return (
-            *("ssh", "-F", "none", "-i", str(key), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
-            *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "KexAlgorithms=curve25519-sha256"),
-            *(
-                "-o",
-                f"ConnectTimeout={CONSOLE_SECONDS}",
-                f"{layout.NODE_USER}@{layout.CONSOLE_ENDS[self.name][1]}",
-                "--",
-            ),
-        )
 
     @override
     def _plug(self) -> None:
@@ -121,15 +124,22 @@ class UmlMachine(Machine):
     def _supplied(self) -> tuple[str, ...]:
         folder = Path(self.paths.folder)
         number = sorted(layout.NODE_ADDRESSES).index(self.name) + 1
-        console = f"{layout.CONSOLE_ENDS[self.name][1]}/{layout.CONSOLE_PREFIX_LENGTH}"
+        wire = f"{layout.CONSOLE_ENDS[self.name][1]}/{layout.CONSOLE_PREFIX_LENGTH}"
         return (
             *("env", "-i", "TMPDIR=/dev/shm", f"PATH={umlroot.PATH}", umlroot.KERNEL),
             *(f"mem={layout.MACHINE_MEMORY}", f"umid=node-{self.name}", f"uml_dir={folder}/uml"),
             *(f"ubda={self.paths.changes},{self._image}", f"ubdb={self.paths.image}", f"ubdcr={self.paths.seed}"),
-            *("root=/dev/ubda", "rw", "rootfstype=ext4", "init=/usr/sbin/bed-init", f"bed.console={console}"),
+            *("root=/dev/ubda", "rw", "rootfstype=ext4", "init=/usr/sbin/bed-init", f"bed.console={wire}"),
             *(f"eth0=tuntap,{network.port_of(self.name)},52:54:00:00:00:0{number}",),
             *(f"eth1=tuntap,{network.console_of(self.name)},52:54:00:00:01:0{number}",),
             *("con0=null,fd:1", "con=null", "ssl=null", "net.ifnames=0", "systemd.show_status=0", "selinux=0"),
             # Its kernel says on the console what it does: what a judge reads.
             *("loglevel=7", "printk.time=1"),
         )
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    if not line.endswith(b"\n"):
+        raise ConnectionResetError("the console of a node ended before its script")
+    found: dict[str, Any] = json.loads(line)
+    return found

@@ -49,8 +49,19 @@ for word in $line; do
 done
 ip link set eth0 name host0
 ip address add "$console" dev eth1 && ip link set eth1 up
+printf 'BED_CONSOLE=%s\n' "${{console%/*}}" >/run-bed-console
 umount /proc
 exec /sbin/init
+"""
+CONSOLE = Path(__file__).with_name("console.py")
+CONSOLE_UNIT = """[Unit]
+Description=The console's far end
+[Service]
+EnvironmentFile=/run-bed-console
+ExecStart=/usr/bin/python3 -u -I -S /usr/sbin/bed-console.py ${BED_CONSOLE}
+KillMode=process
+[Install]
+WantedBy=multi-user.target
 """
 # No mirror and no disk may start by itself, and nothing of a distribution's own takes part in a fence. What a login and
 # a boot do beside that is left out: each process costs such a machine what hundreds cost the host.
@@ -64,6 +75,7 @@ for unit in drbd.service iscsid.service iscsid.socket open-iscsi.service systemd
     ln -sf /dev/null /etc/systemd/system/$unit
 done
 sed -i '/pam_systemd/d' /etc/pam.d/common-session
+ln -sf /etc/systemd/system/bed-console.service /etc/systemd/system/multi-user.target.wants/bed-console.service
 printf 'drbd\\n' >/etc/modules-load.d/bed.conf
 printf 'options drbd usermode_helper=/sbin/drbdadm disable_sendpage=1\\n' >/etc/modprobe.d/bed.conf
 mkdir -p /mnt/data
@@ -78,6 +90,7 @@ def key() -> str:
     """Returns the name of the recipe, which changes with every part of it."""
     versions = sorted(path.name for path in MODULES.iterdir()) if MODULES.is_dir() else []
     parts = [rootfs.key(), versions, MODULE_FOLDERS, PACKAGES, IMAGE_BYTES, INIT, AFTERWARDS, inspect.getsource(_build)]
+    parts += [CONSOLE.read_text(), CONSOLE_UNIT]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -110,6 +123,8 @@ def _build(root: Path, *, scratch: Path, image: Path) -> None:
     init = tree / "usr" / "sbin" / "bed-init"
     init.write_text(INIT)
     init.chmod(0o755)
+    shutil.copyfile(CONSOLE, tree / "usr" / "sbin" / "bed-console.py")
+    (tree / "etc" / "systemd" / "system" / "bed-console.service").write_text(CONSOLE_UNIT)
     isolated = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private", "--")
     _run(*isolated, "chroot", str(tree), "sh", "-c", AFTERWARDS)
     _run(*isolated, "chroot", str(tree), "depmod", version)
