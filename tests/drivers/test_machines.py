@@ -1,21 +1,27 @@
-"""The bed's machines have a kernel, disks and a clock of their own, and the guard works on them."""
+"""The bed's machines have a kernel, disks and a clock of their own; the guard works on them, and DRBD sees its peer."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.ports import Equipment
 from maestro_operator.model.outcome import Done
-from maestro_operator.model.seen import GuardState, NodeSeen
+from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import GuardState, NodeSeen, Unknown, Vote, VoteSeen
 from support.bed import Bed, Node
 from support.contracts.pair_world import PAIR_UID
-from support.mirror.pair import MirrorPair
+from support.mirror.pair import RESOURCE, WITHOUT_DATA, MirrorPair
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 BOOT_SECONDS = 180.0
 COMMAND_SECONDS = 120.0
+VIEW_SECONDS = 120.0
+"""What DRBD on a busy host may take to notice; nothing is judged by it."""
+LOOK_SECONDS = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +100,34 @@ def test_a_reboot_in_order_keeps_everything_and_makes_another_boot(machines: Bed
 
     assert said(node, "cat /var/word") == "remembered"
     assert said(node, "cat /proc/sys/kernel/random/boot_id") != before
+
+
+async def voted_by_b(pair: MirrorPair, wanted: Vote | Reason) -> Vote | Reason:
+    """Return what b's DRBD comes to say of a, or what it said last."""
+    ends, said_last = SystemClock().monotonic_seconds() + VIEW_SECONDS, wanted
+    while SystemClock().monotonic_seconds() < ends:
+        found = await pair.nodes.drbd_vote(pair.frozen("b"), pair.frozen("a"), "r0")
+        said_last = found.vote if isinstance(found, VoteSeen) else found.reason
+        if said_last is wanted:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    return said_last
+
+
+async def test_a_mirror_sees_its_peers_kernel_then_its_silence_and_says_where_it_does_not_look(machines: Bed) -> None:
+    node = machines.nodes["a"]
+    async with MirrorPair(machines) as pair:
+        unmade = await pair.nodes.drbd_vote(pair.frozen("b"), pair.frozen("a"), "r0")
+        for name in ("a", "b"):
+            await pair.do(name, f"cat >/etc/drbd.d/r0.res <<'END'\n{RESOURCE}END\n{WITHOUT_DATA}")
+        connected = await voted_by_b(pair, Vote.ALIVE)
+        node.power_cut()
+        sought = await voted_by_b(pair, Vote.DEAD)
+        await pair.do("b", "drbdadm disconnect r0")
+        alone = await voted_by_b(pair, Reason.PEER_UNREACHABLE)
+        node.power_on()
+        node.ssh_ready(timeout_seconds=BOOT_SECONDS)
+
+    assert isinstance(unmade, Unknown)
+    assert unmade.reason is Reason.COMMAND_FAILED
+    assert (connected, sought, alone) == (Vote.ALIVE, Vote.DEAD, Reason.PEER_UNREACHABLE)
