@@ -136,3 +136,10 @@ def test_a_clock_that_was_set_back_makes_the_time_count_anew(node: DrbdNode) -> 
     node.call("run")
 
     assert node.verifies == 0
+
+
+def test_data_is_told_also_where_drbd_is_slow_to_say_its_name(node: DrbdNode) -> None:
+    (node.root / "bin/drbdadm").write_text("#!/bin/sh\nsleep 6\necho '  00000000000000AA:0:0:0:1:1:0'\n")
+    (node.root / "bin/drbdadm").chmod(0o755)
+
+    assert node.call("observe")["sent"] == "1.170"
