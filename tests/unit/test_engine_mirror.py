@@ -164,6 +164,44 @@ async def test_after_standby_lost_a_failover_declares_all_since_the_last_contact
     assert pair.status.active_node == "a"
 
 
+@pytest.mark.parametrize("sides", ["a", "b"])
+async def test_a_failover_from_an_owner_whose_settings_let_it_go_on_declares_all_since_the_last_contact(
+    sides: str,
+) -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+    for name in sides:
+        world.sides[name].unsafe = ("fencing:dont-care",)
+    for _ in range(3):
+        await pair.turn()
+    world.cut("a", "b")
+    contact = world.sides["b"].contact_seconds
+    for _ in range(5):
+        pair.let_pass(5)
+    last_written = world.last_acknowledged_seconds
+
+    world.power_cut("a")
+    held = await pair.hold(Reason.COPY_OVER_BUDGET)
+
+    at_risk_seconds = float(held.message.split()[2])
+    assert at_risk_seconds >= last_written - contact
+
+
+async def test_an_owner_whose_settings_are_mended_is_believed_again_to_freeze() -> None:
+    pair, world = mirrored()
+    await pair.run_until(settled_on("a"))
+    world.sides["a"].unsafe = ("fencing:dont-care",)
+    await pair.run_until(lambda it: it.status.alone is not None)
+    written_down = pair.status.alone
+    for _ in range(3):
+        await pair.turn()
+
+    assert pair.status.alone == written_down
+
+    world.sides["a"].unsafe = ()
+    await pair.run_until(lambda it: it.status.alone is None)
+
+
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_an_operator_that_dies_while_it_gives_the_standby_up_is_followed_by_one_that_ends_it(nth: int) -> None:
     pair, world = mirrored()

@@ -1,7 +1,8 @@
 """What follows from a mirror: how much a failover may lose, and what its frozen owner may do.
 
 The law of this file: UpToDate alone proves no zero loss. What is lost counts from the last contact that was observed,
-less the time for which the owner then froze; and status says that the standby is lost before the owner goes on alone.
+less the time for which the owner then froze, where its settings made it freeze; and status says that the standby is
+lost before the owner goes on alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.mirroring import PeerLost
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen
+from maestro_operator.model.status import Alone
 from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
@@ -33,14 +35,14 @@ def copy_age_seconds(seen: Seen, name: str) -> float | None:
     """Return for how long the owner may have written what this node's copy lacks, None where that cannot be said.
 
     Of a copy that is its announcement's age. Of a mirror: max(0, age of the last observed contact - freeze), and the
-    freeze counts only while status does not say that the owner went on before its time.
+    freeze counts only while status does not say that the owner went on before its time or has settings that let it,
+    and while this node's own settings, which are one file with the owner's, would make it freeze.
     """
     node, drbd = facts.readable(seen, name), seen.spec.replication.drbd
     age_seconds = node.replica.announced_age_seconds if node is not None else None
     if age_seconds is None or drbd is None:
         return age_seconds
-    mark, alone = seen.status.epoch.in_force, seen.status.alone
-    if alone is not None and mark is not None and alone.epoch == mark.number:
+    if _is_alone(seen) or unsafe(seen, name) is not None:
         return age_seconds
     if drbd.peer_lost is PeerLost.FREEZE:
         return 0.0
@@ -72,10 +74,20 @@ def standby_lost(seen: Seen) -> Decision | None:
     return Record(status=status, because=Reason.STANDBY_LOST, message=text)
 
 
+def unfrozen(seen: Seen) -> Decision | None:
+    """Write down that the owner of a mirror may write alone at any time, as its settings let it."""
+    owner, mark = _owner(seen), seen.status.epoch.in_force
+    held = unsafe(seen, owner.name) if owner is not None else None
+    if held is None or mark is None or _is_alone(seen):
+        return None
+    status = seen.status.model_copy(update={"alone": Alone(epoch=mark.number, since=seen.now)})
+    return Record(status=status, because=held.reason, message=held.message)
+
+
 def together(seen: Seen) -> Decision | None:
     """Take out of status that the owner may have written alone, when both sides have everything again."""
     owner = _owner(seen)
-    if seen.status.alone is None or owner is None or owner.replica.mirror is None:
+    if seen.status.alone is None or owner is None or owner.replica.mirror is None or owner.replica.mirror.unsafe:
         return None
     if not owner.replica.mirror.is_in_sync or behind(seen, facts.other_name(seen, owner.name)) is not None:
         return None
@@ -98,6 +110,12 @@ def unsafe(seen: Seen, name: str) -> Hold | None:
     if mirror is None or not mirror.unsafe:
         return None
     return Hold(Reason.MIRROR_UNSAFE, f"{name}: {', '.join(mirror.unsafe)}; see the page of the driver")
+
+
+def _is_alone(seen: Seen) -> bool:
+    """Tell whether status says of the epoch in force that its owner may have written alone."""
+    mark, alone = seen.status.epoch.in_force, seen.status.alone
+    return alone is not None and mark is not None and alone.epoch == mark.number
 
 
 def _owner(seen: Seen) -> NodeSeen | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.episodes import carry_on
-from maestro_operator.decide.mirror import standby_lost, together
+from maestro_operator.decide.mirror import standby_lost, together, unfrozen
 from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
 from maestro_operator.decide.restoring import restore
 from maestro_operator.decide.upkeep import discard, newer_guard, refit, release
@@ -299,6 +299,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     restore,
     discard,
     standby_lost,
+    unfrozen,
     together,
     outage,
     strange_promise,

@@ -36,6 +36,8 @@ class Side:
     contact_seconds: float = 0.0
     frozen_since: float | None = None
     alone_epoch: int | None = None
+    unsafe: tuple[str, ...] = ()
+    """Settings under which it does not wait for its peer."""
 
 
 class MirrorWorld(MemoryWorld):
@@ -107,7 +109,7 @@ class MirrorWorld(MemoryWorld):
         if side.frozen_since is None:
             side.frozen_since = now
         is_over = now - side.frozen_since >= self.freeze_seconds and node.guard.may_run(node.boot_id)
-        if not is_over and not self.use_receipt(name, "StandbyLost"):
+        if not side.unsafe and not is_over and not self.use_receipt(name, "StandbyLost"):
             return False
         side.frozen_since, side.alone_epoch = None, node.guard.inforce_epoch
         self.go_on_alone(name)
@@ -193,6 +195,7 @@ class MirrorWorld(MemoryWorld):
             peer_disk="UpToDate" if in_sync else "DUnknown",
             is_frozen=side.frozen_since is not None,
             alone_epoch=side.alone_epoch,
+            unsafe=side.unsafe,
         )
         return Replica(
             newest=side.contact if is_whole else None,
