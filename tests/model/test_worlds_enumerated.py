@@ -80,6 +80,21 @@ def test_a_state_is_named_the_same_however_it_is_put_back(stage: Stage) -> None:
     assert name_of(first) == name_of(again) != name_of(state)
 
 
+def test_two_pairs_whose_specs_differ_are_two_worlds(stage: Stage) -> None:
+    one, other = "a serves, and b is ordered", "a serves, b is ordered, and what clients may keep is shortened"
+
+    assert name_of(begun(stage, one)) != name_of(begun(stage, other))
+
+
+def test_a_pair_that_put_the_time_to_live_right_already_is_another_world_than_one_that_has_not(stage: Stage) -> None:
+    state = begun(stage, "a serves")
+    other = state.copied()
+    entry = {**state.status["history"][0], "kind": "Repair", "trigger": "lowered time to live"}
+    other.stores[0].status = {**state.status, "history": [entry, *state.status["history"]]}
+
+    assert name_of(state) != name_of(other)
+
+
 def mirrored(stage: Stage, told_of: str) -> Iterator[bytes]:
     for name in ADDRESSES:
         state = begun(stage, "a serves")

@@ -152,6 +152,8 @@ def declare(seen: Seen, episode: Episode) -> Loss | None:
     if target is None or at_risk_seconds is None:
         return None
     final = episode.generation is not None and episode.generation == target.replica.newest
+    if episode.loss is not None and restoring.is_up(seen, episode):
+        return episode.loss
     if episode.restore is not None:
         accepted = facts.accepted_loss_seconds(seen, episode)
         return Loss(declared_seconds=round(at_risk_seconds, 3), accepted_seconds=accepted, clock="wall")
@@ -166,10 +168,11 @@ def declare(seen: Seen, episode: Episode) -> Loss | None:
 def declare_ready(seen: Seen, episode: Episode) -> Hold | None:
     """Return the hold of a loss that is unknown or was not accepted, or None."""
     loss = declare(seen, episode)
+    otherwise = f", {restoring.way_out(episode)}" if episode.kind is EpisodeKind.RESTORE else ""
     if loss is None:
-        return Hold(Reason.TARGET_UNREADABLE, f"the age of {episode.target}'s copy cannot be read")
+        return Hold(Reason.TARGET_UNREADABLE, f"the age of {episode.target}'s copy cannot be read{otherwise}")
     if loss.declared_seconds > loss.accepted_seconds:
-        accepted = f"{loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss"
+        accepted = f"{loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss{otherwise}"
         text = f"{loss.declared_seconds:.1f} s would be lost, {accepted}"
         return Hold(Reason.LOSS_NOT_ACCEPTED, text)
     return None

@@ -49,10 +49,11 @@ def carry_on(seen: Seen) -> Decision | None:
     if turned is not None:
         return turned
     phase = PHASES[episode.step]
-    if phase.done(seen, episode):
-        return _go_on(seen, episode)
-    if _is_back_too_late(seen, episode):
+    is_done = phase.done(seen, episode)
+    if _is_back_too_late(seen, episode, is_done=is_done):
         return _perform(seen, episode, StepName.STORE_EPOCH)
+    if is_done:
+        return _go_on(seen, episode)
     hold = phase.ready(seen, episode)
     if hold is not None:
         return hold
@@ -61,9 +62,10 @@ def carry_on(seen: Seen) -> Decision | None:
     return _again(seen, episode)
 
 
-def _is_back_too_late(seen: Seen, episode: Episode) -> bool:
-    """Tell whether the other side was not to be read when it was to store the epoch, and is now."""
-    if episode.step not in (StepName.CONFIRM, StepName.SWAP_PERMIT):
+def _is_back_too_late(seen: Seen, episode: Episode, *, is_done: bool) -> bool:
+    """Tell whether the other side can be read now and has not the epoch that it was to store before."""
+    waits = (StepName.RESTORE,) if is_done else (StepName.CONFIRM, StepName.SWAP_PERMIT)
+    if episode.step not in waits:
         return False
     is_there = facts.readable(seen, episode.source) is not None
     return is_there and not PHASES[StepName.STORE_EPOCH].done(seen, episode)

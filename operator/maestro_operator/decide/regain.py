@@ -20,31 +20,54 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import Episode
 
 UNTIL_IT_SERVES = (StepName.PROMOTE, StepName.LOCALISE, StepName.MOVE_TRAFFIC, StepName.START_SERVICES)
-OWNER_GOES_ON = (EpisodeKind.RENEW, EpisodeKind.RESTART, EpisodeKind.RESTORE)
+OWNER_GOES_ON = (EpisodeKind.RENEW, EpisodeKind.RESTART, EpisodeKind.RESTORE, EpisodeKind.REPAIR)
+SWAPS = (EpisodeKind.RENEW, EpisodeKind.RESTORE)
 DISCOVERIES = (EpisodeKind.ACTIVATE, EpisodeKind.ADOPT)
 STORED = (StepName.STORE_EPOCH, StepName.QUARANTINE, StepName.GRANT)
 """Steps of a Rejoin that leave something in the node's guard."""
 
 
 def owner_lost(seen: Seen, episode: Episode) -> Record | None:
-    """End what an owner does alone where its guard does not know the pair any more: the rules say what is left."""
-    owner = facts.readable(seen, episode.target)
-    if episode.kind not in OWNER_GOES_ON or owner is None or facts.is_ours(seen, owner.guard):
+    """End what an owner does alone where its guard lost the epoch in force: the rules say what is left.
+
+    Until the permit was swapped the guard may be an epoch behind what status says.
+    """
+    owner, mark = facts.readable(seen, episode.target), seen.status.epoch.in_force
+    if episode.kind not in OWNER_GOES_ON or owner is None:
+        return None
+    is_not_yet = is_before(episode.kind, episode.step, StepName.START_SERVICES) and episode.kind in SWAPS
+    holds = mark is not None and facts.holds_epoch(owner, mark)
+    if facts.is_ours(seen, owner.guard) and (holds or is_not_yet):
         return None
     return _abandoned(seen, episode, owner)
 
 
-def discovered_anew(seen: Seen, episode: Episode) -> Record | None:
-    """Begin a discovery anew, as long as nothing was decided by it, where a guard that was installed lost the pair.
+def restored_anew(seen: Seen, episode: Episode) -> Record | None:
+    """Restore once more where the owner was put back to before the restore, as long as nothing runs on it."""
+    owner, record = facts.readable(seen, episode.target), episode.record(StepName.RESTORE)
+    if episode.step is not StepName.SWAP_PERMIT or owner is None or record is None or record.state != "Done":
+        return None
+    if PHASES[StepName.RESTORE].done(seen, episode):
+        return None
+    return _back_to(seen, episode, StepName.RESTORE, why=f"{episode.restore} is not up on {owner.name} any more")
 
-    A guard that lost its state gets another one: nobody was let in since. Another machine is looked at first.
+
+def discovered_anew(seen: Seen, episode: Episode) -> Record | None:
+    """Begin a discovery anew where a guard that was installed lost the pair, or another machine stands there.
+
+    A guard that lost its state gets another one: nobody was let in since. Another machine is looked at first. Once it
+    was decided, only the adopted side is asked; one that was promoted is given its data back instead.
     """
     is_begun = any(episode.record(step) is not None for step in journal.CHANGES_OWNER)
-    if episode.kind not in DISCOVERIES or is_begun or episode.step is StepName.EQUIP:
+    if episode.kind not in DISCOVERIES or (is_begun and episode.kind is EpisodeKind.ACTIVATE):
         return None
-    sides = [node for name in seen.spec.names if (node := facts.readable(seen, name)) is not None]
+    asked = (episode.target,) if is_begun else seen.spec.names
+    sides = [node for name in asked if (node := facts.readable(seen, name)) is not None]
+    replaced = next((node for node in sides if facts.is_another_machine(node, episode)), None)
+    if replaced is not None:
+        return _abandoned(seen, episode, replaced)
     strangers = [node for node in sides if not facts.is_ours(seen, node.guard)]
-    if not strangers:
+    if not strangers or episode.step is StepName.EQUIP:
         return None
     if all(_is_itself(seen, episode, node) for node in strangers):
         return _back_to(seen, episode, StepName.EQUIP, why=f"{strangers[0].name} lost its guard's state")

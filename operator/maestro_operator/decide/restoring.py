@@ -35,7 +35,8 @@ def restore(seen: Seen) -> Decision | None:
     if seen.spec.replication.drbd is not None:
         return Hold(Reason.NOT_CONFIGURED, "a mirror is restored by hand: see the page of the driver")
     if not node.replica.restorable(word.of)[0]:
-        return Hold(Reason.BACKUP_ABSENT, f"{active} has no backup {word.of}; {named(node.replica)}")
+        text = f"{active} has no backup {word.of}; {named(node.replica)}; put it there, or take the answer Restore out"
+        return Hold(Reason.BACKUP_ABSENT, text)
     begun = begin(seen, EpisodeKind.RESTORE, target=active, trigger=f"Restore of {word.of}")
     taken = journal.take_answer(begun.status, word)
     episode = begun.status.episode.model_copy(update={"restore": word.of}) if begun.status.episode else None
@@ -77,6 +78,19 @@ def without(node: NodeSeen, item: str) -> Hold | None:
     return Hold(Reason.BACKUP_ABSENT, f"{node.name} has no backup {item}; {named(node.replica)}")
 
 
+def unasked(seen: Seen, episode: Episode) -> str | None:
+    """Return why a restore that stopped the service has nothing to bring up any more, or None."""
+    node, item = facts.readable(seen, episode.target), episode.restore or ""
+    if _is_withdrawn(seen, episode):
+        return f"nobody asks for {item} any more"
+    missing = without(node, item) if node is not None else None
+    return missing.message if missing is not None else None
+
+
+def _is_withdrawn(seen: Seen, episode: Episode) -> bool:
+    return not any(word.say is Say.RESTORE and word.of == episode.restore for word in seen.spec.answers)
+
+
 def with_ways(seen: Seen, episode: Episode, hold: Hold) -> Hold:
     """Add to the hold of a target without a whole copy what a person could have restored instead."""
     node = facts.readable(seen, episode.target)
@@ -89,13 +103,14 @@ def restore_ready(seen: Seen, episode: Episode, *, stop_seconds: int) -> Hold | 
     """Return what stands in the way of a restore before anything is stopped: chiefly what it would lose."""
     node, item = facts.readable(seen, episode.target), episode.restore or ""
     if node is None:
-        return Hold(Reason.TARGET_UNREADABLE, f"{episode.target} cannot be read; {_way_out(episode)}")
+        return Hold(Reason.TARGET_UNREADABLE, f"{episode.target} cannot be read; {way_out(episode)}")
     missing = without(node, item)
     if missing is not None:
-        return missing
+        return Hold(missing.reason, f"{missing.message}; put it there, {way_out(episode)}")
     _, age = node.replica.restorable(item)
     if age is None:
-        return Hold(Reason.COPY_OVER_BUDGET, f"the age of {item} is not known: look at the clock of {node.name}")
+        text = f"the age of {item} is not known: look at the clock of {node.name}, {way_out(episode)}"
+        return Hold(Reason.COPY_OVER_BUDGET, text)
     expected, accepted = age + stop_seconds, facts.answered_loss_seconds(seen, episode)
     if expected <= accepted:
         return None
@@ -103,7 +118,7 @@ def restore_ready(seen: Seen, episode: Episode, *, stop_seconds: int) -> Hold | 
     text = f"restoring {item} loses what {node.name} wrote in up to {expected:.0f} s, {accepted:.0f} s are accepted"
     return Hold(
         Reason.COPY_OVER_BUDGET,
-        f"{text}; answer AcceptLoss of {expected + LATER:.0f} to {episode.id}, {_way_out(episode)}",
+        f"{text}; answer AcceptLoss of {expected + LATER:.0f} to {episode.id}, {way_out(episode)}",
     )
 
 
@@ -111,11 +126,12 @@ def withdrawn(seen: Seen, episode: Episode) -> Decision | None:
     """End a restore that nothing was done for yet, when the answer that asked for it is taken out again."""
     if episode.kind is not EpisodeKind.RESTORE or episode.step is not StepName.PREFLIGHT:
         return None
-    if any(word.say is Say.RESTORE and word.of == episode.restore for word in seen.spec.answers):
+    if not _is_withdrawn(seen, episode):
         return None
     text = f"{episode.id} ends before its first effect: nobody asks for {episode.restore} any more"
     return journal.finish(seen, episode, result="Abandoned", because=Reason.ORDERED, message=text)
 
 
-def _way_out(episode: Episode) -> str:
+def way_out(episode: Episode) -> str:
+    """Return in words how a person leaves a restore before its data is up."""
     return f"or take the answer Restore of {episode.restore} out"

@@ -14,8 +14,15 @@ from maestro_operator.decide import facts, journal
 from maestro_operator.decide.brakes import standby_able
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
-from maestro_operator.decide.regain import discovered_anew, owner_lost, promised_away, regain, rejoined_anew
-from maestro_operator.decide.restoring import withdrawn
+from maestro_operator.decide.regain import (
+    discovered_anew,
+    owner_lost,
+    promised_away,
+    regain,
+    rejoined_anew,
+    restored_anew,
+)
+from maestro_operator.decide.restoring import unasked, withdrawn
 from maestro_operator.decide.verdict import Verdict, conclude
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.outcome import Done
@@ -46,6 +53,9 @@ AFTER_THE_INTENT = (
     StepName.VERIFY,
 )
 CAN_BE_TAKEN_BACK = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
+BEFORE_THE_RESTORE = (StepName.STOP, StepName.STORE_EPOCH, StepName.DECLARE)
+RENEWS = (EpisodeKind.RENEW, EpisodeKind.RESTORE)
+UNTIL_RENEWED = (StepName.STORE_EPOCH, StepName.SWAP_PERMIT)
 
 
 def turn(seen: Seen, episode: Episode) -> Decision | None:
@@ -78,6 +88,30 @@ def _not_begun(seen: Seen, episode: Episode) -> Decision | None:
     text = f"{episode.id} ends before its first effect: the pair is paused or being deleted"
     ended = journal.finish(seen, episode, result="Abandoned", because=Reason.PAUSED, message=text)
     return _still_ordered(seen, ended)
+
+
+def _not_restored(seen: Seen, episode: Episode) -> Record | None:
+    """Let a stopped owner go on with its own data where its backup is gone, or nobody asks for it any more."""
+    if episode.kind is not EpisodeKind.RESTORE or episode.step not in BEFORE_THE_RESTORE:
+        return None
+    why = unasked(seen, episode)
+    if why is None:
+        return None
+    text = f"{episode.id} goes back: {why}"
+    return _renewed(seen, episode, owner=episode.target, result="RolledBack", because=Reason.ROLLED_BACK, message=text)
+
+
+def _promised_more(seen: Seen, episode: Episode) -> Record | None:
+    """Go on under a later epoch where a node was promised one by nobody that the journal knows of."""
+    if episode.kind not in RENEWS or episode.step not in UNTIL_RENEWED:
+        return None
+    for node in seen.nodes.values():
+        promise = node.guard.promised if isinstance(node, NodeSeen) and facts.is_ours(seen, node.guard) else None
+        if promise is None or promise.number <= episode.epoch or facts.is_yielded(promise):
+            continue
+        text = f"{episode.id} ends: epoch {promise.number} was promised in {promise.episode}"
+        return _renewed(seen, episode, owner=episode.target, result="Abandoned", because=Reason.OVERTAKEN, message=text)
+    return None
 
 
 def _no_standby(seen: Seen, episode: Episode) -> Decision | None:
@@ -348,6 +382,9 @@ TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _back,
     _take_back,
     owner_lost,
+    _not_restored,
+    _promised_more,
+    restored_anew,
     discovered_anew,
     rejoined_anew,
     regain,

@@ -47,6 +47,7 @@ def release(seen: Seen) -> Decision | None:
     foreign = [node.name for node in readings if node.guard.pair_uid not in (None, ours)]
     if foreign:
         text = f"{' and '.join(foreign)} belong to another pair, whose own resource releases them"
+        text = f"{text}: delete the resource, or set management to Enforce and adopt them first"
         return Hold(Reason.FOREIGN_PAIR, text)
     running = [node.name for node in readings if node.runs_something]
     owner = seen.status.active_node or next(iter(running), seen.spec.active_node)

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from maestro_operator.drivers.memory.world import OPERATOR
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from maestro_operator.drivers.memory.guard_twin import GuardState, Mark
     from maestro_operator.drivers.memory.world import MemoryNode
     from maestro_operator.loop import PairLoop
+    from maestro_operator.model.pair import PairSpec
     from maestro_operator.observe.gather import Observer
     from maestro_operator.observe.lookout import Lookout, Periodic
     from support.modelcheck.state import Late, Operator, State
@@ -55,6 +57,8 @@ MOST_ATTEMPTS = 4
 """More attempts than any rule counts."""
 MOVES = ("Switchover", "Failover")
 MOVES_KEPT = 3
+ASTRAY = "astray"
+"""In the trigger of a repair that is begun as often as it is needed; every other one is begun once after a move."""
 UPTIMES = (30.0,)
 ATTEMPT_AGES = (0.2, 1.0, 3.0, 5.0, 20.0)
 
@@ -257,8 +261,7 @@ class _Form:
         return (
             self._node[spec.active_node],
             spec.management.value,
-            spec.failover.automatic.value,
-            spec.failover.max_data_loss_seconds,
+            _rest_of_the_spec(spec),
             answers,
             (store.is_deleting, store.is_gone, len(store.finalizers), self._known(store.key.uid, "p")),
             tuple(
@@ -268,18 +271,24 @@ class _Form:
         )
 
     def _history(self, status: Mapping[str, Any], spoken_of: set[str]) -> Value:
-        """Returns the moves that count against the next one, and which answers were taken."""
+        """Returns the moves that count against the next one, what was repaired since, and which answers were taken."""
         moves = [
             (entry["kind"], entry["result"], self._node.get(entry["target"]), self._id(entry["id"]))
             for entry in status.get("history", ())
             if entry["kind"] in MOVES
         ][:MOVES_KEPT]
+        since = takewhile(lambda entry: entry["kind"] not in MOVES, status.get("history", ()))
+        repaired = {entry["trigger"] for entry in since if entry["kind"] == "Repair"}
         taken = [
             (self._id(item["episode"]), item["say"], self._node.get(item.get("of") or "", item.get("of")))
             for item in status.get("takenAnswers", ())
             if item["episode"] in spoken_of or item["episode"] in self._met
         ]
-        return tuple(moves), tuple(sorted(taken, key=repr))
+        return (
+            tuple(moves),
+            tuple(sorted(item for item in repaired if ASTRAY not in item)),
+            tuple(sorted(taken, key=repr)),
+        )
 
     def _value(self, key: str, value: Any) -> Value:  # noqa: ANN401
         if isinstance(value, Mapping):
@@ -379,6 +388,17 @@ class _Form:
 
     def _periodic(self, item: Periodic[Any]) -> Value:
         return (_newest(item),)
+
+
+_SPECS: dict[int, tuple[PairSpec, str]] = {}
+"""What was said of each spec, beside the spec itself, so that no other one is ever found in its place."""
+
+
+def _rest_of_the_spec(spec: PairSpec) -> str:
+    """Returns every field of a spec that has no place of its own in the name."""
+    if id(spec) not in _SPECS:
+        _SPECS[id(spec)] = spec, spec.model_dump_json(exclude={"active_node", "management", "answers"})
+    return _SPECS[id(spec)][1]
 
 
 def _newest(item: Lookout[Any] | Periodic[Any]) -> Value:

@@ -51,7 +51,7 @@ def claims_of(result: Result, *, bound: str, beginnings: int, asked: int) -> Ite
     yield Claim("liveness-no-endless-round", not result.rounds, len(result.rounds), "0")
     for (rule, reason), hold in sorted(result.holds.items()):
         measured = f"{len(hold.dead_ends)} of {len(hold.worlds)} worlds"
-        is_there = reason in RUNBOOK.read_text()
+        is_there = f"`{reason}`" in RUNBOOK.read_text()
         yield Claim(f"runbook-{reason}", is_there, is_there, "the reason stands in the runbook of holds")
         yield Claim(f"way-out-{rule}-{reason}", not hold.dead_ends, measured, "0 without a way out", hold.way)
 

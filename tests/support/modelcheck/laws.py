@@ -166,7 +166,7 @@ def nothing_thrown_away(event: Event) -> Iterator[str]:
     for before, after in zip(event.before.nodes, event.after.nodes, strict=True):
         lost = [key for key, amount in before.aside.items() if after.aside.get(key) != amount]
         # A person gave it up by its name; the drivers' suites hold a discard to that one name.
-        if lost and not event.what.startswith("discard "):
+        if lost and not event.what.removeprefix("late ").startswith("discard "):
             yield f"{after.name} lost {', '.join(lost)}, which was kept aside"
         had = before.records
         if had is None or (after.records is not None and after.records >= had):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from support.modelcheck.stage import Stage
     from support.modelcheck.state import State
 
-BEGIN, GO, TURN, BLOW, KILL, ORDER, SAY, LATE, LOST, STRAY = (
-    "begin", "go", "turn", "blow", "kill", "order", "say", "late", "lost", "stray",
+BEGIN, GO, TURN, BLOW, KILL, ORDER, SAY, UNSAY, LATE, LOST, STRAY = (
+    "begin", "go", "turn", "blow", "kill", "order", "say", "unsay", "late", "lost", "stray",
 )  # fmt: skip
 IDLE_PAUSES = (0.0, 0.0, 0.0, 1.0, 2.0, 4.0, *(7.0,) * 10)
 """What is let pass besides between looks that show nothing new, until all that could come of waiting has come."""
@@ -51,29 +51,22 @@ class Move(NamedTuple):
     @property
     def text(self) -> str:
         """Returns the move as a line of a story."""
-        match self.kind:
-            case "go":
-                return "the operator looks, decides and acts"
-            case "turn":
-                return f"the operator takes a turn, and at '{self.what}': {FAULTS.get(self.fault, self.fault)}"
-            case "kill":
-                return "the operator's process is killed and started anew"
-            case "order":
-                return f"people set activeNode to {self.what}"
-            case "say":
-                return f"people answer {self.what}"
-            case "confirm":
-                return f"people switch it off, and answer {self.what}"
-            case "late":
-                return f"'{self.what}' arrives late after all"
-            case "lost":
-                return f"'{self.what}' never arrives"
-            case "stray":
-                return f"{self.what} takes {self.act} turns and is gone"
-            case _:
-                return self.what
+        fault = FAULTS.get(self.fault, self.fault)
+        return TOLD.get(self.kind, "{what}").format(what=self.what, fault=fault, act=self.act)
 
 
+TOLD = {
+    GO: "the operator looks, decides and acts",
+    TURN: "the operator takes a turn, and at '{what}': {fault}",
+    KILL: "the operator's process is killed and started anew",
+    ORDER: "people set activeNode to {what}",
+    SAY: "people answer {what}",
+    UNSAY: "people take the answer {what} out",
+    "confirm": "people switch it off, and answer {what}",
+    LATE: "'{what}' arrives late after all",
+    LOST: "'{what}' never arrives",
+    STRAY: "{what} takes {act} turns and is gone",
+}
 FAULTS = {
     "kills": "it happens, and the operator is killed right after",
     "fails": "it does not happen, and the operator is told that nothing answered",
@@ -122,10 +115,8 @@ def play(stage: Stage, state: State, move: Move) -> State:
             stage.strike(ANY[move.what].do)
         case "kill":
             moved.operators = (stage.new_operator(0, store=0), *moved.operators[1:])
-        case "order":
-            edit(moved, moved.stores[0].spec.model_copy(update={"active_node": move.what}))
-        case "say":
-            _say(moved, move)
+        case "order" | "say" | "unsay":
+            _edited(moved, move)
         case "late":
             late = moved.adversary.late[0]
             moved.adversary = replace(moved.adversary, late=moved.adversary.late[1:])
@@ -145,11 +136,18 @@ def _plan(move: Move) -> Plan:
     return Plan(move.act, move.fault)
 
 
-def _say(state: State, move: Move) -> None:
-    episode, say, of = move.what.split(" ")
-    word = Answer(episode=episode, say=Say(say), of=of or None, by="ops@example.org", why="looked at it")
+def _edited(state: State, move: Move) -> None:
+    """Lets people order a node, answer, or take every answer that says so out again."""
     spec = state.stores[0].spec
-    edit(state, spec.model_copy(update={"answers": (*spec.answers, word)}))
+    if move.kind == ORDER:
+        edit(state, spec.model_copy(update={"active_node": move.what}))
+        return
+    kept = tuple(word for word in spec.answers if move.kind == SAY or word.say.value != move.what)
+    if move.kind == SAY:
+        episode, say, of = move.what.split(" ")
+        word = Answer(episode=episode, say=Say(say), of=of or None, by="ops@example.org", why="looked at it")
+        kept = (*kept, word)
+    edit(state, spec.model_copy(update={"answers": kept}))
 
 
 def _stray(stage: Stage, state: State, move: Move) -> None:

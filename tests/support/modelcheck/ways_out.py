@@ -217,6 +217,8 @@ def human(state: State) -> Iterator[Move]:
     words = f"{state.rest.message} {MEANINGS[state.rest.reason]}"
     yield from _answers(state, words)
     yield from (Move(moves.BLOW, name) for name, blow in BY_HAND.items() if _is_asked(name, words) and blow.can(state))
+    if "take the answer Restore" in words and any(word.say is Say.RESTORE for word in state.stores[0].spec.answers):
+        yield Move(moves.UNSAY, Say.RESTORE.value)
     if "delete the resource" in words:
         yield Move(moves.BLOW, DELETED)
     if "make the resource anew" in words:
