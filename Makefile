@@ -67,6 +67,10 @@ docs: $(DOCS_STAMP) ## Build the site of docs/ into build/site; a broken link or
 docs-check: venv ## Run every command and judge every manifest of the docs (PAGE=text chooses; BREAK=name plants a fault)
 	@$(PY) -m support.docscheck --page "$(PAGE)" --break "$(BREAK)"
 
+.PHONY: journey
+journey: venv ## The tutorial and the night on call in an empty cluster, with a real Git, Helm and Prometheus (BREAK=no-alert)
+	@$(PY) -m support.journey --break "$(BREAK)"
+
 .PHONY: lint
 lint: venv ## Style, types and layers
 	@$(PY) -m support.tiers lint

@@ -45,9 +45,10 @@ PREPARE = """set -eu -o pipefail
 class Desk:
     """The running parts; leaving the block takes all of them down."""
 
-    def __init__(self, directory: Path) -> None:
-        """Keep where everything is."""
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
+        """Keep where everything is; the operator's pages are on the port."""
         self.directory = directory
+        self._port = port
         self.folder = directory / "repository"
         """What the reader has before him."""
         self._undo = ExitStack()
@@ -137,6 +138,11 @@ class Desk:
             return {"state": "gone"}
         return dict(json.loads(text).get("status") or {})
 
+    def writers_at_once(self, pair: str) -> list[str]:
+        """Returns the moments in which both of a pair's nodes ran services."""
+        assert self._operator is not None
+        return self._operator.call(lambda: list(self.worlds.world_of(pair).moments_with_two_writers))
+
     def befalls(self, pair: str, accident: Callable[[MemoryWorld], None]) -> None:
         """Lets something happen to a pair's nodes."""
         assert self._operator is not None
@@ -167,7 +173,8 @@ class Desk:
     def _start_operator(self, chosen: Mapping[str, str]) -> None:
         self.plane.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump(FREE_LEASE))
         kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
-        here = belonging(kubeconfig, watch=chosen["MAESTRO_WATCH_NAMESPACE"], home=OPERATOR_NAMESPACE)
+        watch = chosen["MAESTRO_WATCH_NAMESPACE"]
+        here = belonging(kubeconfig, watch=watch, home=OPERATOR_NAMESPACE, port=self._port)
         settings = Settings.from_environment({**chosen, **here})
         self._operator = MemoryOperator(settings, self.worlds, log=self.directory / "operator.log")
 

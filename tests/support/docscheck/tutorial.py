@@ -21,8 +21,11 @@ ACCIDENTS: Mapping[str, Callable[[MemoryWorld, str], None]] = {
 }
 
 
-def play_tutorial(page: Page, desk: Desk, record: Record) -> None:
-    """Runs every block in its order, and ends at the first that fails: what follows stands on it."""
+def play_tutorial(page: Page, desk: Desk, record: Record, *, after: Callable[[Block], None] = lambda _: None) -> None:
+    """Runs every block in its order, and ends at the first that fails: what follows stands on it.
+
+    `after` is called after each block that went well.
+    """
     for block in page.blocks:
         if block.language == "accident":
             _happens(block, desk)
@@ -31,6 +34,7 @@ def play_tutorial(page: Page, desk: Desk, record: Record) -> None:
             record.note(Tried("command", block.page, block.line, block.text, code, said))
             if code != 0:
                 return
+        after(block)
 
 
 def _happens(block: Block, desk: Desk) -> None:

@@ -1,0 +1,90 @@
+"""A Prometheus with the chart's own alerts, which scrapes the operator as it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from support.controlplane.clock import await_condition
+from support.manifests import CHART
+from support.promtool import obtain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HERE = "127.0.0.1"
+ANSWER_SECONDS = 10.0
+END_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((HERE, 0))
+        return int(found.getsockname()[1])
+
+
+class Alerts:
+    """What a Prometheus says is firing."""
+
+    def __init__(self, port: int) -> None:
+        """Keep where it listens."""
+        self._port = port
+
+    def firing(self) -> list[dict[str, Any]]:
+        """Returns the alerts that fire now; none while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://{HERE}:{self._port}/api/v1/alerts", timeout=ANSWER_SECONDS) as answer:
+                found = json.load(answer)["data"]["alerts"]
+        except (urllib.error.URLError, TimeoutError):
+            return []
+        return [alert for alert in found if alert["state"] == "firing"]
+
+    def fires(self, name: str, *, pair: str, within_seconds: float) -> dict[str, Any]:
+        """Returns the alert about a pair once it fires; nothing where it does not in time."""
+        seen: list[dict[str, Any]] = []
+
+        def does() -> bool:
+            labels = {"alertname": name, "name": pair}
+            seen[:] = [one for one in self.firing() if labels.items() <= one["labels"].items()]
+            return bool(seen)
+
+        await_condition(does, within_seconds=within_seconds, every_seconds=2)
+        return seen[0] if seen else {}
+
+
+@contextlib.contextmanager
+def alerting(folder: Path, *, scraped_port: int, leaves_out: str = "") -> Iterator[Alerts]:
+    """Gives what fires by the chart's alerts, without those of one file where it is left out on purpose."""
+    folder.mkdir(parents=True)
+    port = free_port()
+    rules = [str(path) for path in sorted((CHART / "alerts").glob("*.yaml")) if path.stem != leaves_out]
+    targets = [{"targets": [f"{HERE}:{scraped_port}"]}]
+    scrape = {"job_name": "maestro", "honor_labels": True, "scrape_interval": "5s", "static_configs": targets}
+    config = {"global": {"evaluation_interval": "5s"}, "rule_files": rules, "scrape_configs": [scrape]}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                str(obtain("prometheus")),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={HERE}:{port}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield Alerts(port)
+        finally:
+            process.terminate()
+            process.wait(timeout=END_SECONDS)
