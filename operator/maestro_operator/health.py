@@ -7,13 +7,14 @@ to say that it is well.
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from typing_extensions import override
+
+from maestro_operator.serving import REQUEST_SECONDS, BackgroundServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 OK, UNAVAILABLE, NOT_FOUND = 200, 503, 404
-REQUEST_SECONDS = 10.0
-"""Nobody may keep a thread by sending nothing."""
-POLL_SECONDS = 0.1
 
 Check = tuple[bool, "Mapping[str, object]"]
 """Whether something is well, and its figures."""
@@ -38,7 +36,7 @@ class Answers:
     registry: CollectorRegistry
 
 
-class HealthServer:
+class HealthServer(BackgroundServer):
     """The pages, served until closed."""
 
     def __init__(self, answers: Answers, *, address: str, port: int) -> None:
@@ -48,23 +46,7 @@ class HealthServer:
             OSError: the address cannot be listened on.
 
         """
-        self._server = ThreadingHTTPServer((address, port), _page(answers))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_SECONDS,), name="health", daemon=True
-        )
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """Return the port it listens on."""
-        return self._server.server_port
-
-    def close(self) -> None:
-        """Stop serving and let the port go."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_page(answers), name="health", address=address, port=port)
 
 
 def _page(answers: Answers) -> type[BaseHTTPRequestHandler]:

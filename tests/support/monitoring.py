@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-
-import yaml
 
 from maestro_operator.decide import decide
 from maestro_operator.health import Answers, HealthServer
@@ -24,7 +20,7 @@ from maestro_operator.report.conditions import reported
 from support.controlplane.clock import await_condition
 from support.golden import worlds
 from support.looks import NOW, node, seen, standby, status
-from support.promtool import obtain
+from support.prometheus_server import HERE, prometheus_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +28,10 @@ if TYPE_CHECKING:
 
     from support.manifests import Manifest
 
-HERE = "127.0.0.1"
 SCRAPE = "3s"
 READY_SECONDS = 120.0
 ENOUGH = 2
 """A rate needs two samples."""
-END_SECONDS = 20.0
 ANSWER_SECONDS = 10.0
 
 
@@ -110,30 +104,15 @@ def scraping(metrics: PairMetrics, folder: Path) -> Iterator[Prometheus]:
     """Gives a Prometheus that scraped the page often enough."""
     ask = Answers(alive=lambda: (True, {}), ready=lambda: (True, {}), registry=metrics.registry)
     page = HealthServer(ask, address=HERE, port=0)
-    port = _free_port()
     targets = [{"targets": [f"{HERE}:{page.port}"]}]
     scrape = {"job_name": "maestro", "honor_labels": True, "scrape_interval": SCRAPE, "static_configs": targets}
-    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [scrape]}))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                str(obtain("prometheus")),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={HERE}:{port}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
+    try:
+        with prometheus_server({"scrape_configs": [scrape]}, folder) as port:
             found = Prometheus(port)
             assert await_condition(lambda: _scrapes(found), within_seconds=READY_SECONDS), (folder / "log").read_text()
             yield found
-        finally:
-            process.terminate()
-            process.wait(timeout=END_SECONDS)
-            page.close()
+    finally:
+        page.close()
 
 
 def _scrapes(found: Prometheus) -> bool:
@@ -143,9 +122,3 @@ def _scrapes(found: Prometheus) -> bool:
         # It does not listen yet, or says that it begins.
         return False
     return bool(counted) and float(counted[0]["value"][1]) >= ENOUGH
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HERE, 0))
-        return int(found.getsockname()[1])

@@ -15,6 +15,7 @@ from maestro_operator.decide.brakes import standby_able
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
 from maestro_operator.decide.regain import (
+    SWAPS,
     discovered_anew,
     owner_lost,
     promised_away,
@@ -54,7 +55,6 @@ AFTER_THE_INTENT = (
 )
 CAN_BE_TAKEN_BACK = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
 BEFORE_THE_RESTORE = (StepName.STOP, StepName.STORE_EPOCH, StepName.DECLARE)
-RENEWS = (EpisodeKind.RENEW, EpisodeKind.RESTORE)
 UNTIL_RENEWED = (StepName.STORE_EPOCH, StepName.SWAP_PERMIT)
 
 
@@ -103,7 +103,7 @@ def _not_restored(seen: Seen, episode: Episode) -> Record | None:
 
 def _promised_more(seen: Seen, episode: Episode) -> Record | None:
     """Go on under a later epoch where a node was promised one by nobody that the journal knows of."""
-    if episode.kind not in RENEWS or episode.step not in UNTIL_RENEWED:
+    if episode.kind not in SWAPS or episode.step not in UNTIL_RENEWED:
         return None
     for node in seen.nodes.values():
         promise = node.guard.promised if isinstance(node, NodeSeen) and facts.is_ours(seen, node.guard) else None

@@ -8,14 +8,15 @@ to this address by any name.
 from __future__ import annotations
 
 import hashlib
-import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
+
+from maestro_operator.serving import REQUEST_SECONDS, BackgroundServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from maestro_operator.statuspage.board import Board
 
 OK, NOT_MODIFIED, FORBIDDEN, NOT_FOUND = 200, 304, 403, 404
-REQUEST_SECONDS = 10.0
-POLL_SECONDS = 0.1
 KINDS = {
     "index.html": "text/html; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
@@ -43,7 +42,7 @@ GUARDED = {
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
-class StatusPage:
+class StatusPage(BackgroundServer):
     """The page, served until closed."""
 
     def __init__(self, board: Board, *, address: str, port: int) -> None:
@@ -57,23 +56,7 @@ class StatusPage:
         answers = {f"/{name}": (kind, (site / name).read_bytes()) for name, kind in KINDS.items()}
         answers["/"] = answers["/index.html"]
         names = OWN_NAMES if is_own(address) else None
-        self._server = ThreadingHTTPServer((address, port), partial(Page, board, answers, names))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_SECONDS,), name="status page", daemon=True
-        )
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """Return the port it listens on."""
-        return self._server.server_port
-
-    def close(self) -> None:
-        """Stop serving and let the port go."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(partial(Page, board, answers, names), name="status page", address=address, port=port)
 
 
 def is_own(address: str) -> bool:

@@ -19,7 +19,8 @@ from support.docscheck.pages import ROOT, TUTORIAL, taken_apart
 from support.docscheck.play import filled_in, is_at_desk
 from support.docscheck.record import Record, Tried, read
 from support.docscheck.tutorial import PAIR, play_tutorial
-from support.journey.alerting import Alerts, alerting, free_port
+from support.journey.alerting import Alerts, alerting
+from support.prometheus_server import free_port
 from support.report import BUILD, Claim, write_report
 
 if TYPE_CHECKING:

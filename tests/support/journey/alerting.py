@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from support.controlplane.clock import await_condition
 from support.manifests import CHART
-from support.promtool import obtain
+from support.prometheus_server import HERE, prometheus_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HERE = "127.0.0.1"
 ANSWER_SECONDS = 10.0
-END_SECONDS = 20.0
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((HERE, 0))
-        return int(found.getsockname()[1])
 
 
 class Alerts:
@@ -65,26 +52,9 @@ class Alerts:
 def alerting(folder: Path, *, scraped_port: int, leaves_out: str = "") -> Iterator[Alerts]:
     """Gives what fires by the chart's alerts, without those of one file where it is left out on purpose."""
     folder.mkdir(parents=True)
-    port = free_port()
     rules = [str(path) for path in sorted((CHART / "alerts").glob("*.yaml")) if path.stem != leaves_out]
     targets = [{"targets": [f"{HERE}:{scraped_port}"]}]
     scrape = {"job_name": "maestro", "honor_labels": True, "scrape_interval": "5s", "static_configs": targets}
     config = {"global": {"evaluation_interval": "5s"}, "rule_files": rules, "scrape_configs": [scrape]}
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                str(obtain("prometheus")),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={HERE}:{port}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield Alerts(port)
-        finally:
-            process.terminate()
-            process.wait(timeout=END_SECONDS)
+    with prometheus_server(config, folder) as port:
+        yield Alerts(port)
