@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from maestro_operator.model.reasons import Reason
@@ -74,17 +76,30 @@ class Tls:
 
 
 def context_of(authority: bytes | None) -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities, or the one given alone.
+    """Return a context that trusts the system's authorities, or the one given alone; nobody may change it.
+
+    Reading the system's authorities takes tens of milliseconds: a context is kept until what it was read from changes.
 
     Raises:
         ValueError: what is given is no certificate.
 
     """
+    return _context_of(authority, None if authority else _system_authorities_as_of())
+
+
+@lru_cache(maxsize=64)
+def _context_of(authority: bytes | None, _as_of: tuple[int, ...] | None) -> ssl.SSLContext:
     try:
         found = ssl.create_default_context(cadata=authority.decode("ascii") if authority else None)
     except (ssl.SSLError, UnicodeDecodeError):
         raise ValueError("ca.crt is no certificate in PEM form") from None
     return found
+
+
+def _system_authorities_as_of() -> tuple[int, ...]:
+    """Return when the system's authorities were changed last: an update of them needs no restart."""
+    paths = ssl.get_default_verify_paths()
+    return tuple(Path(path).stat().st_mtime_ns for path in (paths.cafile, paths.capath) if path and Path(path).exists())
 
 
 def trusting_nobody() -> ssl.SSLContext:
