@@ -274,7 +274,7 @@ def _resync(part: Played) -> Judged:
         None,
     )
     up = [line for line in said[began:whole] if PRIMARY.search(line.text)] if began is not None else []
-    by_hand, by_us = part.one("tried", receipt="by-hand"), part.one("tried", receipt="none")
+    by_hand, by_us = part.one("tried", receipt="by-hand"), part.one("tried", receipt="fresh")
     refused = bool(
         by_hand and "code=17" in by_hand["outcome"] and by_us and by_us["outcome"].startswith("refused: NotWhole")
     )
@@ -282,7 +282,7 @@ def _resync(part: Played) -> Judged:
         "never-promoted": (
             began is not None and not up and refused,
             f"by hand {by_hand and by_hand['outcome'][-8:]}; {by_us and by_us['outcome']}",
-            "refused by DRBD (17) and by the node's program while it is Inconsistent",
+            "refused by DRBD (17), and on a fresh receipt by the node's program, while it is Inconsistent",
         ),
         "whole-afterwards": (whole is not None, whole is not None, "UpToDate again, by its kernel"),
     }

@@ -162,17 +162,34 @@ class Player:
         await self._is(behind, lambda seen: _mirror(seen).peer_role == "Unknown")
         await self._is(ahead, lambda seen: _mirror(seen).peer_role == "Unknown")
         self._note("cut-in-resync", node=behind)
-        copy = (await self._pair.read(behind)).replica.newest
         # What a person would try, told that the other one is gone.
         tried = await self._pair.do(behind, "drbdadm primary r0 2>&1; echo code=$?")
-        self._note("tried", node=behind, receipt="by-hand", outcome=tried.replace("\n", " ")[-300:], copy=str(copy))
-        refused = await self._pair.promote(behind, episode=f"{part}-{self._epoch}", generation=None)
-        self._note("tried", node=behind, receipt="none", outcome=_word(refused))
+        self._note("tried", node=behind, receipt="by-hand", outcome=tried.replace("\n", " ")[-300:])
+        await self._promote_what_is_behind(behind, part=part)
         self._heal()
+        await self._give_back(ahead, behind=behind, part=part)
         for name in (ahead, behind):
             await self._pair.do(name, FAST)
         await self._together()
         await self._pair.do(ahead, f"rm {BIG}; sync -f /srv/maestro")
+
+    async def _promote_what_is_behind(self, behind: str, *, part: str) -> None:
+        """Order what a failover orders, epoch in force and fresh receipt included: only the disk is left to refuse."""
+        self._epoch += 1
+        episode = f"{part}-{self._epoch}"
+        await self._pair.order(behind, "promise", episode=episode, epoch=self._epoch, owner=behind)
+        await self._pair.order(behind, "sever", episode=episode)
+        await self._pair.order(behind, "promote", episode=episode, epoch=self._epoch)
+        await self._pair.order(behind, "receipt", episode=episode, epoch=self._epoch, kind="Fenced")
+        refused = await self._pair.promote(behind, episode=episode, generation=None)
+        self._note("tried", node=behind, receipt="fresh", outcome=_word(refused))
+
+    async def _give_back(self, owner: str, *, behind: str, part: str) -> None:
+        """Renew the owner, which runs, above the epoch that the standby was given in vain."""
+        self._epoch += 1
+        episode = f"{part}-{self._epoch}"
+        await self._pair.order(owner, "renew", episode=episode, epoch=self._epoch)
+        await self._pair.rejoin(behind, owner=owner, episode=episode, epoch=self._epoch)
 
     async def _split(self, part: str) -> None:
         """Let a false proof promote the standby while the owner lives: the worst that a lying device does."""
