@@ -63,7 +63,7 @@ class Player:
     # ------------------------------------------------------------ the cells
 
     def _switchover(self) -> None:
-        self._order(self.standby)
+        self._order_meaning_it(self.standby)
         self._moved(to=self.standby)
 
     def _power_cut(self) -> None:
@@ -141,7 +141,7 @@ class Player:
 
     def _operator_killed(self) -> None:
         target = self.standby
-        self._order(target)
+        self._order_meaning_it(target)
         self._until(_is_past("FinalSync"), "the middle of the switchover", seconds=MOVE_SECONDS)
         self._hands.kill_operators()
         self._hands.start_operator()
@@ -167,6 +167,19 @@ class Player:
 
     def _order(self, node: str) -> None:
         self._patch(json.dumps({"spec": {"activeNode": node}}))
+
+    def _order_meaning_it(self, node: str) -> None:
+        """Order a move; that it is the third within an hour is acknowledged, as by a person who means it."""
+        self._order(node)
+        self._until(
+            lambda status: "episode" in status or (people.hold_of(status) or ("",))[0] == "Flapping",
+            f"the order of {node} to be taken or held",
+            seconds=MOVE_SECONDS,
+        )
+        pair = self._stage.watcher.newest()
+        found = people.remedy(pair["spec"], pair.get("status", {}), dice=0)
+        if isinstance(found, people.Answer):
+            self._do(found, pair["spec"])
 
     def _patch(self, patch: str) -> None:
         self._stage.kubectl("patch", "mp", PAIR, "-n", NAMESPACE, "--type=merge", "-p", patch)
