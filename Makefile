@@ -156,6 +156,14 @@ conform: venv ## The twins of guard and schema beside the real ones, on N=200 ra
 traffic: venv ## Each driver of traffic moved MOVES=50 times under load (DRIVER=nat,dns chooses; BREAK=lie plants a fault)
 	@MOVES=$(MOVES) DRIVER=$(DRIVER) BREAK=$(BREAK) $(PY) -m support.trafficmoves
 
+.PHONY: bench
+bench: venv ## What pairs and parts cost, as ratios with their noise, into bench/results.json (SIZES=10,100 ONLY=parts; BREAK=asleep plants a fault)
+	@SIZES="$(SIZES)" ONLY="$(ONLY)" BREAK="$(BREAK)" $(PY) -m support.bench
+
+.PHONY: bench-full
+bench-full: venv ## The same up to 5,000 pairs
+	@FULL=1 BREAK="$(BREAK)" $(PY) -m support.bench
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor
