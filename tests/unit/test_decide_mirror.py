@@ -133,10 +133,10 @@ def test_a_reading_without_a_right_to_run_begins_nothing() -> None:
     [
         (SECONDARY, None, ""),
         (replace(SECONDARY, resync_percent=41.7), None, ""),
-        (replace(SECONDARY, connection="SyncTarget", resync_percent=41.7), Reason.RESYNCING, "42 % done"),
+        (replace(SECONDARY, connection="SyncTarget", resync_percent=41.7), Reason.RESYNCING, "40 % done"),
         (replace(SECONDARY, connection="WFConnection", disk="Inconsistent"), Reason.RESYNCING, "is being synced"),
         (replace(SECONDARY, connection="StandAlone", peer_disk="DUnknown"), Reason.SYNC_BEHIND, "StandAlone"),
-        (replace(SECONDARY, out_of_sync_bytes=4096), Reason.SYNC_BEHIND, "4096 bytes"),
+        (replace(SECONDARY, out_of_sync_bytes=4096), Reason.SYNC_BEHIND, "up to 1 MiB"),
         (replace(SECONDARY, unsafe=("protocol:A",)), Reason.MIRROR_UNSAFE, "protocol:A"),
         (None, Reason.STANDBY_ABSENT, "nothing is known"),
     ],

@@ -252,7 +252,8 @@ def test_what_could_be_restored_is_named_youngest_first_and_an_unknown_age_last(
         torn_age_seconds=5.0,
     )
 
-    assert named(replica) == "kept there: 2.4 (5 s old), young (60 s old), old (900 s old), strange (age unknown)"
+    told = "2.4 (younger than 1 min), young (older than 1 min), old (older than 15 min), strange (age unknown)"
+    assert named(replica) == f"kept there: {told}"
     assert named(Replica()) == "no backup is kept there"
     assert replica.restorable("2.4") == (True, 5.0)
     assert replica.restorable("none") == (False, None)

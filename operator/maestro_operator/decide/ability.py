@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, mirror, restoring
+from maestro_operator.model import coarse
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.pair import HUMAN
 from maestro_operator.model.reasons import Reason
@@ -110,8 +111,8 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
         return Hold(Reason.COPY_OVER_BUDGET, "the age of the copy is not known; answer AcceptLoss with an amount")
     expected = age + _fence_seconds(episode)
     if expected > accepted:
-        wanted = f"answer AcceptLoss of {expected + 60:.0f}"
-        text = f"up to {expected:.0f} s may be lost, {accepted:.0f} s are accepted; {wanted}"
+        most = coarse.loss_to_accept(expected)
+        text = f"up to {most} s may be lost, {accepted:.0f} s are accepted; answer AcceptLoss of {most}"
         return Hold(Reason.COPY_OVER_BUDGET, text)
     return None
 
@@ -172,8 +173,9 @@ def declare_ready(seen: Seen, episode: Episode) -> Hold | None:
     if loss is None:
         return Hold(Reason.TARGET_UNREADABLE, f"the age of {episode.target}'s copy cannot be read{otherwise}")
     if loss.declared_seconds > loss.accepted_seconds:
-        accepted = f"{loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss{otherwise}"
-        text = f"{loss.declared_seconds:.1f} s would be lost, {accepted}"
+        most = coarse.loss_to_accept(loss.declared_seconds)
+        accepted = f"{loss.accepted_seconds:.0f} s are accepted; answer AcceptLoss of {most}{otherwise}"
+        text = f"up to {most} s would be lost, {accepted}"
         return Hold(Reason.LOSS_NOT_ACCEPTED, text)
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
+from maestro_operator.model import coarse
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.mirroring import PeerLost
 from maestro_operator.model.reasons import Reason
@@ -57,10 +58,10 @@ def behind(seen: Seen, name: str) -> Hold | None:
     if mirror.is_in_sync:
         return None
     if mirror.resync_percent is not None or mirror.disk == "Inconsistent":
-        done = "" if mirror.resync_percent is None else f", {mirror.resync_percent:.0f} % done"
+        done = "" if mirror.resync_percent is None else f", {coarse.percent_at_least(mirror.resync_percent)} % done"
         return Hold(Reason.RESYNCING, f"{name} is being synced{done}")
     text = f"{name}: {mirror.connection}, {mirror.disk}/{mirror.peer_disk}"
-    return Hold(Reason.SYNC_BEHIND, f"{text}, {mirror.out_of_sync_bytes} bytes out of sync")
+    return Hold(Reason.SYNC_BEHIND, f"{text}, {coarse.bytes_at_most(mirror.out_of_sync_bytes)} out of sync")
 
 
 def standby_lost(seen: Seen) -> Decision | None:

@@ -19,6 +19,7 @@ from maestro_operator.decide.mirror import mirror_of, split
 from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.decide.restoring import is_up
 from maestro_operator.decide.upkeep import is_discarded
+from maestro_operator.model import coarse
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import GRACEFUL
@@ -211,8 +212,7 @@ def _lowered(seen: Seen, episode: Episode) -> bool:
     """What clients may keep is short, and was so for as long as they could know of longer; a courtesy, not a must."""
     if not facts.lowers(seen) or _gave_up(seen, episode, StepName.LOWER_TTL):
         return True
-    last = seen.last
-    return last is not None and facts.last_done(seen, episode, StepName.LOWER_TTL) and _ttl_left(last) <= 0
+    return seen.last is not None and facts.last_done(seen, episode, StepName.LOWER_TTL) and _ttl_left(seen.last) <= 0
 
 
 def _ttl_left(last: LastOutcome) -> float:
@@ -221,10 +221,10 @@ def _ttl_left(last: LastOutcome) -> float:
 
 
 def _lower_ready(seen: Seen, episode: Episode) -> Hold | None:
-    last = seen.last
-    if last is None or not facts.last_done(seen, episode, StepName.LOWER_TTL):
+    if seen.last is None or not facts.last_done(seen, episode, StepName.LOWER_TTL):
         return None
-    return Hold(Reason.TTL_RUNS_OUT, f"{episode.id} goes on in {_ttl_left(last):.0f} s, when no client knows longer")
+    left = coarse.seconds_at_most(_ttl_left(seen.last))
+    return Hold(Reason.TTL_RUNS_OUT, f"{episode.id} goes on in up to {left} s, when no client knows longer")
 
 
 def _moved(seen: Seen, episode: Episode) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
 from maestro_operator.decide.moves import begin
+from maestro_operator.model import coarse
 from maestro_operator.model.decision import Decision, Hold, Record
 from maestro_operator.model.pair import Say
 from maestro_operator.model.reasons import Reason
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import Episode
 
 MOST_NAMED = 5
-LATER = 60
 """How much more than the loss of this moment a message asks for: the answer comes a little later."""
 
 
@@ -67,7 +67,7 @@ def named(replica: Replica) -> str:
     if not found:
         return "no backup is kept there"
     ages = sorted(found, key=lambda item: float("inf") if item[1] is None else item[1])
-    told = (f"{name} ({'age unknown' if age is None else f'{age:.0f} s old'})" for name, age in ages[:MOST_NAMED])
+    told = (f"{name} ({'age unknown' if age is None else coarse.age_words(age)})" for name, age in ages[:MOST_NAMED])
     return f"kept there: {', '.join(told)}"
 
 
@@ -115,11 +115,9 @@ def restore_ready(seen: Seen, episode: Episode, *, stop_seconds: int) -> Hold | 
     if expected <= accepted:
         return None
     # What an automatic failover may lose is no word on what a restore may.
-    text = f"restoring {item} loses what {node.name} wrote in up to {expected:.0f} s, {accepted:.0f} s are accepted"
-    return Hold(
-        Reason.COPY_OVER_BUDGET,
-        f"{text}; answer AcceptLoss of {expected + LATER:.0f} to {episode.id}, {way_out(episode)}",
-    )
+    most = coarse.loss_to_accept(expected)
+    text = f"restoring {item} loses what {node.name} wrote in up to {most} s, {accepted:.0f} s are accepted"
+    return Hold(Reason.COPY_OVER_BUDGET, f"{text}; answer AcceptLoss of {most} to {episode.id}, {way_out(episode)}")
 
 
 def withdrawn(seen: Seen, episode: Episode) -> Decision | None:

@@ -1,7 +1,8 @@
 """Where the time of a running process goes: its main thread's stack, looked at a hundred times a second.
 
-A look costs the process next to nothing, so that a profile is of what runs and not of being watched. SIGUSR1 begins,
-SIGUSR2 ends and writes the file: the share of each function itself, and with all that it calls.
+A look costs the process little, so that a profile is of what runs and not of being watched. SIGUSR1 begins, SIGUSR2
+ends and writes the file: the share of each function itself, and with all that it calls. While it lasts threads change
+places more often: else a look would wait for the moment at which the main thread waits, and see nothing but that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 EVERY_SECONDS = 0.01
+SWITCH_SECONDS = 0.0002
 MOST = 40
 WAITS = ("select", "poll")
 """Functions in which a process waits for something to happen."""
@@ -31,6 +33,7 @@ class Sampler:
         self._path = path
         self._thread: threading.Thread | None = None
         self._ends = threading.Event()
+        self._usual_seconds = sys.getswitchinterval()
         self._own: Counter[str] = Counter()
         self._whole: Counter[str] = Counter()
 
@@ -45,6 +48,8 @@ class Sampler:
         self._ends.clear()
         self._own.clear()
         self._whole.clear()
+        self._usual_seconds = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._thread = threading.Thread(target=self._look, name="sampler", daemon=True)
         self._thread.start()
 
@@ -53,6 +58,7 @@ class Sampler:
         self._ends.set()
         if self._thread is not None:
             self._thread.join()
+            sys.setswitchinterval(self._usual_seconds)
         partial = self._path.with_suffix(".partial")
         partial.write_text(told(self._own, self._whole))
         partial.rename(self._path)
