@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import certifi
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from maestro_operator.drivers.probes.tls import context_of
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LATER = 2_000_000_000
-AUTHORITIES = [
-    f"{text}-----END CERTIFICATE-----\n".encode()
-    for text in Path(certifi.where()).read_text(encoding="utf-8").split("-----END CERTIFICATE-----\n")[:2]
-]
+FROM, UNTIL = dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2060, 1, 1, tzinfo=dt.UTC)
+
+
+def authority(common: str) -> bytes:
+    """Makes the certificate of an authority."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(FROM)
+        .not_valid_after(UNTIL)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+AUTHORITIES = [authority("first"), authority("second")]
 
 
 @pytest.fixture
