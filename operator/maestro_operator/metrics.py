@@ -6,6 +6,7 @@ What a pair shows is replaced as a whole and rendered when somebody asks, in the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from maestro_operator.model.decision import Decided, Hold
 from maestro_operator.model.outcome import Done, Failed
+from maestro_operator.model.rehearsal import last_passed
 from maestro_operator.model.seen import NodeSeen, TrafficSeen
 from maestro_operator.model.steps import StepName
 
@@ -57,6 +59,9 @@ VERIFIED = Family(
 BACKUP_AGE = Family(
     "maestro_pair_backup_age_seconds", "Age of the newest successful backup that a node keeps.", ("node",)
 )
+REHEARSED = Family(
+    "maestro_pair_rehearsal_age_seconds", "Age of the last rehearsal of a kind that passed; none for never.", ("kind",)
+)
 DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the last episode of a kind.", ("kind",))
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
@@ -93,6 +98,7 @@ GAUGES = (
     OUT_OF_SYNC,
     VERIFIED,
     BACKUP_AGE,
+    REHEARSED,
     DOWNTIME,
     LOSS,
     CHECK,
@@ -165,6 +171,7 @@ class PairMetrics(Collector):
             *_lag(seen, status),
             *_mirror(seen),
             *_backups(seen),
+            *_rehearsals(seen, status),
             *_episodes(status),
             *_traffic(seen),
             *self._made(seen),
@@ -228,6 +235,14 @@ def _backups(seen: Seen) -> list[Value]:
         if isinstance(node, NodeSeen)
     }
     return [(BACKUP_AGE, (name,), min(found)) for name, found in ages.items() if found]
+
+
+def _rehearsals(seen: Seen, status: PairStatus) -> list[Value]:
+    last = last_passed(status.rehearsals)
+    if last is None or last.finished_at is None:
+        return []
+    age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
+    return [(REHEARSED, (last.kind.value,), age.total_seconds())]
 
 
 def _traffic(seen: Seen) -> list[Value]:

@@ -110,6 +110,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
     assert names == {
         "MaestroPairBackupFailed",
         "MaestroPairDown",
+        "MaestroPairDrillOverdue",
         "MaestroPairNotProtected",
         "MaestroPairFencingNotReady",
         "MaestroPairHeld",
@@ -169,7 +170,7 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
             "FencingReady",
             "Verified",
         ),
-        *("PeerReady", "ObserverIsolated"),
+        *("PeerReady", "ObserverIsolated", "DrillRecent"),
     }
     assert all(f'"{kind}"' in source for kind in named)
 

@@ -110,6 +110,7 @@ def test_a_pair_is_judged_by_what_the_operator_wrote(stored: PairApi, capsys: py
     moment = "2026-11-22T20:00:00.000Z"
     common = {"reason": "Why", "message": "because", "lastTransitionTime": moment}
     truths = {"Available": "True", "FencingReady": "False", "BackupFresh": "Unknown", "SplitBrainDetected": "False"}
+    truths["DrillRecent"] = "False"
     status = {
         "observedGeneration": 1,
         "nodes": [
@@ -136,6 +137,7 @@ def test_a_pair_is_judged_by_what_the_operator_wrote(stored: PairApi, capsys: py
     assert "Available=True, Why: because" in found["ok", "nodes"]
     assert "SplitBrainDetected=False, Why: because" in found["ok", "nodes"]
     assert "BackupFresh=Unknown, Why: because" in found["warning", "backup"]
+    assert "DrillRecent=False, Why: because" in found["warning", "rehearsals"]
     assert "FencingReady=False, Why: because" in found["problem", "fencing"]
     assert "b cannot be read: TimedOut" in found["problem", "nodes"]
     assert "a: its guard knows epoch 1, and is without a role" in found["ok", "guard"]

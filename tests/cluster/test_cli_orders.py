@@ -136,6 +136,34 @@ def test_what_was_paused_is_resumed(stored: PairApi) -> None:
     assert spec(stored, name)["management"] == "Enforce"
 
 
+def test_a_drill_is_asked_for_once_and_only_at_rest(stored: PairApi, capsys: pytest.CaptureFixture[str]) -> None:
+    name = a_pair(stored, SERVES | {"history": [past("Rejoin", "rejoin-1")]})
+
+    assert run("drill", name, "--name", "spring", "--by", "me") == 0
+    asked = [{"episode": "rejoin-1", "say": "Drill", "of": "spring", "by": "me"}]
+    assert spec(stored, name)["answers"] == asked
+    assert said(capsys)[1] == {"spec": {"answers": asked}}
+    assert run("drill", name, "--name", "spring", "--by", "me") == 0
+    assert "nothing was changed" in capsys.readouterr().out
+    assert run("drill", name) == 0
+    assert spec(stored, name)["answers"][1]["of"].startswith("drill-20")
+
+    drilled = {"id": "spring", "kind": "Drill", "node": "a", "startedAt": MOMENT}
+    for status, why in (
+        ({}, "no episode of this pair is finished yet"),
+        (episode("Rejoin"), "e-7 is under way"),
+        ({"rehearsals": [drilled]}, "a drill is under way"),
+        (
+            {"history": [past("Rejoin", "r")], "rehearsals": [drilled | {"result": "Failed"}]},
+            "there was a drill spring",
+        ),
+    ):
+        name = a_pair(stored, SERVES | status)
+        assert run("drill", name, "--name", "spring") == 1
+        assert why in capsys.readouterr().err
+        assert "answers" not in spec(stored, name)
+
+
 def test_a_maintenance_has_an_end_and_can_be_ended(stored: PairApi, capsys: pytest.CaptureFixture[str]) -> None:
     name = a_pair(stored, SERVES)
 
@@ -168,6 +196,8 @@ def test_a_failover_gives_up_the_old_side_of_the_switchover_that_waits(stored: P
         ({"orderNotDone": "s-1"}, ("retry",), {"episode": "s-1", "say": "Retry"}),
         ({"history": [past("Failover", "f-2"), past("Switchover", "s-1")]}, ("hand-back",),
          {"episode": "f-2", "say": "HandBack"}),
+        ({"history": [past("Switchover", "s-3") | {"trigger": "Drill"}, past("Failover", "f-2")]}, ("hand-back",),
+         {"episode": "s-3", "say": "HandBack"}),
         ({"history": [past("Repair", "r-3"), past("Switchover", "s-1")]}, ("acknowledge",),
          {"episode": "s-1", "say": "Acknowledge"}),
         ({"automaticMove": {"episode": "f-1", "finishedAt": MOMENT}, "history": [past("Switchover", "s-2")]},

@@ -81,6 +81,21 @@ def test_a_serving_pair_is_one_quiet_screen() -> None:
     ]
 
 
+def test_the_last_rehearsals_are_shown_with_their_ends() -> None:
+    shown = serving()
+    begun = {"kind": "Drill", "node": "a", "startedAt": "2026-11-22T21:00:00.000Z"}
+    shown["status"]["rehearsals"] = [
+        {**begun, "id": "autumn"},
+        {**begun, "id": "spring", "finishedAt": "2026-05-01T21:00:00.000Z", "result": "Passed", "message": "back"},
+    ]
+
+    assert screen(shown, width=WIDTH).splitlines()[-3:] == [
+        "Last rehearsals:",
+        "  2026-11-22T21:00:00.000Z   Drill autumn   under way",
+        "  2026-05-01T21:00:00.000Z   Drill spring   Passed      back",
+    ]
+
+
 @pytest.mark.parametrize(("active", "above", "below"), [("a", "│", "▼"), ("b", "▲", "│")])
 def test_the_arrow_points_away_from_the_active_node(active: str, above: str, below: str) -> None:
     shown = serving()

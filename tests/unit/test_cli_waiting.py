@@ -97,5 +97,25 @@ def test_an_answer_is_reached_when_what_it_was_for_is(say: str, status: dict[str
     assert now(answer(say), **status).how is how
 
 
+def drilled(**told: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"rehearsals": [{"kind": "Drill", "id": "spring", "node": "a", **told}]}
+
+
+DRILL = {"answers": [{"episode": "rejoin-1", "say": "Drill", "of": "spring"}]}
+
+
+def test_a_drill_is_reached_when_it_passed_and_missed_when_it_did_not() -> None:
+    waits = [condition("Reconciling", "True", "Drilling", "the way back waits")]
+    passed = drilled(result="Passed", message="there and back")
+
+    assert now(DRILL) == Stand(How.WAITS, "drill spring has not begun")
+    assert now(DRILL, **drilled(), episode=MOVES) == Stand(How.WAITS, "drill spring: Switchover a → b: FinalSync")
+    assert now(DRILL, **drilled(), conditions=waits) == Stand(How.WAITS, "drill spring: the way back waits")
+    assert now(DRILL, **passed) == Stand(How.DONE, "drill spring: Passed: there and back")
+    for result in ("Failed", "Ended", "Refused"):
+        missed = now(DRILL, **drilled(result=result, message="b is down"))
+        assert missed == Stand(How.MISSED, f"drill spring: {result}: b is down")
+
+
 def test_a_maintenance_is_reached_when_it_was_seen() -> None:
     assert now({"detection": {"maintenanceUntil": None}}).how is How.DONE

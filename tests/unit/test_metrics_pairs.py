@@ -22,6 +22,7 @@ from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Check, PairKey
 from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult
 from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, NodeStatus, PairStatus, State
 from maestro_operator.model.steps import EpisodeKind, StepName
@@ -193,6 +194,27 @@ def test_a_pair_created_again_keeps_its_own_series_when_the_old_one_is_forgotten
     assert shown['maestro_pair_epoch{name="maestro",namespace="lists"}'] == 3
     assert shown['maestro_pair_turns_total{name="maestro",namespace="lists",result="failed"}'] == 1
     assert not any('result="ok"' in name for name in shown)
+
+
+def test_the_age_of_the_last_drill_that_passed_is_shown_and_no_zero_for_never() -> None:
+    metrics = PairMetrics()
+    ended = Rehearsal(id="", kind=RehearsalKind.DRILL, node="a", started_at="2026-01-01T00:00:00.000Z")
+    failed = ended.model_copy(
+        update={"id": "two", "finished_at": "2026-01-03T00:00:00.000Z", "result": RehearsalResult.FAILED}
+    )
+    passed = ended.model_copy(
+        update={"id": "one", "finished_at": "2026-01-02T00:00:00.000Z", "result": RehearsalResult.PASSED}
+    )
+    look = seen()
+    look.now = "2026-01-03T00:00:10.000Z"
+
+    metrics.show(look, STEADY, PairStatus(rehearsals=(failed,)))
+    never = [name for name in series(metrics) if "rehearsal" in name]
+    metrics.show(look, STEADY, PairStatus(rehearsals=(failed, passed)))
+
+    assert never == []
+    name = 'maestro_pair_rehearsal_age_seconds{kind="Drill",name="maestro",namespace="lists"}'
+    assert series(metrics)[name] == 86410
 
 
 def test_turns_are_counted_by_how_they_ended() -> None:

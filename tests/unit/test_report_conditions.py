@@ -11,6 +11,7 @@ from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Decision, Hold, Steady
 from maestro_operator.model.pair import Failover, Platform
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult, Rehearsals
 from maestro_operator.model.seen import Replica, Seen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
     HistoryEntry,
@@ -54,6 +55,18 @@ def verified(state: str) -> HistoryEntry:
     )
 
 
+def passed(when: str) -> Rehearsal:
+    return Rehearsal(
+        id="spring",
+        kind=RehearsalKind.DRILL,
+        node="a",
+        started_at=when,
+        finished_at=when,
+        result=RehearsalResult.PASSED,
+    )
+
+
+DRILLED = pair_spec(rehearsals=Rehearsals(drill_within_days=90))
 FIRST = seen(status=PairStatus(), nodes={"a": GONE, "b": GONE}, traffic=(), devices=(), votes=())
 BOTH_RUN = seen(nodes={"a": node("a", is_running=True), "b": node("b", is_running=True)})
 STOPPED = seen(nodes={"a": node("a"), "b": standby()})
@@ -136,6 +149,15 @@ TABLE: list[tuple[str, str, Seen, tuple[str, str]]] = [
     ),
     ("TrafficOnActive", "nowhere", seen(traffic=(TrafficSeen("names", ()),)), ("False", "TrafficElsewhere")),
     ("BackupFresh", "good", seen(), ("Unknown", "NotConfigured")),
+    ("DrillRecent", "not asked for", seen(), ("Unknown", "NotConfigured")),
+    ("DrillRecent", "never", seen(spec=DRILLED), ("False", "NeverRehearsed")),
+    ("DrillRecent", "good", seen(spec=DRILLED, status=status(rehearsals=(passed(NOW),))), ("True", "AllGood")),
+    (
+        "DrillRecent",
+        "old",
+        seen(spec=DRILLED, status=status(rehearsals=(passed("2025-09-01T00:00:00.000Z"),))),
+        ("False", "RehearsalOverdue"),
+    ),
     ("AutomaticFailoverAllowed", "good", seen(), ("True", "AllGood")),
     ("AutomaticFailoverAllowed", "braked", seen(spec=pair_spec(failover=Failover())), ("False", "AutomaticDisabled")),
     ("AutomaticFailoverAllowed", "under way", MID_SWITCHOVER, ("False", "EpisodeUnderWay")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maestro_operator.cli.change import CannotError
+from maestro_operator.decide.moves import OWN_WAYS
 from maestro_operator.model.pair import Say
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def _moved(status: Mapping[str, Any]) -> str | None:
     return _newest(status, "Failover", "Switchover")
 
 
-def _failed_over(status: Mapping[str, Any]) -> str | None:
-    return _newest(status, "Failover")
+def _left_there(status: Mapping[str, Any]) -> str | None:
+    """Return the last failover, or a way of a drill after which the pair was left where nobody ordered it."""
+    away = [it for it in status.get("history") or [] if it["kind"] == "Failover" or it["trigger"] in OWN_WAYS]
+    return next((str(item["id"]) for item in away if item["result"] == "Done"), None)
 
 
 def _newest(status: Mapping[str, Any], *kinds: str) -> str | None:
@@ -66,10 +69,10 @@ def _newest(status: Mapping[str, Any], *kinds: str) -> str | None:
 _WAITS: Mapping[Say, Callable[[Mapping[str, Any]], str | None]] = {
     Say.RETRY: lambda status: status.get("orderNotDone"),
     Say.ACKNOWLEDGE: _moved,
-    Say.HAND_BACK: _failed_over,
+    Say.HAND_BACK: _left_there,
 }
 _NEEDS: Mapping[Say, str] = {
     Say.RETRY: "no order was left undone",
     Say.ACKNOWLEDGE: "no move was made lately",
-    Say.HAND_BACK: "no failover was made lately",
+    Say.HAND_BACK: "neither a failover nor a drill was made lately",
 }

@@ -33,7 +33,7 @@ class Finding:
 
     grade: Grade
     area: str
-    """manifest, cluster, rights, secrets, nodes, guard, fencing, traffic, replication, backup or addresses."""
+    """Of the spec, of the cluster or of the pair: manifest, rights, nodes, backup and so on."""
     text: str
     """What stands there, with the field where it has one, and what to do where it is not well."""
 

@@ -37,6 +37,7 @@ AREAS = {
     "FencingReady": "fencing",
     "DataInSync": "replication",
     "BackupFresh": "backup",
+    "DrillRecent": "rehearsals",
     "TrafficOnActive": "traffic",
     "VersionsMatch": "nodes",
     "PeerReady": "nodes",
@@ -197,4 +198,5 @@ def _condition(item: Mapping[str, Any]) -> Iterator[Finding]:
     if truth == "Unknown":
         yield warning(area, text)
     else:
-        yield (well if (truth == "True") is (kind in GOOD_TRUE) else problem)(area, text)
+        wrong = warning if kind == "DrillRecent" else problem
+        yield (well if (truth == "True") is (kind in GOOD_TRUE) else wrong)(area, text)

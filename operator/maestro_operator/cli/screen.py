@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GOOD_TRUE = (
     *("Ready", "Available", "PeerReady", "Protected", "DataInSync", "FencingReady"),
-    *("Verified", "TrafficOnActive", "VersionsMatch", "BackupFresh"),
+    *("Verified", "TrafficOnActive", "VersionsMatch", "BackupFresh", "DrillRecent"),
 )
 BAD_TRUE = ("Stalled", "ActiveNodeOverridden", "ObserverIsolated", "SplitBrainDetected")
 FENCING = {True: "can be fenced", False: "CANNOT BE FENCED", None: "fencing unknown"}
@@ -29,6 +29,7 @@ def screen(pair: Mapping[str, Any], *, width: int) -> str:
         *_episode(pair, status),
         *_conditions(status),
         *_history(status),
+        *_rehearsals(status),
     ]
     return "\n".join(_cut(line, width) for line in lines)
 
@@ -140,6 +141,18 @@ def _history(status: Mapping[str, Any]) -> list[str]:
     if not entries:
         return []
     return ["", "Last episodes:", *table(_entry(item) for item in entries)]
+
+
+def _rehearsals(status: Mapping[str, Any]) -> list[str]:
+    entries = status.get("rehearsals", [])[:HISTORY_SHOWN]
+    if not entries:
+        return []
+    return ["", "Last rehearsals:", *table(_rehearsal(item) for item in entries)]
+
+
+def _rehearsal(item: Mapping[str, Any]) -> list[str]:
+    when = item.get("finishedAt", item["startedAt"])
+    return [when, f"{item['kind']} {item['id']}", item.get("result", "under way"), item.get("message", "")]
 
 
 def _entry(item: Mapping[str, Any]) -> list[str]:

@@ -82,6 +82,13 @@ def fail_over(given: argparse.Namespace) -> None:
     print("\nWhere the switchover waits because the old side cannot be stopped, say `failover` once more to fence it.")
 
 
+def drill(given: argparse.Namespace) -> None:
+    """Ask for a drill: to the other node and back."""
+    pair = pair_of(given)
+    episode, name = orders.drill(pair.obj, now=SystemClock().now(), name=given.name)
+    _answer(pair, given, say=Say.DRILL, episode=episode, of=name)
+
+
 def maintenance(given: argparse.Namespace) -> None:
     """Begin or end a planned maintenance."""
     pair = pair_of(given)

@@ -167,6 +167,8 @@ def _add_orders(found: Verbs) -> None:
     move = found.changes("switchover", verbs.switch_over, "make a node active")
     move.add_argument("node", help="the node that shall be active")
     found.answers("failover", verbs.fail_over, "give the active side up, and fence it if need be")
+    tried = found.answers("drill", verbs.drill, "move to the other node and back, each way timed, to have it tried")
+    tried.add_argument("--name", help="what it is called in the status; default: drill- and the time")
     planned = found.changes("maintenance", verbs.maintenance, "a planned reboot is no outage")
     length = planned.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=_minutes, help="how long, from now on")
@@ -183,7 +185,7 @@ def _add_answers(found: Verbs) -> None:
     answer = found.answers("answer", verbs.answer, "any answer to one episode")
     answer.add_argument("episode", help="the episode that waits, as `status` names it")
     answer.add_argument("say", help=", ".join(Say))
-    answer.add_argument("--of", help="the node, backup, amount or item that is meant")
+    answer.add_argument("--of", help="the node, backup, amount, item or name that is meant")
     text = "say that a node is certainly off, for the episode that waits for it"
     confirm = found.changes("confirm-fence", verbs.confirm_fence, text)
     confirm.add_argument("--node", required=True, help="the node that you made sure is off")

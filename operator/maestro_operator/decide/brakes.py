@@ -130,6 +130,16 @@ def standing(seen: Seen) -> tuple[Hold, ...]:
     return tuple(hold for brake in BRAKES if (hold := brake(seen, active)) is not None)
 
 
+def on_a_drill(seen: Seen) -> Hold | None:
+    """Return why the pair is not tried now, or None: what keeps the operator from moving keeps it from trying, too.
+
+    That nobody lets it move by itself, or that a maintenance is planned, is no reason: a person asked.
+    """
+    active = seen.status.active_node or ""
+    held = (brake(seen, active) for brake in (_survivor, _isolated, _too_many_at_once, _recent_move))
+    return out_of_sync(seen) or next((hold for hold in held if hold is not None), None)
+
+
 def fencing_ready(seen: Seen, name: str) -> bool:
     """Tell whether every device of at least one rung answers for the node, and is known to serve it."""
     answers = {
@@ -149,6 +159,12 @@ def fencing_ready(seen: Seen, name: str) -> bool:
         and all(serves(rung, device) for device in rung.devices)
         for rung in ladder
     )
+
+
+def devices_asked(seen: Seen, name: str) -> bool:
+    """Tell whether anything is known yet of the devices that could fence a node; nothing is right after an edit."""
+    about = {item.node if isinstance(item, DeviceSeen) else next(iter(item.about), name) for item in seen.devices}
+    return name in about or not any(rung.devices for rung in seen.spec.node(name).fencing)
 
 
 def peer_ready(seen: Seen) -> Hold | None:

@@ -47,6 +47,8 @@ KEEPS_EPOCH = (
 AUTOMATIC = "Automatic"
 WENT_BACK = "VerificationFailed"
 """The trigger of a switchover that the operator began by itself, because the checks after the last one failed."""
+DRILL = "Drill"
+"""The trigger of both ways of a drill."""
 CHANGES_OWNER = (StepName.PROMOTE, StepName.ADOPT, StepName.SWAP_PERMIT)
 RAISES = (StepName.RAISE, StepName.SWAP_PERMIT, StepName.STORE_EPOCH)
 

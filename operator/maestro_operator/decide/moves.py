@@ -23,6 +23,8 @@ MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
 MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW, EpisodeKind.RESTORE)
 FLAPPING_MOVES = 2
 FLAPPING_WINDOW = timedelta(hours=1)
+OWN_WAYS = (journal.WENT_BACK, journal.DRILL)
+"""Triggers of switchovers that nobody ordered for good."""
 GO_BACK_WITHIN = timedelta(minutes=10)
 """What was served for longer is not left by the operator itself: people have long begun to use it."""
 
@@ -38,7 +40,7 @@ def go_back(seen: Seen) -> Decision | None:
     if last is None or seen.spec.verification_policy.on_failure is not OnFailure.GO_BACK:
         return None
     failed = any(step.name is StepName.VERIFY and step.state == "Failed" for step in last.steps)
-    is_ordered = last.kind is EpisodeKind.SWITCHOVER and last.trigger != journal.WENT_BACK and last.result == "Done"
+    is_ordered = last.kind is EpisodeKind.SWITCHOVER and last.trigger not in OWN_WAYS and last.result == "Done"
     is_there = last.target == status.active_node == seen.spec.active_node
     age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
     if not (failed and is_ordered and is_there and age <= GO_BACK_WITHIN):
@@ -94,13 +96,21 @@ def begin(
     return Record(status=status, because=Reason.ORDERED, message=text)
 
 
+def is_drill(entry: HistoryEntry) -> bool:
+    """Tell whether it was one way of a drill: a person asked for both together."""
+    return entry.kind is EpisodeKind.SWITCHOVER and entry.trigger == journal.DRILL
+
+
 def flapping(seen: Seen) -> Hold | None:
     """Return the hold of a third move within an hour that nobody acknowledged."""
     since = datetime.fromisoformat(seen.now) - FLAPPING_WINDOW
     moves: list[HistoryEntry] = [
         entry
         for entry in seen.status.history
-        if entry.kind in MOVES and entry.result == "Done" and datetime.fromisoformat(entry.finished_at) > since
+        if entry.kind in MOVES
+        and entry.result == "Done"
+        and not is_drill(entry)
+        and datetime.fromisoformat(entry.finished_at) > since
     ]
     if len(moves) < FLAPPING_MOVES:
         return None

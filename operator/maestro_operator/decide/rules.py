@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import brakes, facts, journal
 from maestro_operator.decide.adoption import adopt, split_brain
+from maestro_operator.decide.drilling import asked, begin_drill, drill_back
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.mirror import standby_lost, together, unfrozen
-from maestro_operator.decide.moves import MOVES, begin, begin_move, flapping, go_back, kind_of_move
+from maestro_operator.decide.moves import MOVES, OWN_WAYS, begin, begin_move, flapping, go_back, kind_of_move
 from maestro_operator.decide.restoring import restore
 from maestro_operator.decide.upkeep import discard, newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
@@ -125,13 +126,13 @@ def order(seen: Seen) -> Decision | None:
 
 
 def hand_back(seen: Seen) -> Decision | None:
-    """Go back to the declared node after an automatic failover, when a person says so."""
+    """Go back to the declared node from where the operator or a drill left the pair, when a person says so."""
     wanted, status = seen.spec.active_node, seen.status
     if wanted == status.active_node:
         return None
     for entry in status.history:
         word = facts.answer(seen, entry.id, Say.HAND_BACK)
-        if word is not None and (entry.kind is EpisodeKind.FAILOVER or entry.trigger == journal.WENT_BACK):
+        if word is not None and (entry.kind is EpisodeKind.FAILOVER or entry.trigger in OWN_WAYS):
             begun = begin_move(seen, EpisodeKind.SWITCHOVER, trigger="HandBack", order=wanted)
             taken = journal.take_answer(begun.status, word)
             return Record(status=taken, because=Reason.ORDERED, message=begun.message)
@@ -149,6 +150,15 @@ def retry(seen: Seen) -> Decision | None:
     begun = begin_move(seen, kind, trigger=word.say.value, order=wanted)
     taken = journal.take_answer(begun.status, word)
     return Record(status=taken, because=Reason.ORDERED, message=begun.message)
+
+
+def drill(seen: Seen) -> Decision | None:
+    """Begin a drill that a person asks for, where no other rule finds anything to do or to hold."""
+    word = asked(seen)
+    if word is None or not brakes.devices_asked(seen, seen.status.active_node or ""):
+        return None
+    _, otherwise = _first(seen, RULES[RULES.index(drill) + 1 :])
+    return begin_drill(seen, word, otherwise=otherwise)
 
 
 def strange_promise(seen: Seen) -> Decision | None:
@@ -302,11 +312,13 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     unfrozen,
     together,
     outage,
+    drill,
     strange_promise,
     restart,
     refit,
     repair,
     rejoin,
+    drill_back,
     go_back,
     hand_back,
     retry,

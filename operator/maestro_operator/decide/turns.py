@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from maestro_operator.decide import facts, journal
 from maestro_operator.decide.brakes import standby_able
+from maestro_operator.decide.drilling import called_off
 from maestro_operator.decide.phases import PHASES
 from maestro_operator.decide.prove import NoProof, prove
 from maestro_operator.decide.regain import (
@@ -283,7 +284,8 @@ def _turn_switchover(seen: Seen, episode: Episode) -> Decision | None:
             state = source.guard.state
             text = f"the guard of {episode.source} is {state} and does not hold the epoch in force"
             return Hold(Reason.DEMOTION_UNPROVEN, f"{text}: answer FailOver of {episode.id} to fence it")
-        return roll_back(seen, episode, f"{episode.step} failed {record.attempts} times")
+        closed = journal.finish_step(seen, episode, episode.step, state="Failed")
+        return roll_back(seen, closed, f"{episode.step} failed {record.attempts} times")
     return None
 
 
@@ -378,6 +380,7 @@ TURNS: tuple[Callable[[Seen, Episode], Decision | None], ...] = (
     _not_begun,
     withdrawn,
     _no_standby,
+    called_off,
     _pointless,
     _back,
     _take_back,

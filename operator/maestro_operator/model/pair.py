@@ -37,6 +37,7 @@ from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.probes import HttpProbe as HttpProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import Probe as Probe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import TcpProbe as TcpProbe  # noqa: PLC0414 - found here too
+from maestro_operator.model.rehearsal import Rehearsals
 from maestro_operator.model.resource import Empty as Empty  # noqa: PLC0414 - found here too
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.resource import SecretReference as SecretReference  # noqa: PLC0414 - found here too
@@ -70,6 +71,7 @@ class Say(StrEnum):
     ACKNOWLEDGE = "Acknowledge"
     RESTORE = "Restore"
     ADOPT = "Adopt"
+    DRILL = "Drill"
 
 
 class Platform(StrEnum):
@@ -257,6 +259,7 @@ class PairSpec(ResourceValue):
     verification: tuple[Check, ...] = ()
     verification_policy: VerificationPolicy = Field(default_factory=VerificationPolicy)
     backup: Backup | None = None
+    rehearsals: Rehearsals | None = None
     versions: tuple[Version, ...] = ()
     """What must be of one version on both nodes, beside the guard."""
 

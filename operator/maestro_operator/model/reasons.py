@@ -27,6 +27,7 @@ class Reason(StrEnum):
     ALL_GOOD = "AllGood", "Everything this condition watches is good."
     ORDERED = "Ordered", "A person or GitOps changed spec.activeNode."
     STEP_TAKEN = "StepTaken", "A step of the episode is under way."
+    DRILLING = "Drilling", "A drill is under way: the pair moves to the other node and back, as a person asked."
     NOT_CONFIGURED = "NotConfigured", "The resource does not configure this."
     NOT_YET_KNOWN = "NotYetKnown", "Nothing was observed since the operator started."
     ANSWERS = "Answers", "It answers as it should."
@@ -112,6 +113,8 @@ class Reason(StrEnum):
         "The active node lives and runs not all of its services: start them, or order the other.",
     )
     VERIFICATION_FAILED = "VerificationFailed", "A check after the start failed."
+    DRILL_REFUSED = "DrillRefused", "The drill was not begun: the message says what stands in its way."
+    DRILL_FAILED = "DrillFailed", "The drill ended otherwise than there and back: status.rehearsals says how."
     ORDER_NOT_DONE = "OrderNotDone", "The last order was not carried out; answer Retry."
     STRANGE_JOURNAL = "StrangeJournal", "status.episode is none that an operator writes; take it out by hand."
     OVERTAKEN = "Overtaken", "A node knows a later epoch than status: the last good owner is discovered."
@@ -146,4 +149,6 @@ class Reason(StrEnum):
     STANDBY_ABSENT = "StandbyAbsent", "The standby cannot be read or is not rejoined."
     TRAFFIC_ELSEWHERE = "TrafficElsewhere", "A name or address does not point at the active node."
     VERSIONS_DIFFER = "VersionsDiffer", "The two nodes run different versions of the guard."
+    NEVER_REHEARSED = "NeverRehearsed", "No rehearsal of this kind passed yet: make one."
+    REHEARSAL_OVERDUE = "RehearsalOverdue", "The last rehearsal that passed is too long ago: make one."
     DEVICE_FAILED = "DeviceFailed", "A fence device does not answer as it should."

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from maestro_operator.model.pair import FencingRung, Ssh
 from maestro_operator.model.proof import Proof
+from maestro_operator.model.rehearsal import Rehearsal
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.steps import EpisodeKind, StepName
 
@@ -348,6 +349,8 @@ class PairStatus(ResourceValue):
     claims: tuple[str, ...] = ()
     """The hosts, machines, devices and names that this pair had while no other pair came before it."""
     history: tuple[HistoryEntry, ...] = ()
+    rehearsals: tuple[Rehearsal, ...] = ()
+    """Newest first; one without a result is under way."""
     nodes: tuple[NodeStatus, ...] = ()
     service: ServiceVerdict | None = None
     verdicts: str | None = None

@@ -14,6 +14,7 @@ from maestro_operator.model.claims import claims_held
 from maestro_operator.model.decision import Decided, Hold, Perform, Record
 from maestro_operator.model.printable import printable
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.rehearsal import under_way
 from maestro_operator.model.seen import NodeSeen, TrafficSeen, Unknown
 from maestro_operator.model.status import (
     Condition,
@@ -29,6 +30,7 @@ from maestro_operator.report.backups import backup_fresh
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.nodes import node_status
+from maestro_operator.report.rehearsed import drill_recent, is_drilling
 from maestro_operator.report.verified import verified, verified_at_rest
 from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
@@ -128,6 +130,9 @@ def ready(known: Known) -> Answer:
 def reconciling(known: Known) -> Answer:
     """An episode is under way (kstatus)."""
     episode = known.status.episode
+    decision = known.decided.decision
+    if isinstance(decision, Hold) and decision.reason is Reason.DRILLING:
+        return _true(decision.message, decision.reason)
     if episode is None:
         return _false(Reason.AS_ORDERED, "nothing is under way")
     return _true(f"{episode.kind}: {episode.step}{waits(known.seen)}", Reason.EPISODE_UNDER_WAY)
@@ -136,7 +141,7 @@ def reconciling(known: Known) -> Answer:
 def stalled(known: Known) -> Answer:
     """Something is held back (kstatus)."""
     decision = known.decided.decision
-    if isinstance(decision, Hold):
+    if isinstance(decision, Hold) and decision.reason is not Reason.DRILLING:
         return _true(decision.message, decision.reason)
     return _false(Reason.AS_ORDERED, "nothing is held back")
 
@@ -216,6 +221,8 @@ def active_node_overridden(known: Known) -> Answer:
     same = status.active_node in (None, wanted)
     if same or status.observed_active_node != wanted:
         return _false(Reason.NOT_OVERRIDDEN, "the declared node is the active one, or ordered")
+    if under_way(status.rehearsals) is not None:
+        return _false(Reason.DRILLING, f"{status.active_node} is active for a drill and goes back to {wanted}")
     text = f"{status.active_node} is active, {wanted} is declared: set activeNode or answer HandBack"
     return _true(text, Reason.ACTIVE_NODE_OVERRIDDEN)
 
@@ -250,6 +257,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "Verified": lambda known: verified(known.seen, known.status),
     "TrafficOnActive": traffic_on_active,
     "BackupFresh": lambda known: backup_fresh(known.seen, known.status),
+    "DrillRecent": lambda known: drill_recent(known.seen, known.status),
     "AutomaticFailoverAllowed": automatic_failover_allowed,
     "VersionsMatch": lambda known: versions_match(known.seen),
     "ActiveNodeOverridden": active_node_overridden,
@@ -306,6 +314,8 @@ def state(known: Known) -> State:
             return SAID_BY_STATE[decision.reason]
         if decision.reason in WAITS_FOR_PEOPLE:
             return State.WAIT_FOR_USER
+    if is_drilling(status):
+        return State.DRILLING
     if status.episode is not None:
         return BEING_DONE[status.episode.kind]
     if status.active_node is None:
