@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,6 +110,36 @@ def test_a_loss_is_held_against_what_was_declared_where_it_was(
     lost: tuple[int, ...], declared: float, wrong: set[str]
 ) -> None:
     assert failing(evidence(lost=lost, declared=declared)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("lost", "second", "wrong"),
+    [
+        # Four seconds before the first proof, which declared two: the second went back further, and says so.
+        ((16,), 20.0, set()),
+        ((16,), 5.0, {"power-cut.loss"}),
+        ((19,), 0.0, set()),
+        ((4,), 100.0, {"switchover.loss"}),
+    ],
+)
+def test_a_second_failover_answers_for_what_it_went_back_to(
+    lost: tuple[int, ...], second: float, wrong: set[str]
+) -> None:
+    acks = (*ACKS, *(acked(number, epoch=2, node="b") for number in range(16, 20)))
+    kept = {ack.key: stored(ack) for ack in acks if ack.number not in set(lost)}
+    first = entry("Failover", 24, proved=20, declared=2.0)
+    again = entry("Failover", 28, proved=27, declared=second)
+    found = replace(
+        evidence(),
+        clients=ClientEvidence(acks=acks, failures=()),
+        disks={
+            "a": Disk("a", Group(place="live", files=kept, rows=kept), (), frozenset()),
+            "b": Disk("b", None, (), frozenset()),
+        },
+        status={"activeNode": "a", "history": [again, first]},
+    )
+
+    assert failing(found) == wrong
 
 
 def test_a_cell_that_did_not_come_to_its_end_is_a_claim_that_fails() -> None:

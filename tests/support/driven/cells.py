@@ -24,7 +24,8 @@ CELLS = (
     Cell("partition", "the active node is cut off from everybody", loses_nothing=False),
     Cell("cut-in-sync", "the active node loses its power while it sends", loses_nothing=False),
     Cell("cut-in-resync", "the active node loses its power while the old one is brought up to it", loses_nothing=False),
-    Cell("both-standby-first", "the standby dies, then the active node; the standby boots first", loses_nothing=True),
+    # A copy on a schedule may be promoted here, with its loss declared; a mirror's standby has no receipt for it.
+    Cell("both-standby-first", "the standby dies, then the active node; the standby boots first", loses_nothing=False),
     Cell(
         "both-active-first", "the active node dies, then its successor; the first one boots first", loses_nothing=False
     ),

@@ -78,6 +78,10 @@ class Move:
         """Return how long before the proof the oldest lost acknowledgement was."""
         return max(0.0, ((self.proved_ns or 0) - min(self.lost_ns)) / SECOND) if self.lost_ns else 0.0
 
+    def reaches(self, told_ns: int) -> bool:
+        """Tell whether what it declared goes back to this moment on the wall clock."""
+        return told_ns >= (self.proved_ns or 0) - (self.declared_seconds + ROUNDING_SECONDS) * SECOND
+
     @property
     def is_covered(self) -> bool:
         """Tell whether no more was lost than was declared."""
@@ -145,14 +149,28 @@ def moves(evidence: Evidence) -> tuple[list[Move], list[LostRecord]]:
     stray: list[LostRecord] = []
     for record in evidence.audit.lost:
         told_ns = record.received_ns + offset
-        # The moment of a proof is a whole second, rounded down.
-        later = (at for at, move in enumerate(found) if (move.proved_ns or 0) + ROUNDING_SECONDS * SECOND >= told_ns)
-        at = next(later, None)
+        at = _answerable(found, told_ns)
         if at is None:
             stray.append(record)
         else:
             lost.setdefault(at, []).append(told_ns)
     return [replace(move, lost_ns=tuple(lost.get(at, ()))) for at, move in enumerate(found)], stray
+
+
+def _answerable(found: Sequence[Move], told_ns: int) -> int | None:
+    """Return the place of the move that a lost line is held against, or None where no move can explain it.
+
+    It is the first one whose proof came later. Where that one is a failover that did not declare so much, a failover
+    after it is answerable that says it went back further: to a copy from before the first.
+    """
+    # The moment of a proof is a whole second, rounded down.
+    later = [at for at, move in enumerate(found) if (move.proved_ns or 0) + ROUNDING_SECONDS * SECOND >= told_ns]
+    for at in later:
+        if not found[at].declared_seconds:
+            break
+        if found[at].reaches(told_ns):
+            return at
+    return next(iter(later), None)
 
 
 def _move(entry: Mapping[str, Any]) -> Move:
