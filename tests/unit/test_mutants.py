@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,23 @@ def test_a_run_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
     path.write_text(path.read_text() + '{"mark": "cut of')
 
     assert Ledger(path).known == first.known
+
+
+def test_a_trial_asks_one_check_after_the_other_under_the_processors_limit(tmp_path: Path) -> None:
+    path = tmp_path / "tries.py"
+    path.write_text(
+        "import resource, sys\n"
+        "from support.mutants import trial\n"
+        "upper = resource.getrlimit(resource.RLIMIT_CPU)[1]\n"
+        "is_lowered = lambda: resource.getrlimit(resource.RLIMIT_CPU)[1] != upper\n"
+        "trial.CHECKS = {'first': lambda: False, 'second': is_lowered, 'third': lambda: True}\n"
+        "print(trial._forked('maestro_operator.decide.prove', ''))\n"
+        "trial.CHECKS = {'one that breaks the trial': sys.exit}\n"
+        "trial._forked('maestro_operator.decide.prove', '')\n"
+    )
+    knobs = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    done = subprocess.run([sys.executable, str(path)], env=knobs, text=True, capture_output=True, check=False)
+
+    assert done.stdout == "third\n"
+    assert "gave no answer" in done.stderr

@@ -87,7 +87,8 @@ def tried(module: str, text: str) -> str | None:
     asked = QUICK if os.environ.get("QUICK") else tuple(CHECKS)
     for name, check in ((name, CHECKS[name]) for name in asked):
         used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
-        resource.setrlimit(resource.RLIMIT_CPU, (used + CHECK_SECONDS, used + CHECK_SECONDS + 5))
+        # Only the lower of the two limits: the upper one can be lowered, and never be raised again by the next check.
+        resource.setrlimit(resource.RLIMIT_CPU, (used + CHECK_SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         try:
             if check():
                 return name
@@ -97,7 +98,12 @@ def tried(module: str, text: str) -> str | None:
 
 
 def _forked(module: str, text: str) -> str | None:
-    """Tries in a process of its own; one that is ended by the processor's limit was noticed by never ending."""
+    """Tries in a process of its own; one that is ended by the processor's limit was noticed by never ending.
+
+    Raises:
+        RuntimeError: the trial itself broke, and nothing is known of the mutant.
+
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -111,7 +117,10 @@ def _forked(module: str, text: str) -> str | None:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return f"never ends ({signal.Signals(os.WTERMSIG(status)).name})"
-    found: str | None = json.loads(told) if told else "ends the process"
+    if not told:
+        message = f"the trial of a mutant of {module} gave no answer: {status}"
+        raise RuntimeError(message)
+    found: str | None = json.loads(told)
     return found
 
 
