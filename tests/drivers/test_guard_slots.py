@@ -212,14 +212,17 @@ def test_readers_see_only_states_that_were_stored_while_orders_are_under_way(roo
     assert {int(lines["term"]) for lines in seen} <= set(range(3, 24))
 
 
-def test_what_a_write_in_flight_garbles_is_read_again_when_it_is_done(root: GuardRoot) -> None:
+GARBLED = slot(OWNER, seq=8)[:200] + slot(REVOKED, seq=7)[200:]
+
+
+@pytest.mark.parametrize("second", [GARBLED, slot(REVOKED, seq=7)], ids=["both slots", "the first slot"])
+def test_what_a_write_in_flight_garbles_is_read_again_when_it_is_done(root: GuardRoot, second: bytes) -> None:
     lock = root.state / "lock"
-    garbled = slot(OWNER, seq=8)[:200] + slot(REVOKED, seq=7)[200:]
     writer = subprocess.Popen(("flock", str(lock), "cat"), stdin=subprocess.PIPE)
     await_true(
         lambda: subprocess.run(("flock", "-n", str(lock), "true"), check=False).returncode != 0, what="the lock is held"
     )
-    put_slots(root, garbled, garbled)
+    put_slots(root, GARBLED, second)
     reader = subprocess.Popen((str(root.script), "--root", str(root.path), "may-run"), stdout=subprocess.PIPE)
     waits = f":{lock.stat().st_ino} "
     await_true(
