@@ -22,6 +22,7 @@ from maestro_operator.decide import decide
 from maestro_operator.model.decision import Decided, Hold, Perform, Record, Steady
 from maestro_operator.model.errors import ApiTrouble, MaestroError, StatusConflict
 from maestro_operator.model.pair import PairSpec
+from maestro_operator.model.parsed import Parsed
 from maestro_operator.model.printable import first_fault, one_line
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen, Unknown
@@ -103,6 +104,7 @@ class PairLoop:
         self._spec: PairSpec | None = None
         self._key: PairKey | None = None
         self._memory = _Memory()
+        self._specs, self._statuses = Parsed(PairSpec), Parsed(PairStatus)
         self._observer: tuple[PairSpec, Observer] | None = None
         self._wake = asyncio.Event()
         self._turn_began_seconds: float | None = None
@@ -205,9 +207,9 @@ class PairLoop:
             return None
         resource = await self._held(resource)
         self._memory.resource, self._memory.trouble, self._key = resource, "", resource.key
-        status = PairStatus.model_validate(resource.status)
+        status = self._statuses.of(resource.status)
         try:
-            spec = PairSpec.model_validate(resource.spec)
+            spec = self._specs.of(resource.spec)
         except ValidationError as error:
             return await self._refuse(resource, status, message=f"spec.{first_fault(error)}")
         self._spec = spec
@@ -321,7 +323,7 @@ class PairLoop:
 
     def _observer_for(self, spec: PairSpec) -> Observer:
         """Return the observer of this spec; a changed spec looks with new eyes."""
-        if self._observer is None or self._observer[0] != spec:
+        if self._observer is None or (self._observer[0] is not spec and self._observer[0] != spec):
             self.close_observer()
             observer = Observer(spec, self._drivers, clock=self._clock, pairs=lambda: self._census.known)
             self._observer = (spec, observer)

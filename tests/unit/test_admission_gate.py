@@ -341,3 +341,48 @@ async def test_a_pair_holds_what_it_names_and_its_machines_once_it_is_served() -
 
     assert "host ssh-a.example.net" in pair.status.claims
     assert sum(claim.startswith("machine ") for claim in pair.status.claims) == 2
+
+
+# ---------------------------------------------------------------- what follows from a spec alone
+
+
+async def test_a_spec_without_a_fault_is_judged_once_and_another_one_anew() -> None:
+    asked: list[str] = []
+
+    def has_agent(name: str) -> bool:
+        asked.append(name)
+        return True
+
+    own = Gate(policy=AddressPolicy(), claims=ClaimBook(), secrets=secrets_of(GOOD), has_agent=has_agent)
+    first = spec()
+
+    for looked_at in (first, first, first, spec()):
+        assert await own.before(MINE, looked_at, PairStatus()) is None
+
+    assert len(asked) == 2 * len(set(asked)) * len(first.nodes)
+
+
+async def test_an_agent_that_comes_to_be_there_ends_its_fault() -> None:
+    there: set[str] = set()
+    own = Gate(
+        policy=AddressPolicy(), claims=ClaimBook(), secrets=secrets_of(GOOD), has_agent=lambda name: name in there
+    )
+    first = spec()
+    barred = await own.before(MINE, first, PairStatus())
+    there.add("fence_ipmilan")
+
+    assert barred is not None
+    assert await own.before(MINE, first, PairStatus()) is None
+
+
+async def test_another_pair_that_was_first_is_seen_whatever_was_judged_before() -> None:
+    book = ClaimBook()
+    own, first = gate(claims=book), spec()
+    assert await own.before(MINE, first, PairStatus()) is None
+
+    for key, created in ((MINE, "2026-01-02T00:00:00Z"), (OTHERS, "2026-01-01T00:00:00Z")):
+        book.note(Claimant(key=key, created_at=created, wants=frozenset(claims_of(first)), holds=frozenset()))
+
+    barred = await own.before(MINE, first, PairStatus())
+    assert barred is not None
+    assert barred.reason is Reason.HOST_CLAIMED

@@ -7,7 +7,7 @@ one thing less that works, and the pair is looked at all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maestro_operator.admission.claims import ClaimBook
@@ -30,24 +30,35 @@ UNFIT_KEY = (Reason.WRONG_CREDENTIALS, Reason.SECRET_MISSING, Reason.TRAFFIC_UNP
 """Why traffic could not be moved although its servers answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
-    """Judges one resource at a time by all that this operator knows."""
+    """Judges one resource by all that this operator knows."""
 
     policy: AddressPolicy
     claims: ClaimBook
     secrets: ReadSecret
     has_agent: Callable[[str], bool]
+    _fine: tuple[PairSpec, Mapping[str, str]] | None = field(default=None, init=False)
+    """The last spec in which no fault was found, and its claims: what follows from it alone is not asked again."""
 
     async def before(self, key: PairKey, spec: PairSpec, status: PairStatus) -> Barred | None:
         """Return why nothing may be done for a pair, from its resource and its Secrets alone."""
-        barred = refused_address(spec, self.policy)
+        is_fine = self._fine is not None and self._fine[0] is spec
+        barred = None if is_fine else refused_address(spec, self.policy)
         if barred is not None or status.episode is not None:
             return barred
-        barred = refused_spec(spec, has_agent=self.has_agent) or self.claims.conflict(key.uid, claims_of(spec))
+        barred = self._refused(spec) or self.claims.conflict(key.uid, self._fine[1] if self._fine else {})
         if barred is not None or status.active_node is not None:
             return barred
         return await refused_secrets(spec, secrets=self.secrets, namespace=key.namespace)
+
+    def _refused(self, spec: PairSpec) -> Barred | None:
+        """Return the fault of a spec; one that has a fault is asked anew, because an agent may come to be there."""
+        if self._fine is not None and self._fine[0] is spec:
+            return None
+        barred = refused_spec(spec, has_agent=self.has_agent)
+        self._fine = (spec, claims_of(spec)) if barred is None else None
+        return barred
 
     def after(
         self,
