@@ -205,8 +205,7 @@ def test_the_age_of_the_last_drill_that_passed_is_shown_and_no_zero_for_never() 
     passed = ended.model_copy(
         update={"id": "one", "finished_at": "2026-01-02T00:00:00.000Z", "result": RehearsalResult.PASSED}
     )
-    look = seen()
-    look.now = "2026-01-03T00:00:10.000Z"
+    look = mocked(key=KEY, nodes=seen().nodes, now="2026-01-03T00:00:10.000Z")
 
     metrics.show(look, STEADY, PairStatus(rehearsals=(failed,)))
     never = [name for name in series(metrics) if "rehearsal" in name]
