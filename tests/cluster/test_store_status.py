@@ -163,6 +163,17 @@ async def test_every_pair_is_listed_with_what_is_a_reason_to_wake(stored: PairAp
     assert words[woken["metadata"]["name"]] == (1, False, "now")
 
 
+@pytest.mark.parametrize("namespace", [NAMESPACE, None], ids=["one namespace", "all"])
+async def test_a_list_of_many_answers_is_that_of_one(stored: PairApi, api: ApiClient, namespace: str | None) -> None:
+    for _ in range(3):
+        created(stored, new_pair())
+
+    whole = await list_pairs(api, namespace)
+
+    assert len(whole) >= 3
+    assert await list_pairs(api, namespace, page=2) == whole
+
+
 # ---------------------------------------------------------------- the loop over it
 
 

@@ -7,6 +7,7 @@ refuses it, and the uid is compared here because the API server does not.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,9 @@ PLURAL = "maestropairs"
 KIND = "MaestroPair"
 WAKE_ANNOTATION = "maestropair.dev/look-again"
 """Any change of its value makes the operator take a turn at once."""
+PAGE = 500
+"""So many pairs are listed by one answer, which comes and is read well within a call's time."""
+LIST_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +115,26 @@ def _claimant_of(body: Mapping[str, Any]) -> Claimant:
     )
 
 
-async def list_pairs(api: client.ApiClient, namespace: str | None) -> list[Noticed]:
-    """Return every pair there is, in one namespace or in all."""
-    custom = client.CustomObjectsApi(api)
-    if namespace is None:
-        found = await custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, _request_timeout=CALL_SECONDS)
-    else:
-        found = await custom.list_namespaced_custom_object(
-            GROUP, VERSION, namespace, PLURAL, _request_timeout=CALL_SECONDS
-        )
-    return [noticed_of(item) for item in cast("dict[str, Any]", found)["items"]]
+async def list_pairs(api: client.ApiClient, namespace: str | None, *, page: int = PAGE) -> list[Noticed]:
+    """Return every pair there is, in one namespace or in all, as of one moment; `page` of them an answer.
+
+    Raises:
+        TimeoutError: all the answers together took longer than the supervisor may be away.
+
+    """
+    custom, found, after = client.CustomObjectsApi(api), list[Noticed](), ""
+    async with asyncio.timeout(LIST_SECONDS):
+        while True:
+            how: dict[str, Any] = {"limit": page, "_continue": after, "_request_timeout": CALL_SECONDS}
+            if namespace is None:
+                answer = await custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, **how)
+            else:
+                answer = await custom.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, **how)
+            told = cast("dict[str, Any]", answer)
+            found += [noticed_of(item) for item in told["items"]]
+            after = told["metadata"].get("continue") or ""
+            if not after:
+                return found
 
 
 class PairStore:
