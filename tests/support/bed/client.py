@@ -235,16 +235,17 @@ class Bed:
         outlive_caller: bool = False,
         routed: bool = False,
         kind: Kind = "container",
+        addition: rootfs.Addition | None = None,
     ) -> "Bed":
         """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise.
 
         `routed` puts node a into a site of its own, behind a third machine that routes between it and all others.
-        A bed of machines is never routed.
+        A bed of machines is never routed. `addition` is what the nodes have beside the usual root file system.
         """
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)
         _check_machine()
-        root = rootfs.ensure()
+        root = rootfs.ensure(addition)
         image = umlroot.ensure() if kind == "machine" else None
         options = (*(() if powered else ("--unpowered",)), *(("--routed",) if routed else ()))
         options = (*options, *(("--image", str(image)) if image else ()))

@@ -1,10 +1,11 @@
 """The nodes' root file system, built once by mmdebstrap and cached.
 
-The cache is keyed by everything that decides its content: the recipe below. A tree is trusted only while
-each of its files still has the size its manifest recorded; anything else is built again.
+The cache is keyed by everything that decides its content: the recipe below, and what a caller adds to it. A tree is
+trusted only while each of its files still has the size its manifest recorded; anything else is built again.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -70,6 +71,14 @@ MANIFEST_SUFFIX = ".manifest.json"
 BUILD_SECONDS = 1500
 
 
+@dataclasses.dataclass(frozen=True)
+class Addition:
+    """What a root has beside the recipe: more packages, and what is done once they are there."""
+
+    packages: tuple[str, ...]
+    afterwards: str
+
+
 class RootFailedError(Exception):
     """The root file system could not be built; the message names the log."""
 
@@ -83,10 +92,11 @@ def cache_directory() -> Path:
     return Path(base) / "maestro-pair"
 
 
-def key() -> str:
+def key(addition: Addition | None = None) -> str:
     """Returns the name of the recipe, which changes with every part of it."""
-    recipe = json.dumps([SUITE, os.uname().machine, PACKAGES, DPKG_OPTIONS, BEFORE_CONFIGURE, AFTERWARDS])
-    return hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    parts: list[object] = [SUITE, os.uname().machine, PACKAGES, DPKG_OPTIONS, BEFORE_CONFIGURE, AFTERWARDS]
+    parts += [dataclasses.astuple(addition)] if addition else []
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def is_cached() -> bool:
@@ -94,14 +104,14 @@ def is_cached() -> bool:
     return _is_whole(cache_directory() / "rootfs" / key())
 
 
-def ensure() -> Path:
+def ensure(addition: Addition | None = None) -> Path:
     """Returns a whole root file system, building it if the cache has none."""
     folder = cache_directory() / "rootfs"
     folder.mkdir(parents=True, exist_ok=True)
-    tree = folder / key()
-    with _lock(folder / f"{key()}.lock"):
+    tree = folder / key(addition)
+    with _lock(folder / f"{tree.name}.lock"):
         if not _is_whole(tree):
-            _build(tree)
+            _build(tree, addition)
     return tree
 
 
@@ -130,7 +140,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(tree: Path) -> None:
+def _build(tree: Path, addition: Addition | None) -> None:
     partial = tree.with_name(f"{tree.name}.partial")
     log = tree.with_suffix(".log")
     manifest = tree.with_name(tree.name + MANIFEST_SUFFIX)
@@ -144,7 +154,7 @@ def _build(tree: Path) -> None:
         raise RootFailedError(message)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(partial),
+            _command(partial, addition),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -166,17 +176,19 @@ def _build(tree: Path) -> None:
     partial.rename(tree)
 
 
-def _command(target: Path) -> tuple[str, ...]:
+def _command(target: Path, addition: Addition | None) -> tuple[str, ...]:
+    packages = (*PACKAGES, *(addition.packages if addition else ()))
     return (
         "nice",
         # Its mounts of /proc and /dev stay out of the host's sight and die with it.
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(packages)}",
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
         *(f"--aptopt={option}" for option in _proxy_options()),
         f"--extract-hook={BEFORE_CONFIGURE}",
         f"--customize-hook={AFTERWARDS}",
+        *((f"--customize-hook={addition.afterwards}",) if addition else ()),
         "--skip=check/qemu",
         *(SUITE, str(target), "-"),
     )

@@ -41,6 +41,8 @@ class Stage:
     """How often the standby gets a copy."""
     kind: Kind = "container"
     """What the nodes are."""
+    addition: rootfs.Addition | None = None
+    """What the nodes have beside their usual root file system."""
 
     def __init__(self, directory: Path, *, say: Callable[[str], None], outlive: bool = False) -> None:
         """Keep where everything is; nothing is up before the block is entered."""
@@ -57,16 +59,14 @@ class Stage:
         self.evidence.mkdir(parents=True)
         with ExitStack() as undo:
             self._say("two nodes, their BMCs and a name server, in a network of their own")
-            self.bed = undo.enter_context(Bed.up(self.directory / "bed", kind=self.kind))
+            self.bed = undo.enter_context(Bed.up(self.directory / "bed", kind=self.kind, addition=self.addition))
             self._say("etcd and kube-apiserver, RBAC on")
             self.plane = undo.enter_context(
                 ControlPlane.start(
                     self.directory / "plane", enter=lambda argv: [*self.bed.enter, *argv], report=self._say
                 )
             )
-            self._say("the stand-in for Maestro on both nodes; its data on node a")
-            for name, node in self.bed.nodes.items():
-                install(node, name=name)
+            self.install_application()
             self.make_data()
             serve_pairs(self.plane, secrets=self._secrets())
             self._say("the operator, under its own ServiceAccount with the chart's rules")
@@ -87,6 +87,12 @@ class Stage:
     ) -> None:
         """Take everything down."""
         self._undo.close()
+
+    def install_application(self) -> None:
+        """Put what the pair runs on both nodes."""
+        self._say("the stand-in for Maestro on both nodes; its data on node a")
+        for name, node in self.bed.nodes.items():
+            install(node, name=name)
 
     def make_data(self) -> None:
         """Make the first data on node a."""
