@@ -160,6 +160,10 @@ traffic: venv ## Each driver of traffic moved MOVES=50 times under load (DRIVER=
 bench: venv ## What pairs and parts cost, as ratios with their noise, into bench/results.json (SIZES=10,100 ONLY=parts; BREAK=asleep plants a fault)
 	@SIZES="$(SIZES)" ONLY="$(ONLY)" BREAK="$(BREAK)" $(PY) -m support.bench
 
+.PHONY: bench-peers
+bench-peers: venv ## The same accidents dealt to the operator, its peers and the floor: ROUNDS=7 (SIDES=a,b KINDS=a,b; BREAK=two-writers plants a fault)
+	@ROUNDS=$(ROUNDS) SIDES="$(SIDES)" KINDS="$(KINDS)" BREAK="$(BREAK)" $(PY) -m support.peers
+
 .PHONY: bench-full
 bench-full: venv ## The same up to 5,000 pairs
 	@FULL=1 BREAK="$(BREAK)" $(PY) -m support.bench
