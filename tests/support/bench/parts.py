@@ -1,15 +1,18 @@
-"""How long the parts take, in memory: one decision over every golden world, one turn of a pair at rest."""
+"""How long the parts take: one decision over every golden world, one turn of a pair at rest, the start of a process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import decide
 from support.bed import clock
 from support.bench.figures import RUNS, Figure, Spread, ratios, timed
 from support.golden import worlds
+from support.operator_environment import environment
 from support.worlds import Pair, is_settled
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ def measured() -> Iterator[Figure]:
     pair = asyncio.run(_at_rest())
     yield _decisions(json.dumps(pair.store.status))
     yield _turns(pair)
+    yield _starts()
 
 
 def _decisions(text: str) -> Figure:
@@ -63,6 +67,26 @@ def _turns(pair: Pair) -> Figure:
         asyncio.run(_take(pair))
         samples.append((clock.monotonic_seconds() - began) / TURNS)
     return Figure("turn", "seconds a turn of a pair at rest, its nodes in memory", Spread.of(samples))
+
+
+def _starts() -> Figure:
+    own, beside = [], []
+    for _ in range(RUNS):
+        own.append(timed(lambda: _imported("maestro_operator.main"), clock=clock.monotonic_seconds, times=1))
+        beside.append(timed(lambda: _imported("kopf", "kubernetes.aio"), clock=clock.monotonic_seconds, times=1))
+    return Figure(
+        "start-up",
+        "seconds until a process has read its own code, the disk's cache being warm",
+        Spread.of(own),
+        against="one that reads kopf and the Kubernetes client alone",
+        ratio=ratios(own, beside),
+    )
+
+
+def _imported(*modules: str) -> None:
+    """Lets a new process read modules."""
+    words = (sys.executable, "-c", f"import {', '.join(modules)}")
+    subprocess.run(words, check=True, env=environment({}, roots=("operator", "tests")), timeout=60)
 
 
 async def _take(pair: Pair) -> None:
