@@ -21,9 +21,10 @@ def table(results: Mapping[str, Any]) -> str:
     """Returns the surroundings and every figure as Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     noise, machine = results["noise"], results["machine"]
+    load = f"load {noise['loadBefore']} before and {noise['loadAfter']} after"
+    where = f"{machine['cores']} cores ({machine['processor']}), {load}, {results['seconds']} s"
     lines = [
-        f"{machine['cores']} cores ({machine['processor']}), load {noise['loadBefore']} before and {noise['loadAfter']} "
-        f"after, {results['seconds']} s; {versions}; tree `{results['tree']}`.",
+        f"{where}; {versions}; tree `{results['tree']}`.",
         "",
         "| figure | unit | min | median | max | n | beside | goal | |",
         "|---|---|---|---|---|---|---|---|---|",
