@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from support.bed import clock
 from support.bench import cost, parts
 from support.bench.judge import judged, missed
-from support.bench.record import BENCH, RESULTS, written
+from support.bench.record import BENCH, recorded
 from support.bench.stage import Stage, served
 from support.controlplane import ControlPlane
-from support.report import ROOT, write_report
+from support.report import BUILD, write_report
 
 if TYPE_CHECKING:
     from support.bench.cost import Cost
@@ -44,19 +44,25 @@ def main() -> int:
     if only:
         print(*(_line(figure) for figure in figures), sep="\n")
         return 0
-    costs = [_fleet(size, planted=planted) for size in sizes]
+    # Nothing is put beside the code before it was said which code was measured.
+    folder = BUILD / TARGET
+    shutil.rmtree(folder, ignore_errors=True)
+    costs = [_fleet(size, folder, planted=planted) for size in sizes]
     figures += cost.figures(costs)
     seconds = clock.monotonic_seconds() - began
-    results = written(figures, costs, seconds=seconds, noise={"loadBefore": load, "loadAfter": os.getloadavg()[0]})
-    claims = judged(results, root=ROOT)
+    noise = {"loadBefore": load, "loadAfter": os.getloadavg()[0]}
+    results = recorded(figures, costs, seconds=seconds, noise=noise, folder=folder)
+    claims = judged(results, root=folder)
     write_report(TARGET, claims, seconds=seconds)
+    if not planted:
+        shutil.copytree(folder / BENCH.name, BENCH, dirs_exist_ok=True)
     print(*(_line(figure) for figure in figures), sep="\n")
     print(*(f"{'ok  ' if claim.ok else 'FAIL'} {claim.id:<10} {claim.measured}" for claim in claims), sep="\n")
-    print(f"{RESULTS.relative_to(ROOT)}: {len(missed(results))} goals missed: {', '.join(missed(results)) or 'none'}")
+    print(f"{BENCH.name}/results.json: {len(missed(results))} goals missed: {', '.join(missed(results)) or 'none'}")
     return 0 if all(claim.ok for claim in claims) else 1
 
 
-def _fleet(size: int, *, planted: str) -> Cost:
+def _fleet(size: int, results: Path, *, planted: str) -> Cost:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with ControlPlane.start(folder / "plane", own_processes=True) as plane:
@@ -66,11 +72,11 @@ def _fleet(size: int, *, planted: str) -> Cost:
                 found = stage.played()
             finally:
                 stage.end()
-        profile = BENCH / "profiles" / f"fleet-{size}.txt"
+        profile = results / BENCH.name / "profiles" / f"fleet-{size}.txt"
         profile.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / f"fleet-{size}.profile", profile)
     print(f"{size} pairs: settled in {found.settled_seconds:.0f} s", flush=True)
-    return replace(found, profile=str(profile.relative_to(ROOT)))
+    return replace(found, profile=str(profile.relative_to(results)))
 
 
 def _line(figure: Figure) -> str:

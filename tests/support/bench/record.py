@@ -16,11 +16,11 @@ from support.report import ROOT, tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from support.bench.figures import Figure
 
 BENCH = ROOT / "bench"
-RESULTS = BENCH / "results.json"
 PACKAGES = ("kopf", "kubernetes", "aiohttp", "asyncssh", "pydantic")
 
 
@@ -45,11 +45,10 @@ def surroundings() -> Mapping[str, Any]:
     }
 
 
-def written(
-    figures: Sequence[Figure], costs: Sequence[Cost], *, seconds: float, noise: Mapping[str, Any]
+def recorded(
+    figures: Sequence[Figure], costs: Sequence[Cost], *, seconds: float, noise: Mapping[str, Any], folder: Path
 ) -> Mapping[str, Any]:
-    """Writes the file and returns what is in it."""
-    BENCH.mkdir(exist_ok=True)
+    """Writes the file below a folder and returns what is in it."""
     found = {
         "tree": tree(),
         "seconds": round(seconds, 1),
@@ -58,7 +57,9 @@ def written(
         "figures": [figure.as_line() for figure in figures],
         "fleets": [{**cost.as_line(), "period_seconds": PERIOD_SECONDS} for cost in costs],
     }
-    RESULTS.write_text(json.dumps(_short(found), indent=1) + "\n")
+    path = folder / BENCH.name / "results.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_short(found), indent=1) + "\n")
     return found
 
 
