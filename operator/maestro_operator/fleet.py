@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from maestro_operator.admission.claims import ClaimBook
 from maestro_operator.logs import context_of
 from maestro_operator.model.errors import MaestroError
+from maestro_operator.model.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -78,13 +79,17 @@ class Fleet:
         forget: Callable[[PairKey], None],
         clock: Clock,
         claims: ClaimBook | None = None,
+        shard: Shard | None = None,
     ) -> None:
-        """Keep how to make a loop and how to forget a pair."""
+        """Keep how to make a loop and how to forget a pair; of pairs of other shares only their claims are noted."""
         self._make = make
         self._forget = forget
         self._claims = claims or ClaimBook()
         self._clock = clock
+        self._shard = shard or Shard()
         self._members: dict[str, _Member] = {}
+        self._others: dict[str, float] = {}
+        """The pairs of other shares, and since when each is known."""
         self._due_seconds = 0.0
         self.beat_seconds = clock.monotonic_seconds()
         """When the supervisor last went round; liveness looks at it."""
@@ -96,6 +101,9 @@ class Fleet:
         if noticed.claimant is not None:
             # Before its loop is made: the first turn asks who has what.
             self._claims.note(noticed.claimant)
+        if not self._shard.has(noticed.key.uid):
+            self._others.setdefault(noticed.key.uid, self._clock.monotonic_seconds())
+            return
         member = self._members.get(noticed.key.uid)
         if member is None or member.task.done():
             self._members[noticed.key.uid] = self._made(noticed)
@@ -109,6 +117,7 @@ class Fleet:
         A pair that is only being deleted is not gone: its loop goes on to the next resting point and lets it go there.
         """
         self._claims.forget(uid)
+        self._others.pop(uid, None)
         member = self._members.pop(uid, None)
         if member is not None:
             member.task.cancel()
@@ -146,13 +155,14 @@ class Fleet:
             return False
         self.listed.set()
         # What the watch brought while the list was on its way is younger than the list.
-        older = [uid for uid, member in self._members.items() if member.since_seconds < asked_seconds]
-        for uid in older:
-            if uid not in found:
+        known = {uid: member.since_seconds for uid, member in self._members.items()} | self._others
+        for uid, since_seconds in known.items():
+            if uid not in found and since_seconds < asked_seconds:
                 self.gone(uid)
-        for noticed in found.values():
+        for uid, noticed in found.items():
             self.notice(noticed)
-            self._members[noticed.key.uid].loop.was_listed(noticed.resource_version)
+            if uid in self._members:
+                self._members[uid].loop.was_listed(noticed.resource_version)
         return True
 
     def overdue(self) -> list[str]:

@@ -111,7 +111,7 @@ async def run(settings: Settings, parts: Callable[[Shared], MakesLoops] = _real,
     def made(key: PairKey) -> PairLoop:
         return make(key, PairStore(api, key))
 
-    fleet = Fleet(make=made, forget=announcer.forget, clock=clock, claims=claims)
+    fleet = Fleet(make=made, forget=announcer.forget, clock=clock, claims=claims, shard=settings.shard)
     metrics.own[LEADER] = lambda: float(leader.has_lease)
     metrics.own[PAIRS] = lambda: float(fleet.pairs())
     metrics.own[API_SILENT] = lambda: leader.silent_for_seconds

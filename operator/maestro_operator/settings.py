@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.model.addresses import AddressPolicy, networks_of
 from maestro_operator.model.errors import BadInput
+from maestro_operator.model.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,11 @@ LEASE_NAME = Knob(
 LEASE_SECONDS = Knob(
     "MAESTRO_LEASE_SECONDS", "15", "Seconds after which a silent leader is replaced; 12 to 3600, the same for all."
 )
+SHARD = Knob(
+    "MAESTRO_SHARD",
+    "1/1",
+    "The share of the pairs that is looked after, such as 2/3; the operators of one share have a Lease of their own.",
+)
 LISTEN_ADDRESS = Knob("MAESTRO_LISTEN_ADDRESS", "0.0.0.0", "Where /livez, /readyz and /metrics are served.")  # noqa: S104 - a pod's own address
 LISTEN_PORT = Knob("MAESTRO_LISTEN_PORT", "8080", "The port they are served on; 0 takes a free one and logs it.")
 RELIST_SECONDS = Knob(
@@ -70,6 +76,7 @@ KNOBS = (
     LEASE_NAMESPACE,
     LEASE_NAME,
     LEASE_SECONDS,
+    SHARD,
     LISTEN_ADDRESS,
     LISTEN_PORT,
     RELIST_SECONDS,
@@ -90,6 +97,7 @@ class Settings:
     lease_namespace: str
     lease_name: str
     lease_seconds: int
+    shard: Shard
     listen_address: str
     listen_port: int
     relist_seconds: int
@@ -138,6 +146,7 @@ class Settings:
             lease_namespace=text(LEASE_NAMESPACE),
             lease_name=text(LEASE_NAME),
             lease_seconds=whole(LEASE_SECONDS, least=LEAST_LEASE_SECONDS, most=MOST_SECONDS),
+            shard=_shard(text(SHARD)),
             listen_address=text(LISTEN_ADDRESS),
             listen_port=whole(LISTEN_PORT, least=0, most=MOST_PORT),
             relist_seconds=whole(RELIST_SECONDS, least=1, most=MOST_SECONDS),
@@ -147,3 +156,11 @@ class Settings:
             status_page_address=address(STATUS_PAGE_ADDRESS),
             log_level=level,
         )
+
+
+def _shard(text: str) -> Shard:
+    """Return the share that a setting says, or raise BadInput."""
+    try:
+        return Shard.from_words(text)
+    except ValueError as error:
+        raise BadInput(SHARD.variable, str(error)) from None

@@ -4,15 +4,19 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from typing_extensions import override
 
+from maestro_operator.admission.claims import ClaimBook
 from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.fleet import TURN_SECONDS, Fleet, longest_turn_seconds
 from maestro_operator.kube.resource import Noticed
+from maestro_operator.model.claims import Claimant
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.pair import PairKey, PairSpec
+from maestro_operator.model.shards import Shard
 from support.manifests import example
 
 
@@ -58,11 +62,18 @@ class SomeLoop:
 class Made:
     """A fleet of such loops, in the order they were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard | None = None) -> None:
         self.loops: list[SomeLoop] = []
+        self.claims = ClaimBook()
         self.forgotten: list[str] = []
         self.clock = MemoryClock()
-        self.fleet = Fleet(make=self._make, forget=lambda key: self.forgotten.append(key.uid), clock=self.clock)
+        self.fleet = Fleet(
+            make=self._make,
+            forget=lambda key: self.forgotten.append(key.uid),
+            clock=self.clock,
+            claims=self.claims,
+            shard=shard,
+        )
 
     def _make(self, _: PairKey) -> SomeLoop:
         self.loops.append(SomeLoop())
@@ -163,6 +174,45 @@ async def test_a_list_makes_what_is_missing_and_ends_what_is_gone() -> None:
     assert [loop.was_cancelled for loop in made.loops] == [True, False, False]
     assert [loop.wakes for loop in made.loops] == [0, 1, 0]
     assert made.forgotten == ["a"]
+    await made.fleet.close()
+
+
+def of_another_share() -> tuple[Noticed, Noticed]:
+    """Returns a pair of the first half that claims a host, and one of the second half that claims it too."""
+    uids = [str(number) for number in range(100)]
+    other, mine = (next(uid for uid in uids if Shard(number, 2).has(uid)) for number in (1, 2))
+    claimed = []
+    for uid, created in ((other, "2026-01-01T00:00:00Z"), (mine, "2026-01-02T00:00:00Z")):
+        one = noticed(uid)
+        claimant = Claimant(key=one.key, created_at=created, wants=frozenset({"host x"}), holds=frozenset())
+        claimed.append(replace(one, claimant=claimant))
+    return claimed[0], claimed[1]
+
+
+async def test_a_pair_of_another_share_has_no_loop_here_and_its_claims_count() -> None:
+    made, (other, mine) = Made(Shard(2, 2)), of_another_share()
+
+    await supervised(made, [lambda: [other, mine], lambda: [other, mine]], period_seconds=10)
+    made.fleet.notice(other)
+
+    assert (len(made.loops), made.fleet.pairs()) == (1, 1)
+    assert made.claims.conflict(mine.key.uid, {"host x": "spec.nodes[a].ssh.host"}) is not None
+    await made.fleet.close()
+
+
+@pytest.mark.parametrize("is_heard", [True, False], ids=["the watch says so", "a list says so"])
+async def test_a_pair_of_another_share_that_is_gone_claims_nothing_any_more(is_heard: bool) -> None:  # noqa: FBT001
+    made, (other, mine) = Made(Shard(2, 2)), of_another_share()
+    await supervised(made, [lambda: [other, mine], lambda: [other, mine]], period_seconds=10)
+    made.clock.pass_seconds(1)
+
+    if is_heard:
+        made.fleet.gone(other.key.uid)
+    else:
+        await supervised(made, [lambda: [mine], lambda: [mine]], period_seconds=10)
+
+    assert made.claims.conflict(mine.key.uid, {"host x": "spec.nodes[a].ssh.host"}) is None
+    assert made.forgotten == []
     await made.fleet.close()
 
 

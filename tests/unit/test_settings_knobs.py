@@ -9,6 +9,7 @@ import pytest
 
 from maestro_operator.model.addresses import AddressPolicy
 from maestro_operator.model.errors import BadInput
+from maestro_operator.model.shards import Shard
 from maestro_operator.settings import KNOBS, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "settings.md"
@@ -19,6 +20,7 @@ DEFAULTS = Settings(
     lease_namespace="maestro-system",
     lease_name="maestro-operator",
     lease_seconds=15,
+    shard=Shard(),
     listen_address="0.0.0.0",
     listen_port=8080,
     relist_seconds=120,
@@ -45,6 +47,7 @@ def test_every_knob_turns_something() -> None:
         "MAESTRO_LEASE_NAMESPACE": "home",
         "MAESTRO_LEASE_NAME": "mine",
         "MAESTRO_LEASE_SECONDS": "30",
+        "MAESTRO_SHARD": "2/3",
         "MAESTRO_LISTEN_ADDRESS": "127.0.0.1",
         "MAESTRO_LISTEN_PORT": "0",
         "MAESTRO_RELIST_SECONDS": "60",
@@ -71,6 +74,7 @@ def test_every_knob_turns_something() -> None:
         ("MAESTRO_LEASE_SECONDS", "15s"),
         ("MAESTRO_LEASE_SECONDS", "-15"),
         ("MAESTRO_LEASE_SECONDS", "3601"),
+        ("MAESTRO_SHARD", "3/2"),
         ("MAESTRO_LISTEN_PORT", "65536"),
         ("MAESTRO_RELIST_SECONDS", "0"),
         ("MAESTRO_LOG_LEVEL", "loud"),
