@@ -248,7 +248,7 @@ class Player:
 
 
 def _is_resyncing(status: dict[str, Any]) -> bool:
-    # A node's own timer may have begun to send before the step that would tell it to: the pair waits for it all the same.
+    # A node's own timer may have begun to send before the step that tells it to: the pair waits for it all the same.
     episode = status.get("episode") or {}
     stalled = next((item["reason"] for item in status.get("conditions", []) if item["type"] == "Stalled"), "")
     return episode.get("kind") == "Rejoin" and (episode.get("step") == "Resync" or stalled == "Resyncing")
