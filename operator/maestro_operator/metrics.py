@@ -66,6 +66,11 @@ DOWNTIME = Family("maestro_pair_last_episode_downtime_seconds", "Downtime of the
 LOSS = Family(
     "maestro_pair_last_episode_declared_loss_seconds", "Loss that the last episode of a kind declared.", ("kind",)
 )
+TWICE = Family(
+    "maestro_pair_last_episode_may_be_sent_twice",
+    "Messages of the queue that the last episode of a kind brought up from older data.",
+    ("kind",),
+)
 CHECK = Family(
     "maestro_pair_verification_passed", "1 for a check that passed when it was last made, 0 if it failed.", ("check",)
 )
@@ -101,6 +106,7 @@ GAUGES = (
     REHEARSED,
     DOWNTIME,
     LOSS,
+    TWICE,
     CHECK,
     TRAFFIC,
 )
@@ -272,7 +278,11 @@ def _episodes(status: PairStatus) -> list[Value]:
     """Return the figures of the last episode of each kind that has them; the history is newest first."""
     figures: dict[tuple[Family, str], float] = {}
     for entry in status.history:
-        for family, figure in ((DOWNTIME, entry.downtime_seconds), (LOSS, entry.declared_loss_seconds)):
+        for family, figure in (
+            (DOWNTIME, entry.downtime_seconds),
+            (LOSS, entry.declared_loss_seconds),
+            (TWICE, entry.may_be_sent_twice),
+        ):
             if figure is not None:
                 figures.setdefault((family, entry.kind.value), figure)
     return [(family, (kind,), figure) for (family, kind), figure in figures.items()]

@@ -466,6 +466,22 @@ CASES = (
         field=f"{RSYNC}.consistency",
     ),
     case(
+        "spec.spool",
+        "folders must be plain absolute paths",
+        bad=but(spool={"folders": ["/srv/maestro/../spool"]}),
+        good=but(spool={"folders": ["/srv/maestro/spool"]}),
+        remedy="without ..",
+        field="spec.spool.folders",
+    ),
+    case(
+        "spec.spool",
+        "holdProgram must be a plain absolute path",
+        bad=but(spool={"folders": ["/srv/maestro/spool"], "holdProgram": "/usr//local/sbin/hold"}),
+        good=but(spool={"folders": ["/srv/maestro/spool"], "holdProgram": "/usr/local/sbin/hold"}),
+        remedy="without doubled slashes",
+        field="spec.spool.holdProgram",
+    ),
+    case(
         "spec.backup",
         "exactly one way",
         bad=but(backup={"reports": REPORTS, "command": {"program": "/x/newest"}}),

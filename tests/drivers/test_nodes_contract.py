@@ -13,7 +13,7 @@ from maestro_operator.model.status import EpochMark, Generation
 from support.bed.clock import monotonic_seconds
 from support.contracts.bed_pair import BedPair
 from support.contracts.memory_pair import MemoryPair
-from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, UNITS, PairWorld, frozen
+from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, SPOOL, UNITS, PairWorld, frozen
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -316,6 +316,37 @@ async def test_a_whole_copy_is_sent_committed_and_promoted(world: PairWorld) -> 
     assert isinstance(promoted, Done), promoted
     assert await world.records("b") == await world.records("a")
     assert (await read(world, "b")).replica.promoted_episode == "ep-2"
+
+
+async def test_the_queue_that_came_up_is_counted_once_an_episode_on_live_data_alone(world: PairWorld) -> None:
+    world.spec = world.spec.model_copy(update={"spool": SPOOL})
+    await receiving(world)
+    await done(world, "a", "quiesce", epoch=1, episode="ep-2")
+    await stop(world, "a")
+    synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
+    assert isinstance(synced, Done), synced
+    generation = (await read(world, "b")).replica.newest
+
+    async def hold(episode: str) -> Outcome:
+        return await world.replication.hold_queue(frozen(world, "b"), episode=episode, deadline_seconds=30)
+
+    early = await hold("ep-2")
+    promoted = await world.replication.promote(
+        frozen(world, "b"), episode="ep-2", generation=generation, deadline_seconds=30
+    )
+    assert isinstance(promoted, Done), promoted
+    await world.queue("b", 2)
+    first = await hold("ep-2")
+    await world.queue("b", 5)
+    again = await hold("ep-2")
+    replica = (await read(world, "b")).replica
+    later = await hold("ep-3")
+
+    assert isinstance(early, Refused), early
+    assert early.remote_reason == "LiveAbsent"
+    counted = [item.facts["queued"] for item in (first, again, later) if isinstance(item, Done)]
+    assert counted == ["2", "2", "5"], (first, again, later)
+    assert (replica.queued, replica.queued_episode) == (2, "ep-2")
 
 
 async def holding_a_copy(world: PairWorld, name: str, *, epoch: int = 1, seconds: float = 30) -> NodeSeen:

@@ -216,7 +216,14 @@ def make_node(volume: Volume, top: Path, *, name: str, peer: str) -> Node:
     node = Node(volume, top / name, name)
     for folder in ("etc/maestro-guard", "var/lib", "run/maestro-guard", "srv", "lib", "wire", "proc/sys/kernel/random"):
         node.at(folder).mkdir(parents=True)
-    for script in ("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment", "maestro-backups"):
+    for script in (
+        "maestro-guard",
+        "maestro-replica",
+        "maestro-links",
+        "maestro-moment",
+        "maestro-backups",
+        "maestro-spool",
+    ):
         shutil.copyfile(NODE_FILES / script, node.at(f"lib/{script}"))
         node.at(f"lib/{script}").chmod(0o755)
     wire = node.at("wire/ssh")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.act.acting import Acting
 from maestro_operator.act.combined import first_bad, in_order
-from maestro_operator.act.keeping import discard, restore
+from maestro_operator.act.keeping import discard, hold_queue, restore
 from maestro_operator.act.receipts import may_come_up_alone, standby_lost
 from maestro_operator.act.steering import localise, lower_ttl, move_traffic
 from maestro_operator.drivers.ports import Drivers, Equipment
@@ -227,6 +227,8 @@ async def _start_services(acting: Acting) -> Outcome:
     if late is not None:
         return late
     return await in_order(
+        # Before the permit, with which the node's own guard may start everything.
+        lambda: hold_queue(acting),
         lambda: acting.order(acting.target, "permit", epoch=mark.number, episode=mark.episode),
         lambda: may_come_up_alone(acting, epoch=mark.number),
         lambda: acting.drivers.nodes.start(acting.target, services, deadline_seconds=acting.deadline_seconds),

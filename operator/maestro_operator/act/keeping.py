@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.model.outcome import Outcome, Refused
+from maestro_operator.model.outcome import Done, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 
 if TYPE_CHECKING:
@@ -21,6 +21,16 @@ async def restore(acting: Acting) -> Outcome:
         return Refused(Reason.BACKUP_ABSENT, "no backup was named")
     return await acting.drivers.replication.restore(
         acting.target, episode=acting.episode.id, item=item, deadline_seconds=acting.deadline_seconds
+    )
+
+
+async def hold_queue(acting: Acting) -> Outcome:
+    """Hold the queue of mail that came up with older data: the old side may have sent what lies in it since."""
+    loss = acting.episode.loss
+    if acting.seen.spec.spool is None or loss is None or not loss.declared_seconds:
+        return Done()
+    return await acting.drivers.replication.hold_queue(
+        acting.target, episode=acting.episode.id, deadline_seconds=acting.deadline_seconds
     )
 
 

@@ -53,6 +53,8 @@ def _told(entry: Mapping[str, Any]) -> Iterator[str]:
         "accepted loss": entry.get("acceptedLossSeconds"),
     }
     yield from (f"  {name} {seconds:.1f} s" for name, seconds in figures.items() if seconds is not None)
+    if entry.get("mayBeSentTwice") is not None:
+        yield f"  up to {entry['mayBeSentTwice']} messages of the queue may be sent twice"
     proof = entry.get("proof")
     if proof:
         yield f"  proof: {proof['node']} was {proof['method']}, at {proof['provedAt']}"

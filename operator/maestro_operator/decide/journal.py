@@ -214,6 +214,7 @@ def finish(
         downtime_seconds=_downtime_seconds(episode),
         declared_loss_seconds=episode.loss.declared_seconds if episode.loss else None,
         accepted_loss_seconds=episode.loss.accepted_seconds if episode.loss else None,
+        may_be_sent_twice=_may_be_sent_twice(seen, episode),
         restored=_restored(episode),
         proof=episode.proof,
         steps=tuple(
@@ -245,6 +246,12 @@ def finish(
 
 def _stop_of_a_restore(episode: Episode) -> StepRecord | None:
     return episode.record(StepName.STOP) if episode.kind is EpisodeKind.RESTORE else None
+
+
+def _may_be_sent_twice(seen: Seen, episode: Episode) -> int | None:
+    """Return how many messages the target counted in the queue that this episode brought up, None where it did not."""
+    node = facts.readable(seen, episode.target)
+    return node.replica.queued if node is not None and node.replica.queued_episode == episode.id else None
 
 
 def _restored(episode: Episode) -> str | None:

@@ -161,6 +161,12 @@ class ReplicationPort(Protocol):
     async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
         """Delete one thing that is kept aside; one that is gone is done."""
 
+    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Count the queue of mail in the live data and let the site's program hold it, once an episode.
+
+        No service may run. Fact `queued` is how many messages lie there.
+        """
+
     async def sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Begin one ordinary sync now instead of at the timer's next moment; its end is read back.
 

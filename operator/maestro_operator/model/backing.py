@@ -21,6 +21,15 @@ class BackupCommand(ResourceValue):
     program: str
 
 
+class Spool(ResourceValue):
+    """The application's queue of mail, which comes up with older data after a failover."""
+
+    folders: tuple[str, ...]
+    """What is queued: one file a message, below these folders of the data."""
+    hold_program: str | None = None
+    """What keeps the queue from being sent until a person looked at it."""
+
+
 class Backup(ResourceValue):
     """The last rung: backups that the application makes, kept on both nodes."""
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import Field
 from typing_extensions import override
 
-from maestro_operator.model.backing import Backup
+from maestro_operator.model.backing import Backup, Spool
 from maestro_operator.model.checks import (
     AddressAudit,
     Bounce,
@@ -259,6 +259,7 @@ class PairSpec(ResourceValue):
     verification: tuple[Check, ...] = ()
     verification_policy: VerificationPolicy = Field(default_factory=VerificationPolicy)
     backup: Backup | None = None
+    spool: Spool | None = None
     rehearsals: Rehearsals | None = None
     versions: tuple[Version, ...] = ()
     """What must be of one version on both nodes, beside the guard."""

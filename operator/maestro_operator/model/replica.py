@@ -76,6 +76,9 @@ class Replica:
     """What DRBD says, where the driver is a mirror."""
 
     backups: tuple[KeptBackup, ...] = ()
+    queued: int | None = None
+    """How many messages lay in the queue that came up with older data, and in which episode it was held."""
+    queued_episode: str | None = None
     backup_result: str = "none"
     """What the newest report or program said here: ok, running, failed, unreadable, none."""
     backup_failed: str | None = None

@@ -165,6 +165,8 @@ class HistoryEntry(ResourceValue):
     downtime_seconds: float | None = None
     declared_loss_seconds: float | None = None
     accepted_loss_seconds: float | None = None
+    may_be_sent_twice: int | None = None
+    """How many messages lay in the queue that came up with older data: the old side may have sent them since."""
     restored: str | None = None
     """The backup that was brought up."""
     proof: Proof | None = None

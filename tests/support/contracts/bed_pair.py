@@ -9,7 +9,7 @@ from maestro_operator.drivers.ports import NodePort, ReplicationPort
 from maestro_operator.drivers.replication.rsync import RsyncReplication
 from maestro_operator.transport.session import Sessions
 from support.bed import Bed
-from support.contracts.pair_world import PORTS, UNITS, pair_spec, spec_node
+from support.contracts.pair_world import PORTS, SPOOL, UNITS, pair_spec, spec_node
 
 RECORDS = "/srv/maestro/files/records"
 UNIT = """[Unit]
@@ -92,6 +92,13 @@ class BedPair:
     async def write(self, name: str) -> None:
         """Add one record to a node's live data."""
         await self.do(name, f"echo record >>{RECORDS}")
+
+    async def queue(self, name: str, messages: int) -> None:
+        """Put so many messages into the queue of a node's live data."""
+        (folder,) = SPOOL.folders
+        await self.do(
+            name, f"mkdir -p {folder} && cd {folder} && for n in $(seq {messages}); do echo mail >$n.qf; done"
+        )
 
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has."""

@@ -39,6 +39,10 @@ class MemoryPair:
         node = self._world.nodes[name]
         node.records = (node.records or 0) + 1
 
+    async def queue(self, name: str, messages: int) -> None:
+        """Put so many messages into the queue of a node's live data."""
+        self._world.nodes[name].queued = messages
+
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has."""
         return self._world.nodes[name].records

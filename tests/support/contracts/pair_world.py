@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from maestro_operator.drivers.ports import NodePort, ReplicationPort
+from maestro_operator.model.backing import Spool
 from maestro_operator.model.pair import (
     BtrfsConsistency,
     Consistency,
@@ -24,6 +25,7 @@ from maestro_operator.model.status import FrozenNode
 UNITS = ("contract-db.service", "contract-app.service")
 PORTS = (5432, 80)
 PUBLIC_NAME = "maestro.example.org"
+SPOOL = Spool(folders=("/srv/maestro/spool",))
 PAIR_UID = "6f1f4b52-5b1e-4f6e-9a53-b2d6f6a1c0de"
 
 
@@ -48,6 +50,9 @@ class PairWorld(Protocol):
 
     async def write(self, name: str) -> None:
         """Add one record to a node's live data, behind everybody's back."""
+
+    async def queue(self, name: str, messages: int) -> None:
+        """Put so many messages into the queue of mail in a node's live data."""
 
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has, or None where there is no live data."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EFFECTS = frozenset(
     {
         "equip", "introduce", "order", "start", "stop", "pin", "final_sync", "promote", "restore",
-        "discard", "reverse", "quarantine", "sync", "off", "move", "verify", "release",
+        "discard", "hold_queue", "reverse", "quarantine", "sync", "off", "move", "verify", "release",
     }
 )  # fmt: skip
 """The verbs of the ports that do something; the others only look."""

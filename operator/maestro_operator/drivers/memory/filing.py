@@ -1,4 +1,4 @@
-"""Files of a memory node in which some values are the node's own."""
+"""Files of a memory node: those in which some values are its own, and those of a queue of mail."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from maestro_operator.model.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
 
+    from maestro_operator.drivers.memory.world import MemoryNode
     from maestro_operator.model.pair import Localise
     from maestro_operator.model.status import FrozenNode
 
@@ -36,3 +37,17 @@ def settle_files(
             return edit
         files[path], facts[path] = edit.content, edit.said
     return Done(facts)
+
+
+def hold_queue(node: MemoryNode, episode: str) -> Outcome:
+    """Count what lies in a stopped node's queue, once an episode, and hold it where its program works."""
+    if node.held is not None and node.held[0] == episode:
+        return Done({"queued": str(node.held[1])})
+    if node.records is None:
+        return Refused(Reason.COPY_NOT_WHOLE, f"{node.name} has no live data", "LiveAbsent")
+    if node.running:
+        return Refused(Reason.STEP_REFUSED, f"{node.name} runs services on its live data", "HoldersPresent")
+    if not node.can_hold:
+        return Failed(Reason.COMMAND_FAILED, f"{node.name}: the queue is not held")
+    node.held = episode, node.queued
+    return Done({"queued": str(node.queued)})

@@ -206,6 +206,8 @@ class MirrorWorld(MemoryWorld):
             promoted=node.promoted,
             promoted_episode=node.promoted_episode,
             quarantine=tuple(node.quarantine.items()),
+            queued=node.held[1] if node.held else None,
+            queued_episode=node.held[0] if node.held else None,
             receivers=1 if joined and peer.is_primary else 0,
             mirror=mirror,
         )

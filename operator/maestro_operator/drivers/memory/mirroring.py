@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.memory.filing import hold_queue
 from maestro_operator.drivers.memory.reach import Reaching
 from maestro_operator.model.outcome import Done, Outcome, Refused
 from maestro_operator.model.reasons import Reason
@@ -70,6 +71,11 @@ class MemoryMirror(Reaching):
         """Refuse: a mirror is restored by hand."""
         del episode, item, deadline_seconds
         return self._silent(node) or Refused(Reason.STEP_REFUSED, f"{node.name} has a mirror, restored by hand")
+
+    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Count the queue of mail once an episode, before anything runs."""
+        del deadline_seconds
+        return self._silent(node) or hold_queue(self._node(node), episode)
 
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float

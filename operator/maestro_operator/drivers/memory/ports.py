@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.filing import settle_files
+from maestro_operator.drivers.memory.filing import hold_queue, settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
 from maestro_operator.drivers.memory.mirror import MirrorWorld
@@ -303,6 +303,11 @@ class MemoryReplication(Reaching):
             there.quarantine[f"{episode}-replaced"] = there.records
         there.records, there.promoted, there.promoted_episode = records, None, episode
         return Done()
+
+    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Count the queue of mail once an episode, before anything runs."""
+        del deadline_seconds
+        return self._silent(node) or hold_queue(self._node(node), episode)
 
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float

@@ -89,6 +89,8 @@ def _replica(world: MemoryWorld, node: MemoryNode) -> Replica:
         promoted=node.promoted,
         promoted_episode=node.promoted_episode,
         quarantine=tuple(node.quarantine.items()),
+        queued=node.held[1] if node.held else None,
+        queued_episode=node.held[0] if node.held else None,
         backups=tuple(
             KeptBackup(name, now - at_seconds, is_on_both=name in world.other(node.name).backups)
             for name, (_, at_seconds) in node.backups.items()

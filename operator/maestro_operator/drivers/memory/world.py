@@ -84,6 +84,12 @@ class MemoryNode:
     sent: Generation | None = None
     sent_at_seconds: float | None = None
     quarantine: dict[str, int] = field(default_factory=dict)
+    queued: int = 0
+    """How many messages lie in the live data's queue."""
+    held: tuple[str, int] | None = None
+    """The episode in which the queue was held, and how many lay in it."""
+    can_hold: bool = True
+    """Whether the site's program that holds the queue works."""
     backups: dict[str, tuple[int, float]] = field(default_factory=dict)
     """By name: how many records a kept backup holds, and when it ended."""
     promoted: Generation | None = None

@@ -46,6 +46,7 @@ def configuration(equipment: Equipment) -> str:
         *_mirror(spec),
         *_copies(spec),
         *_backups(spec),
+        *_spool(spec, view.live),
         ("watch_seconds", str(WATCH_SECONDS)),
         ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
         ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
@@ -97,6 +98,17 @@ def _backups(spec: PairSpec) -> tuple[tuple[str, str], ...]:
     if backup.restore_program is not None:
         found.append(("backup_restore", backup.restore_program))
     return tuple(found)
+
+
+def _spool(spec: PairSpec, live: str) -> tuple[tuple[str, str], ...]:
+    spool = spec.spool
+    if spool is None:
+        return ()
+    for folder in spool.folders:
+        if not folder.startswith(f"{live}/"):
+            raise BadInput("spec.spool.folders", f"{folder} is not below {live}: write folders of the data")
+    hold = (("spool_hold", spool.hold_program),) if spool.hold_program is not None else ()
+    return (*(("spool", folder) for folder in spool.folders), *hold)
 
 
 def _moment(way: Consistency) -> tuple[tuple[str, str], ...]:

@@ -53,6 +53,10 @@ class ChosenReplication:
         """Delete one thing that is kept aside."""
         return await self._port.discard(node, item=item, deadline_seconds=deadline_seconds)
 
+    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Count the queue of mail that came up, and let the site's program hold it."""
+        return await self._port.hold_queue(node, episode=episode, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

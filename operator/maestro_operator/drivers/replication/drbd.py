@@ -82,6 +82,10 @@ class DrbdReplication:
         """Delete one image that is kept aside."""
         return await self._call(node, "prune", "--item", item, deadline_seconds=deadline_seconds)
 
+    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
+        """Count the queue of mail that came up, and let the site's program hold it."""
+        return await self._call(node, "hold", "--episode", episode, deadline_seconds=deadline_seconds)
+
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:

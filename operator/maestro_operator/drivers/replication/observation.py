@@ -80,6 +80,8 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         receivers=lines.whole(f"{prefix}receivers") or 0,
         is_sending=lines.yes(f"{prefix}running"),
         backups=tuple(_backup(value) for value in lines.every(f"{prefix}backup")[-MOST_KEPT:]),
+        queued=lines.whole(f"{prefix}queued"),
+        queued_episode=lines.maybe_word(f"{prefix}queued_episode"),
         backup_result=lines.maybe_word(f"{prefix}backup_result") or "none",
         backup_failed=lines.maybe_word(f"{prefix}backup_failed"),
         mirror=mirror_of(lines, prefix=prefix) if lines.maybe(f"{prefix}driver") == "drbd" else None,
