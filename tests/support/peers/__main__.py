@@ -67,7 +67,9 @@ def ids() -> list[str]:
     """Return the ids of all claims of a whole run."""
     cells = [f"{side}-{kind}" for kind in KINDS for side in SIDES]
     # Nobody moves anything when only the nodes' own link is cut, so there is no outage to divide by.
-    return cells + [f"ratio-{kind}-{side}" for kind in KINDS for side in SIDES if side != OWN and _divides(kind)]
+    return ["versions", *cells] + [
+        f"ratio-{kind}-{side}" for kind in KINDS for side in SIDES if side != OWN and _divides(kind)
+    ]
 
 
 def _divides(kind: str) -> bool:
@@ -78,8 +80,17 @@ def claims_of(folder: Path, *, sides: tuple[str, ...], kinds: tuple[str, ...], r
     """Return what the files of a run show."""
     cells = {(side, kind): _cell(folder, side, kind, rounds=rounds) for kind in kinds for side in sides}
     evidence = str(folder.relative_to(BUILD.parent)) if folder.is_relative_to(BUILD.parent) else str(folder)
-    claims = [cell.claim(rounds, evidence=evidence) for cell in cells.values()]
+    claims = [_versions(folder, sides), *(cell.claim(rounds, evidence=evidence) for cell in cells.values())]
     return claims + ratio_claims({key: cell for key, cell in cells.items() if _divides(key[1])}, rounds)
+
+
+def _versions(folder: Path, sides: tuple[str, ...]) -> Claim:
+    said: dict[str, str] = {}
+    for path in sorted(folder.glob("versions-*.json")):
+        said |= json.loads(path.read_text())
+    missing = [side for side in sides if not (folder / f"versions-{side}.json").exists()]
+    words = ", ".join(f"{name} {version}" for name, version in sorted(said.items())) or "this tree alone"
+    return Claim(id="versions", ok=not missing, measured=words, bound=f"said by {', '.join(sides)}")
 
 
 def _cell(folder: Path, side: str, kind: str, *, rounds: int) -> Cell:
