@@ -85,6 +85,13 @@ def test_a_service_that_ran_on_both_nodes_is_two_writers_for_as_long(tmp_path: P
     assert cost_of(folder) == dataclasses.replace(MOVED, two_writers_seconds=0.5)
 
 
+def test_what_ran_before_the_client_asked_is_of_another_accident(tmp_path: Path) -> None:
+    folder = _accident(tmp_path, [(sent, by) for sent, by in _asked() if sent >= 500])
+    _write(folder / "ticks-b", [*range(0, 450, 50), *range(3000, 6000, 50)])
+
+    assert cost_of(folder) == MOVED
+
+
 def test_answers_of_the_old_side_after_the_new_one_began_are_counted(tmp_path: Path) -> None:
     split = [(sent, "a" if sent in (5000, 5020) else by) for sent, by in _asked()]
     folder = _accident(tmp_path, split)

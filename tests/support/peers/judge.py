@@ -65,6 +65,9 @@ def cost_of(folder: Path) -> Cost:
     answered = [item for item in asked if item["by"]]
     _check(asked, answered, began=began, old=play["old"])
     kept = set(_moments(folder / f"records-{play['final']}"))
+    # What ran before the client asked is of the accident before this one.
+    first = int(asked[0]["sent_ns"])
+    running = [[tick for tick in _moments(folder / f"ticks-{name}") if tick >= first] for name in NODES]
     gone = [item for item in answered if int(item["sent_ns"]) not in kept]
     lost = [int(item["sent_ns"]) for item in gone]
     return Cost(
@@ -75,7 +78,7 @@ def cost_of(folder: Path) -> Cost:
         lost=len(lost),
         lost_seconds=max(0.0, (began - min(lost)) / NANOSECONDS) if lost else 0.0,
         lost_of_new=sum(1 for item in gone if item["by"] != play["old"]),
-        two_writers_seconds=_both(*(_lives(_moments(folder / f"ticks-{name}")) for name in NODES)),
+        two_writers_seconds=_both(*(_lives(ticks) for ticks in running)),
         split=_split(answered),
     )
 
