@@ -1,5 +1,6 @@
 """What Argo CD and generic tools make of a pair: the scripts run by a real Lua 5.1 over data in Argo CD's format."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from maestro_operator.decide import decide
 from maestro_operator.model.pair import Say
+from maestro_operator.model.seen import Seen
+from maestro_operator.report.conditions import reported
 from support.argocd_cm import ACTIONS, CONFIGURATION, SCRIPTS, configuration
 from support.gitops import kstatus, samples, table
+from support.golden import worlds
 from support.lua import LuaError, literal, run
 from support.promtool import PromtoolMissingError, obtain
 
@@ -43,8 +48,43 @@ def test_every_sample_has_its_health_and_every_row_of_the_page_is_right() -> Non
 
     assert set(told) == set(samples()) == set(table())
     assert told == {name: row[0] for name, row in table().items()}
-    assert {name: kstatus(obj) for name, obj in samples().items()} == {name: row[2] for name, row in table().items()}
     assert set(told.values()) <= WORDS
+
+
+def test_kstatus_makes_of_every_sample_what_the_page_says() -> None:
+    found = samples()
+
+    assert dict(zip(found, kstatus(found.values()), strict=True)) == {name: row[2] for name, row in table().items()}
+
+
+def test_kstatus_reads_the_conditions_of_a_pair_in_every_golden_world_as_they_are_meant() -> None:
+    pairs = [as_written(world.look()) for world in worlds()]
+
+    wrong = [(pair, said) for pair, said in zip(pairs, kstatus(pairs), strict=True) if said != meant(pair)]
+
+    assert wrong == []
+    assert {meant(pair) for pair in pairs} == {"Current", "InProgress", "Failed"}
+
+
+def as_written(look: Seen) -> Data:
+    """Returns the pair as the operator leaves it after a look: its generation, and the status it writes."""
+    decided = decide(look)
+    status = reported(look, decided, look.status)
+    told = json.loads(status.model_dump_json(by_alias=True, exclude_none=True))
+    return {"apiVersion": "maestropair.dev/v1alpha1", "kind": "MaestroPair"} | {
+        "metadata": {"name": "lists", "namespace": "maestro", "generation": look.generation},
+        "status": told,
+    }
+
+
+def meant(pair: Data) -> str:
+    """Returns what somebody who knows no more than three conditions is to make of a pair."""
+    found = {item["type"]: item["status"] for item in pair["status"]["conditions"]}
+    if found["Reconciling"] == "True":
+        return "InProgress"
+    if found["Stalled"] == "True":
+        return "Failed"
+    return "Current" if found["Ready"] == "True" else "InProgress"
 
 
 @pytest.mark.parametrize("case", ACTION["discoveryTests"], ids=lambda case: Path(case["inputPath"]).stem)

@@ -1,21 +1,27 @@
-"""The samples for tools of Git, what the page says that each tool makes of them, and kstatus' generic reading."""
+"""The samples for tools of Git, what the page says that each tool makes of them, and what kstatus says of them."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Any
+import subprocess
+from typing import TYPE_CHECKING
 
 import yaml
 
 from support.argocd_cm import SCRIPTS
+from support.controlplane import obtain_programs
 from support.manifests import EXAMPLES, ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from support.manifests import Manifest
 
 PAGE = ROOT / "docs" / "how-to" / "gitops.md"
 FLUX = EXAMPLES / "gitops" / "flux" / "kustomization.yaml"
 OVERLAY = EXAMPLES / "gitops" / "overlays" / "site-a"
+KSTATUS_SECONDS = 60
 
 
 def samples() -> dict[str, Manifest]:
@@ -35,16 +41,14 @@ def expressions() -> dict[str, str]:
     return {name: str(exprs[name]) for name in ("failed", "inProgress", "current")}
 
 
-def kstatus(obj: Manifest) -> str:
-    """Returns the generic status of a resource, by the rules that kstatus documents for any kind."""
-    meta, status = obj["metadata"], obj.get("status") or {}
-    if meta.get("deletionTimestamp"):
-        return "Terminating"
-    if "observedGeneration" in status and status["observedGeneration"] != meta.get("generation"):
-        return "InProgress"
-    conditions: list[dict[str, Any]] = status.get("conditions") or []
-    for item in conditions:
-        if item["status"] == "True" and item["type"] in ("Reconciling", "Stalled"):
-            return "InProgress" if item["type"] == "Reconciling" else "Failed"
-    ready = next((item for item in conditions if item["type"] == "Ready"), None)
-    return "InProgress" if ready is not None and ready["status"] != "True" else "Current"
+def kstatus(objects: Iterable[Manifest]) -> list[str]:
+    """Returns what the real kstatus makes of each resource, in their order."""
+    done = subprocess.run(
+        [str(obtain_programs("kstatus")["kstatus"])],
+        input="".join(json.dumps(one) + "\n" for one in objects),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=KSTATUS_SECONDS,
+    )
+    return [str(json.loads(line)["status"]) for line in done.stdout.splitlines()]

@@ -27,15 +27,15 @@ class Toolset:
     name: str
     version: str
     module: Path
-    """The folder of go.mod and go.sum."""
+    """The folder of go.mod and go.sum, and of a program of our own where there is one."""
     tools: tuple[Tool, ...]
     linker_flags: tuple[str, ...] = ("-s", "-w")
 
     def key(self) -> str:
         """Returns a name that changes with everything that goes into the binaries."""
         digest = hashlib.sha256()
-        for name in ("go.mod", "go.sum"):
-            digest.update((self.module / name).read_bytes())
+        for path in (self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))):
+            digest.update(path.read_bytes())
         for word in (*self.linker_flags, *(tool.name for tool in self.tools), platform.system(), platform.machine()):
             digest.update(word.encode() + b"\0")
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
@@ -80,7 +80,14 @@ KIND = Toolset(
     tools=(Tool("kind", "sigs.k8s.io/kind"),),
 )
 
-TOOLSETS = (CONTROL_PLANE, CHART_TOOLS, KIND)
+KSTATUS = Toolset(
+    name="kstatus",
+    version="v0.37.2",
+    module=_HERE / "go_kstatus",
+    tools=(Tool("kstatus", "."),),
+)
+
+TOOLSETS = (CONTROL_PLANE, CHART_TOOLS, KIND, KSTATUS)
 
 
 def toolset_of(tool: str) -> Toolset:
