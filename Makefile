@@ -168,6 +168,14 @@ bench-peers: venv ## The same accidents dealt to the operator, its peers and the
 bench-full: venv ## The same up to 5,000 pairs
 	@FULL=1 BREAK="$(BREAK)" $(PY) -m support.bench
 
+.PHONY: wheel
+wheel: venv ## The operator's wheel, in build/dist: what image/Dockerfile installs
+	@$(PY) -m support.image wheel
+
+.PHONY: image
+image: venv ## The operator's image, made, run by crun on real parts and looked into, all without Docker (BREAK=name plants a fault)
+	@$(PY) -m support.image --break "$(BREAK)"
+
 .PHONY: doctor
 doctor: venv ## Say what this machine lacks for the bed, each with its remedy
 	@$(PY) -m support.bed.doctor

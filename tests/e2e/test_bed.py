@@ -21,7 +21,7 @@ import dns.tsigkeyring
 import dns.update
 import pytest
 
-from support.bed import Bed, BedFailedError, Node, doctor, layout, rootfs
+from support.bed import Bed, BedFailedError, Node, debian, doctor, layout, rootfs
 from support.bed.clock import TimedOutError, monotonic_seconds, wait_until
 from support.bed.description import MODES
 from support.bed.wire import HolderFailedError, HolderGoneError
@@ -600,14 +600,14 @@ def test_the_doctor_names_the_command_for_what_is_missing(monkeypatch: pytest.Mo
 def test_a_damaged_root_in_the_cache_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[Path] = []
 
-    def build(tree: Path) -> None:
+    def build(_recipe: debian.Recipe, tree: Path) -> None:
         built.append(tree)
         tree.mkdir(exist_ok=True)
         (tree / "sshd").write_text("whole")
-        tree.with_name(f"{tree.name}{rootfs.MANIFEST_SUFFIX}").write_text('{"sshd": 5}')
+        tree.with_name(f"{tree.name}{debian.MANIFEST_SUFFIX}").write_text('{"sshd": 5}')
 
     monkeypatch.setenv("MAESTRO_CACHE", str(tmp_path))
-    monkeypatch.setattr(rootfs, "_build", build)
+    monkeypatch.setattr(debian, "_build", build)
     tree = rootfs.ensure()
     rootfs.ensure()
     assert len(built) == 1

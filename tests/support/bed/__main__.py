@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.bed import doctor, rootfs
+from support.bed import debian, doctor, rootfs
 from support.bed.client import Bed, BedFailedError
 from support.bed.clock import TimedOutError
 from support.bed.description import DIRECTIONS, MODES
@@ -14,7 +14,7 @@ from support.bed.layout import NODE_ADDRESSES
 from support.bed.wire import HolderFailedError, HolderGoneError
 
 NODE_VERBS = ("power-on", "power-cut", "soft-off", "reboot", "heal", "freeze", "thaw", "ssh")
-FAILURES = (BedFailedError, HolderFailedError, HolderGoneError, TimedOutError, rootfs.RootFailedError)
+FAILURES = (BedFailedError, HolderFailedError, HolderGoneError, TimedOutError, debian.RootFailedError)
 
 
 def main(arguments: list[str] | None = None) -> int:

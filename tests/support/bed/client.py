@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from support.bed import clock, layout, namespace, rootfs, umlroot, wire
+from support.bed import clock, debian, layout, namespace, rootfs, umlroot, wire
 from support.bed.description import Account, Description, Direction, Kind, Mode, Ran, TsigKey
 
 START_SECONDS = 60.0
@@ -235,7 +235,7 @@ class Bed:
         outlive_caller: bool = False,
         routed: bool = False,
         kind: Kind = "container",
-        addition: rootfs.Addition | None = None,
+        addition: debian.Addition | None = None,
     ) -> "Bed":
         """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise.
 

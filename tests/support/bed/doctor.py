@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from support.bed import rootfs
+from support.bed import debian
 
 Verdict = Literal["ok", "missing", "unsuited"]
 """`missing` can be installed; `unsuited` is for a person, or another machine."""
@@ -26,6 +26,7 @@ PACKAGES = (
     "btrfs-progs",
     "chromium",
     "conntrack",
+    "crun",
     "dovecot-imapd",
     "exim4-daemon-light",
     "ethtool",
@@ -54,6 +55,7 @@ PACKAGES = (
     "rsync",
     "sg3-utils",
     "systemd-container",
+    "umoci",
     "user-mode-linux",
     "util-linux",
 )
@@ -217,7 +219,7 @@ def _control_groups() -> Check:
 
 
 def _file_systems() -> Check:
-    folder = _existing(rootfs.cache_directory())
+    folder = _existing(debian.cache_directory())
     with tempfile.TemporaryDirectory(dir=folder, prefix="doctor-") as scratch:
         trial = (
             f"cd '{scratch}' && mkdir l u w m && mount -t overlay -o lowerdir=l,upperdir=u,workdir=w overlay m"
@@ -232,7 +234,7 @@ def _file_systems() -> Check:
 
 
 def _disk() -> Check:
-    folder = _existing(rootfs.cache_directory())
+    folder = _existing(debian.cache_directory())
     free = shutil.disk_usage(folder).free
     found = f"{free / 1024**3:.1f} GiB free at {folder}"
     if free >= NEEDED_DISK_BYTES:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.bed import rootfs
+from support.bed import debian, rootfs
 
 KERNEL = "/usr/bin/linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
@@ -97,7 +97,7 @@ def key() -> str:
 def ensure() -> Path:
     """Returns the image, making it if the cache has none."""
     root = rootfs.ensure()
-    folder = rootfs.cache_directory() / "uml"
+    folder = debian.cache_directory() / "uml"
     folder.mkdir(parents=True, exist_ok=True)
     image = folder / f"{key()}.img"
     with _lock(folder / f"{key()}.lock"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from support.bed import Bed, clock, layout, rootfs
+from support.bed import Bed, clock, debian, layout, rootfs
 from support.controlplane import ControlPlane
 from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE, serve_pairs
 from support.demo.story import NAMESPACE, PAIR, PUBLIC_NAME
@@ -41,7 +41,7 @@ class Stage:
     """How often the standby gets a copy."""
     kind: Kind = "container"
     """What the nodes are."""
-    addition: rootfs.Addition | None = None
+    addition: debian.Addition | None = None
     """What the nodes have beside their usual root file system."""
 
     def __init__(self, directory: Path, *, say: Callable[[str], None], outlive: bool = False) -> None:

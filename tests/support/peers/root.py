@@ -3,7 +3,7 @@
 They are installed into a root of their own in the cache, so that the host never gets a daemon of theirs.
 """
 
-from support.bed.rootfs import Addition
+from support.bed.debian import Addition
 
 PACKAGES = (
     *("corosync", "pacemaker", "pacemaker-cli-utils", "resource-agents", "fence-agents"),
