@@ -244,11 +244,17 @@ def _backups(seen: Seen) -> list[Value]:
 
 
 def _rehearsals(seen: Seen, status: PairStatus) -> list[Value]:
+    ages: list[Value] = []
     last = last_passed(status.rehearsals)
-    if last is None or last.finished_at is None:
-        return []
-    age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
-    return [(REHEARSED, (last.kind.value,), age.total_seconds())]
+    if last is not None and last.finished_at is not None:
+        age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
+        ages.append((REHEARSED, (last.kind.value,), age.total_seconds()))
+    tests = (node.replica.tested for node in seen.nodes.values() if isinstance(node, NodeSeen))
+    restored = [item.age_seconds for item in tests if item is not None and item.result == "passed"]
+    known = [seconds for seconds in restored if seconds is not None]
+    if known:
+        ages.append((REHEARSED, ("RestoreTest",), min(known)))
+    return ages
 
 
 def _traffic(seen: Seen) -> list[Value]:

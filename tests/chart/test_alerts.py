@@ -117,6 +117,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairMirrorDiffers",
         "MaestroPairNotVerified",
         "MaestroPairOverridden",
+        "MaestroPairRestoreTestFailed",
         "MaestroPairSplitBrain",
         "MaestroPairWithoutBackup",
         "MaestroPairOperatorDown",
@@ -170,7 +171,7 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
             "FencingReady",
             "Verified",
         ),
-        *("PeerReady", "ObserverIsolated", "DrillRecent"),
+        *("PeerReady", "ObserverIsolated", "DrillRecent", "RestoreTested"),
     }
     assert all(f'"{kind}"' in source for kind in named)
 

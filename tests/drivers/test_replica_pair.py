@@ -211,19 +211,18 @@ def tree_of(top: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+NODE_PROGRAMS = (
+    *("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment"),
+    *("maestro-backups", "maestro-spool", "maestro-rehearsal", "maestro-isolated"),
+)
+
+
 def make_node(volume: Volume, top: Path, *, name: str, peer: str) -> Node:
     """Makes a root with guard and replica as they are installed, and an empty live subvolume."""
     node = Node(volume, top / name, name)
     for folder in ("etc/maestro-guard", "var/lib", "run/maestro-guard", "srv", "lib", "wire", "proc/sys/kernel/random"):
         node.at(folder).mkdir(parents=True)
-    for script in (
-        "maestro-guard",
-        "maestro-replica",
-        "maestro-links",
-        "maestro-moment",
-        "maestro-backups",
-        "maestro-spool",
-    ):
+    for script in NODE_PROGRAMS:
         shutil.copyfile(NODE_FILES / script, node.at(f"lib/{script}"))
         node.at(f"lib/{script}").chmod(0o755)
     wire = node.at("wire/ssh")

@@ -10,7 +10,7 @@ from maestro_operator.decide.restoring import named
 from maestro_operator.drivers.memory.world import Copy
 from maestro_operator.drivers.nodes.configuration import configuration
 from maestro_operator.drivers.ports import Equipment
-from maestro_operator.model.backing import Backup, BackupCommand, BackupReports
+from maestro_operator.model.backing import Backup, BackupCommand, BackupReports, RestoreTest
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.outcome import Failed
 from maestro_operator.model.pair import Automatic, Replication, Say
@@ -323,3 +323,25 @@ def test_a_node_is_told_where_backups_lie_and_how_many_are_kept() -> None:
     assert {"backup_program=/x/newest", "backup_keep=5", "backup_restore=/x/restore"} <= told_to_the_node(
         Backup(command=BackupCommand(program="/x/newest"), keep=5, restore_program="/x/restore")
     )
+    assert not any(line.startswith("test_") for line in told_to_the_node(Backup()))
+    assert {"test_days=7", "test_seconds=60", "test_program=/x/check"} <= told_to_the_node(
+        Backup(restore_test=RestoreTest(timeout_seconds=60, program="/x/check"))
+    )
+    assert "test_days=30" in told_to_the_node(Backup(restore_test=RestoreTest(every_days=30)))
+
+
+async def test_a_restore_test_that_failed_is_said_and_moves_nothing() -> None:
+    pair = await backed_up()
+    pair.change(backup=BACKUP.model_copy(update={"restore_test": RestoreTest()}))
+    await pair.settle()
+    assert condition(pair, "RestoreTested") == ("False", "NeverRehearsed")
+
+    pair.world.nodes["b"].tested = (NIGHTLY, pair.clock.monotonic_seconds(), "passed")
+    await pair.settle()
+    assert condition(pair, "RestoreTested") == ("True", "AllGood")
+
+    pair.world.nodes["b"].tested = (NIGHTLY, pair.clock.monotonic_seconds(), "CheckFailed")
+    await pair.settle()
+    assert condition(pair, "RestoreTested") == ("False", "RestoreTestFailed")
+    assert condition(pair, "Protected")[0] == "True"
+    assert pair.status.active_node == "a"

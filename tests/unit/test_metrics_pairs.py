@@ -23,7 +23,7 @@ from maestro_operator.model.pair import Check, PairKey
 from maestro_operator.model.probes import HttpCheck
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult
-from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen
+from maestro_operator.model.seen import LastOutcome, Mirror, NodeSeen, Replica, Seen, TrafficSeen, TriedRestore
 from maestro_operator.model.status import Condition, Epoch, EpochMark, HistoryEntry, NodeStatus, PairStatus, State
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.frozen import node_at
@@ -214,6 +214,17 @@ def test_the_age_of_the_last_drill_that_passed_is_shown_and_no_zero_for_never() 
     assert never == []
     name = 'maestro_pair_rehearsal_age_seconds{kind="Drill",name="maestro",namespace="lists"}'
     assert series(metrics)[name] == 86410
+
+
+def test_the_age_of_the_last_restore_test_that_passed_is_shown() -> None:
+    metrics = PairMetrics()
+    shown = {}
+    for result in ("CheckFailed", "passed"):
+        standby = Mock(spec=NodeSeen, replica=Replica(tested=TriedRestore("20261129", 3600.0, result)))
+        metrics.show(mocked(key=KEY, nodes={"b": standby}), STEADY, PairStatus())
+        shown[result] = {value for name, value in series(metrics).items() if "rehearsal" in name}
+
+    assert shown == {"CheckFailed": set(), "passed": {3600.0}}
 
 
 def test_turns_are_counted_by_how_they_ended() -> None:

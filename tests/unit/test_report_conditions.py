@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from maestro_operator.decide import decide
+from maestro_operator.model.backing import Backup, RestoreTest
 from maestro_operator.model.decision import Decided, Decision, Hold, Steady
 from maestro_operator.model.pair import Failover, Platform
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult, Rehearsals
-from maestro_operator.model.seen import Replica, Seen, TrafficSeen, Unknown
+from maestro_operator.model.seen import Replica, Seen, TrafficSeen, TriedRestore, Unknown
 from maestro_operator.model.status import (
     HistoryEntry,
     HistoryStep,
@@ -64,6 +65,17 @@ def passed(when: str) -> Rehearsal:
         finished_at=when,
         result=RehearsalResult.PASSED,
     )
+
+
+RESTORES = pair_spec(backup=Backup(restore_test=RestoreTest()))
+
+
+def restored(result: str, *, days: float | None = 1) -> Seen:
+    """A standby that tested a restore some days ago; the active node did long before, when it stood by."""
+    last = TriedRestore("20261129", None if days is None else days * 86400, result)
+    before = None if days is None else TriedRestore("20260101", 300 * 86400, "passed")
+    owner = node("a", is_running=True, replica=Replica(tested=before, live_present=True))
+    return seen(spec=RESTORES, nodes={"a": owner, "b": standby(replica=Replica(tested=last))})
 
 
 DRILLED = pair_spec(rehearsals=Rehearsals(drill_within_days=90))
@@ -149,6 +161,19 @@ TABLE: list[tuple[str, str, Seen, tuple[str, str]]] = [
     ),
     ("TrafficOnActive", "nowhere", seen(traffic=(TrafficSeen("names", ()),)), ("False", "TrafficElsewhere")),
     ("BackupFresh", "good", seen(), ("Unknown", "NotConfigured")),
+    ("RestoreTested", "not asked for", seen(), ("Unknown", "NotConfigured")),
+    ("RestoreTested", "no test asked for", seen(spec=pair_spec(backup=Backup())), ("Unknown", "NotConfigured")),
+    ("RestoreTested", "never", seen(spec=RESTORES), ("False", "NeverRehearsed")),
+    (
+        "RestoreTested",
+        "unread",
+        seen(spec=RESTORES, nodes={"a": node("a", is_running=True), "b": GONE}),
+        ("Unknown", "NotYetKnown"),
+    ),
+    ("RestoreTested", "good", restored("passed"), ("True", "AllGood")),
+    ("RestoreTested", "failed", restored("CheckFailed"), ("False", "RestoreTestFailed")),
+    ("RestoreTested", "old", restored("passed", days=15), ("False", "RehearsalOverdue")),
+    ("RestoreTested", "of no known age", restored("passed", days=None), ("False", "NeverRehearsed")),
     ("DrillRecent", "not asked for", seen(), ("Unknown", "NotConfigured")),
     ("DrillRecent", "never", seen(spec=DRILLED), ("False", "NeverRehearsed")),
     ("DrillRecent", "good", seen(spec=DRILLED, status=status(rehearsals=(passed(NOW),))), ("True", "AllGood")),

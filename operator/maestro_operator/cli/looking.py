@@ -37,6 +37,7 @@ AREAS = {
     "FencingReady": "fencing",
     "DataInSync": "replication",
     "BackupFresh": "backup",
+    "RestoreTested": "backup",
     "DrillRecent": "rehearsals",
     "TrafficOnActive": "traffic",
     "VersionsMatch": "nodes",

@@ -30,6 +30,16 @@ class Spool(ResourceValue):
     """What keeps the queue from being sent until a person looked at it."""
 
 
+class RestoreTest(ResourceValue):
+    """The newest backup is restored on the standby, out of reach of everything, checked and thrown away."""
+
+    every_days: int = 7
+    timeout_seconds: int = 3600
+    """Of one test; what runs then is ended."""
+    program: str | None = None
+    """What checks the restored data; without it the checksums and the restore alone are the test."""
+
+
 class Backup(ResourceValue):
     """The last rung: backups that the application makes, kept on both nodes."""
 
@@ -39,3 +49,4 @@ class Backup(ResourceValue):
     keep: int = 3
     restore_program: str | None = None
     """What makes live data of a backup; without it the backup is a copy of the live data."""
+    restore_test: RestoreTest | None = None

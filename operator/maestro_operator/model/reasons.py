@@ -150,5 +150,9 @@ class Reason(StrEnum):
     TRAFFIC_ELSEWHERE = "TrafficElsewhere", "A name or address does not point at the active node."
     VERSIONS_DIFFER = "VersionsDiffer", "The two nodes run different versions of the guard."
     NEVER_REHEARSED = "NeverRehearsed", "No rehearsal of this kind passed yet: make one."
+    RESTORE_TEST_FAILED = (
+        "RestoreTestFailed",
+        "The last restore test failed: the journal of maestro-backup.service on that node says why.",
+    )
     REHEARSAL_OVERDUE = "RehearsalOverdue", "The last rehearsal that passed is too long ago: make one."
     DEVICE_FAILED = "DeviceFailed", "A fence device does not answer as it should."

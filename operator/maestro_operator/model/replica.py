@@ -47,6 +47,16 @@ class KeptBackup:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedRestore:
+    """The last restore test on a node: of which backup, how long ago by its wall clock, and how it ended."""
+
+    name: str
+    age_seconds: float | None
+    result: str
+    """passed, or what went wrong: BackupDamaged, NoRoom, RestoreFailed, CheckFailed, TimedOut, NotIsolated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """One node's side of the replication."""
 
@@ -82,6 +92,7 @@ class Replica:
     backup_result: str = "none"
     """What the newest report or program said here: ok, running, failed, unreadable, none."""
     backup_failed: str | None = None
+    tested: TriedRestore | None = None
 
     def restorable(self, item: str) -> tuple[bool, float | None]:
         """Tell whether a backup or a generation of no one moment of this name is here, and its age."""

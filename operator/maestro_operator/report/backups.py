@@ -8,11 +8,17 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen
 
 if TYPE_CHECKING:
-    from maestro_operator.model.seen import KeptBackup, Replica, Seen
+    from maestro_operator.model.seen import KeptBackup, Replica, Seen, TriedRestore
     from maestro_operator.model.status import PairStatus
 
 
-def backup_fresh(seen: Seen, status: PairStatus) -> tuple[Literal["True", "False", "Unknown"], Reason, str]:
+Answer = tuple[Literal["True", "False", "Unknown"], Reason, str]
+DAY_SECONDS = 86400
+LATE_FACTOR = 2
+"""A test that was due is not late before the next one would be."""
+
+
+def backup_fresh(seen: Seen, status: PairStatus) -> Answer:
     """A backup succeeded lately and is on both nodes."""
     node = seen.nodes.get(status.active_node or "")
     if seen.spec.backup is None:
@@ -25,6 +31,40 @@ def backup_fresh(seen: Seen, status: PairStatus) -> tuple[Literal["True", "False
     if replica.backup_failed is not None:
         return "False", Reason.BACKUP_FAILED, f"{node.name}: backup {replica.backup_failed} failed"
     return _of_newest(node.name, replica, limit=limit)
+
+
+def restore_tested(seen: Seen) -> Answer:
+    """A backup was restored and checked lately, beside everything else."""
+    test = seen.spec.backup.restore_test if seen.spec.backup else None
+    if test is None:
+        return "Unknown", Reason.NOT_CONFIGURED, "spec.backup.restoreTest is not set: no restore is tested"
+    last = last_test(seen)
+    if last is None:
+        read = all(isinstance(node, NodeSeen) for node in seen.nodes.values())
+        text = "no restore was tested yet" if read else "not every node was read"
+        return ("False", Reason.NEVER_REHEARSED, text) if read else ("Unknown", Reason.NOT_YET_KNOWN, text)
+    node, tested, age_seconds = last
+    if tested.result != "passed":
+        return (
+            "False",
+            Reason.RESTORE_TEST_FAILED,
+            f"{node}: the restore of backup {tested.name} failed: {tested.result}",
+        )
+    days = LATE_FACTOR * test.every_days
+    if age_seconds > days * DAY_SECONDS:
+        text = f"the last restore test, of backup {tested.name} on {node}, is older than {days} days"
+        return "False", Reason.REHEARSAL_OVERDUE, text
+    return "True", Reason.ALL_GOOD, f"backup {tested.name} was restored and checked on {node}"
+
+
+def last_test(seen: Seen) -> tuple[str, TriedRestore, float] | None:
+    """Return the youngest restore test of any node, with its node and age, None where none of known age is."""
+    known = [
+        (node.name, node.replica.tested, node.replica.tested.age_seconds)
+        for node in seen.nodes.values()
+        if isinstance(node, NodeSeen) and node.replica.tested and node.replica.tested.age_seconds is not None
+    ]
+    return min(known, key=lambda item: item[2], default=None)
 
 
 def newest(replica: Replica) -> KeptBackup | None:

@@ -26,7 +26,7 @@ from maestro_operator.model.status import (
     State,
 )
 from maestro_operator.model.steps import EpisodeKind
-from maestro_operator.report.backups import backup_fresh
+from maestro_operator.report.backups import backup_fresh, restore_tested
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.nodes import node_status
@@ -257,6 +257,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "Verified": lambda known: verified(known.seen, known.status),
     "TrafficOnActive": traffic_on_active,
     "BackupFresh": lambda known: backup_fresh(known.seen, known.status),
+    "RestoreTested": lambda known: restore_tested(known.seen),
     "DrillRecent": lambda known: drill_recent(known.seen, known.status),
     "AutomaticFailoverAllowed": automatic_failover_allowed,
     "VersionsMatch": lambda known: versions_match(known.seen),

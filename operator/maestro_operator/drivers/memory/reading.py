@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.guard_twin import Standing
-from maestro_operator.model.seen import Guard, GuardState, KeptBackup, NodeSeen, Replica, Unit
+from maestro_operator.model.seen import Guard, GuardState, KeptBackup, NodeSeen, Replica, TriedRestore, Unit
 from maestro_operator.model.status import EpochMark
 
 if TYPE_CHECKING:
@@ -95,4 +95,5 @@ def _replica(world: MemoryWorld, node: MemoryNode) -> Replica:
             KeptBackup(name, now - at_seconds, is_on_both=name in world.other(node.name).backups)
             for name, (_, at_seconds) in node.backups.items()
         ),
+        tested=TriedRestore(node.tested[0], now - node.tested[1], node.tested[2]) if node.tested else None,
     )

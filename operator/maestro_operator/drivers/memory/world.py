@@ -92,6 +92,8 @@ class MemoryNode:
     """Whether the site's program that holds the queue works."""
     backups: dict[str, tuple[int, float]] = field(default_factory=dict)
     """By name: how many records a kept backup holds, and when it ended."""
+    tested: tuple[str, float, str] | None = None
+    """Of which backup the last restore test was, when it was made, and how it ended."""
     promoted: Generation | None = None
     promoted_episode: str | None = None
     pins: dict[str, str] = field(default_factory=dict)

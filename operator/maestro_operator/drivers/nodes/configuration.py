@@ -97,6 +97,10 @@ def _backups(spec: PairSpec) -> tuple[tuple[str, str], ...]:
         found.append(("backup_program", backup.command.program))
     if backup.restore_program is not None:
         found.append(("backup_restore", backup.restore_program))
+    test = backup.restore_test
+    if test is not None:
+        found += [("test_days", str(test.every_days)), ("test_seconds", str(test.timeout_seconds))]
+        found += [("test_program", test.program)] if test.program is not None else []
     return tuple(found)
 
 

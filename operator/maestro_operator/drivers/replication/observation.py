@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.replication.drbd_text import mirror_of
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import KeptBackup, Replica, Unknown
+from maestro_operator.model.seen import KeptBackup, Replica, TriedRestore, Unknown
 from maestro_operator.model.status import Generation
 from maestro_operator.transport.answers import BadAnswerError, Lines, one_word, shortened, whole_number
 from maestro_operator.transport.bundle import REPLICA
@@ -84,6 +84,7 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         queued_episode=lines.maybe_word(f"{prefix}queued_episode"),
         backup_result=lines.maybe_word(f"{prefix}backup_result") or "none",
         backup_failed=lines.maybe_word(f"{prefix}backup_failed"),
+        tested=next((_tested(value) for value in lines.every(f"{prefix}tested")), None),
         mirror=mirror_of(lines, prefix=prefix) if lines.maybe(f"{prefix}driver") == "drbd" else None,
     )
 
@@ -99,6 +100,17 @@ def _kept(value: str) -> tuple[str, int]:
 def _kept_at(value: str) -> tuple[str, int]:
     name, _, _, moment = value.split(":")
     return name, whole_number(moment, key="quarantine")
+
+
+def _tested(value: str) -> TriedRestore:
+    """Return one `name:age:result`."""
+    name, _, rest = value.partition(":")
+    age, _, result = rest.partition(":")
+    return TriedRestore(
+        name=one_word(name, key="tested"),
+        age_seconds=None if age == "unknown" else float(whole_number(age, key="tested")),
+        result=one_word(result, key="tested"),
+    )
 
 
 def _backup(value: str) -> KeptBackup:
