@@ -312,14 +312,13 @@ class MemoryReplication(Reaching):
     async def reverse(
         self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
     ) -> Outcome:
-        """Make an old source ready to receive; its data is the generation the other promoted."""
+        """Make an old source ready to receive; what it sent stays as a whole copy until the other's first run."""
         del episode, deadline_seconds
         silent = self._silent(node)
         if silent:
             return silent
         there = self._node(node)
         if there.records is not None and there.sent_at_seconds is not None:
-            # What was sent stays here as a whole copy, until the first run of the other side arrives.
             there.keep(Copy(generation, there.records, there.sent_at_seconds))
         there.records = None
         return Done()
