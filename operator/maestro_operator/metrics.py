@@ -47,6 +47,9 @@ HOLD = Family("maestro_pair_hold", "1 for the reason something is held back.", (
 STATE = Family("maestro_pair_state", "1 for the pair's state.", ("state",))
 ACTIVE = Family("maestro_pair_active", "1 for the active node.", ("node",))
 EPOCH = Family("maestro_pair_epoch", "The epoch in force.")
+KEPT_BY_CLUSTER = Family(
+    "maestro_pair_kept_by_cluster", "1 for a pair that is one virtual machine, which its cluster keeps and fences."
+)
 LAG = Family("maestro_pair_replication_lag_seconds", "Age of the standby's newest whole copy.")
 OUT_OF_SYNC = Family(
     "maestro_pair_replication_out_of_sync_bytes", "Bytes of a mirror that differ or may, as a node says.", ("node",)
@@ -95,6 +98,7 @@ GAUGES = (
     STATE,
     ACTIVE,
     EPOCH,
+    KEPT_BY_CLUSTER,
     VERDICT,
     SERVICE,
     VOTE,
@@ -172,6 +176,8 @@ class PairMetrics(Collector):
             values.append((ACTIVE, (status.active_node,), 1.0))
         if status.epoch.in_force is not None:
             values.append((EPOCH, (), float(status.epoch.in_force.number)))
+        if seen.spec.machine is not None:
+            values.append((KEPT_BY_CLUSTER, (), 1.0))
         more = (
             *_seen(status),
             *_lag(seen, status),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.fencing.metadata import AgentCatalog
+from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.nodes.everywhere import Nodes
 from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
@@ -83,6 +84,7 @@ class RealParts:
                 namespace=key.namespace,
                 policy=policy,
             ),
+            machine=LibvirtHosts(sessions, spec=lambda: loop.spec),
         )
         loop = PairLoop(
             store=store,

@@ -96,6 +96,17 @@ def mirrored(**fields: object) -> Manifest:
     return but(replication={"drbd": {**MIRROR, **fields}})
 
 
+MACHINE = "spec.replication.virtualMachine"
+
+
+def in_a_machine(**changes: object) -> Manifest:
+    """Returns the pair that is one virtual machine, with changes as `but` makes them."""
+    (pair,) = example("maestro-in-a-virtual-machine.yaml")
+    for path, value in changes.items():
+        pair = changed(pair, f"spec.{path.replace('__', '.')}", value)
+    return pair
+
+
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
 REPORTS = {"folder": "/opt/hub/logs", "paths": ["/opt/hub/backup", "/opt/lui/backup"]}
@@ -396,9 +407,90 @@ CASES = (
         remedy="write one of http, tcp, icmp, https, smtp, tcpgui, command",
         field="spec.detection.probes[0]",
     ),
+    case(
+        "spec",
+        "services is missing",
+        bad=but(services=...),
+        good=in_a_machine(),
+        remedy="write the units of the application",
+        field="spec.services",
+    ),
+    case(
+        "spec",
+        "a virtual machine takes its services",
+        bad=in_a_machine(services=base()["spec"]["services"]),
+        good=in_a_machine(),
+        remedy="take services, traffic, localise, backup, spool, versions and rehearsals out",
+        field=MACHINE,
+    ),
+    case(
+        "spec",
+        "a virtual machine's hosts are Linux",
+        bad=in_a_machine(nodes__0__fencing=[{"name": "human"}]),
+        good=in_a_machine(),
+        remedy="take fencing out of nodes",
+        field="spec.nodes",
+    ),
+    case(
+        "spec",
+        "a virtual machine's hosts are Linux",
+        bad=in_a_machine(nodes__0__platform="Solaris"),
+        good=in_a_machine(nodes__0__platform="Linux"),
+        remedy="leave platform at Linux",
+        field="spec.nodes",
+    ),
+    case(
+        "spec",
+        "a virtual machine's cluster decides",
+        bad=in_a_machine(failover={"automatic": "Enabled"}),
+        good=in_a_machine(failover={"automatic": "Disabled"}),
+        remedy="write failover.automatic: Disabled",
+        field="spec.failover.automatic",
+    ),
+    case(
+        "spec",
+        "there is nothing of a virtual machine",
+        bad=in_a_machine(answers=[{"episode": "follow-1", "say": "FailOver"}]),
+        good=in_a_machine(answers=[{"episode": "follow-1", "say": "HandBack"}]),
+        remedy="write HandBack, Retry, ConfirmFenced or Acknowledge",
+        field="spec.answers",
+    ),
+    case(
+        "spec",
+        "a virtual machine is checked from outside",
+        bad=in_a_machine(verification=[{"name": "up", "tcp": {"port": 80}}]),
+        good=in_a_machine(verification=[{"name": "up", "http": {"path": "/hub"}}]),
+        remedy="write checks of kind http or login",
+        field="spec.verification",
+    ),
+    case(
+        "spec",
+        "migrationUris are by node",
+        bad=in_a_machine(
+            replication__virtualMachine__libvirt__migrationUris={
+                "a": "qemu+ssh://host-a/system",
+                "c": "qemu+ssh://host-b/system",
+            }
+        ),
+        good=in_a_machine(),
+        remedy="write the names of the two nodes as keys",
+        field=f"{MACHINE}.libvirt.migrationUris",
+    ),
+    case(
+        MACHINE,
+        "address must be an IP address",
+        bad=in_a_machine(replication__virtualMachine__address="lists.example.org"),
+        good=in_a_machine(),
+        remedy="write the one that the machine takes along",
+        field=f"{MACHINE}.address",
+    ),
     case("spec.replication", "exactly one driver", bad=but(replication={}), good=base(), remedy="write rsync"),
     case(
-        "spec.replication", "exactly one driver", bad=but(replication__drbd=MIRROR), good=mirrored(), remedy="or drbd"
+        "spec.replication",
+        "exactly one driver",
+        bad=but(replication__drbd=MIRROR),
+        good=mirrored(),
+        remedy="drbd or virtualMachine",
     ),
     case(
         DRBD,

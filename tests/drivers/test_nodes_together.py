@@ -59,6 +59,7 @@ def observer(pair: BedPair) -> Observer:
         traffic=FloatingTraffic(pair.sessions, clock=SystemClock()),  # type: ignore[arg-type]
         probes=NetworkProbes(sessions=pair.sessions),
         verification=None,  # type: ignore[arg-type]
+        machine=None,  # type: ignore[arg-type]
     )
     return Observer(pair.spec, drivers, clock=SystemClock(), pairs=lambda: 1)
 

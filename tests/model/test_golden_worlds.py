@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from maestro_operator.decide import RULES
+from maestro_operator.decide import RULES, RULES_OF_A_MACHINE
 from maestro_operator.model.recorded import from_plain, to_plain
 from support.golden import World, differences, worlds
 
@@ -32,7 +32,9 @@ def test_the_same_is_decided_from_the_look_as_it_is_kept(world: World) -> None:
 
 def test_there_are_enough_and_every_rule_decides_in_one() -> None:
     assert len(WORLDS) >= 80
-    assert {rule.__name__ for rule in RULES} - {world.expect["rule"] for world in WORLDS} == set()
+    assert {rule.__name__ for rule in (*RULES, *RULES_OF_A_MACHINE)} - {
+        world.expect["rule"] for world in WORLDS
+    } == set()
 
 
 def test_every_world_says_what_happened_and_where_to_read_it() -> None:

@@ -190,7 +190,7 @@ def _no_word(_verb: str) -> None:
 EFFECTS = frozenset(
     {
         "equip", "introduce", "release", "order", "start", "stop", "pin", "final_sync", "promote", "restore",
-        "discard", "hold_queue", "reverse", "quarantine", "sync", "off", "lower", "move", "verify",
+        "discard", "migrate", "hold_queue", "reverse", "quarantine", "sync", "off", "lower", "move", "verify",
     }
 )  # fmt: skip
 

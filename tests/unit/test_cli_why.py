@@ -14,7 +14,7 @@ from maestro_operator.cli import main as cli
 from maestro_operator.cli.change import CannotError
 from maestro_operator.cli.decisions import again, kept_by, kept_in
 from maestro_operator.cli.why import why
-from maestro_operator.decide import RULES, decide
+from maestro_operator.decide import decide, rules_of
 from maestro_operator.model.recorded import DECISION, LOOK, digest, to_plain
 from maestro_operator.model.seen import Seen
 from maestro_operator.model.status import StepRecord
@@ -49,7 +49,7 @@ def rules_in(text: str) -> list[str]:
 def test_every_rule_is_named_up_to_the_one_that_decided(world: World) -> None:
     text = why(world.look())
 
-    names = [rule.__name__ for rule in RULES]
+    names = [rule.__name__ for rule in rules_of(world.look())]
     assert rules_in(text) == names[: names.index(world.expect["rule"]) + 1]
     assert f"\n→ {world.expect['rule']} " in text
     assert str(decide(world.look()).decision.message) in text

@@ -60,7 +60,7 @@ def seen(key: PairKey = KEY, *, age_seconds: float | None = 12.5, mirror: Mirror
 def mocked(**fields: object) -> Mock:
     """A look at a pair that makes no checks at rest, with one entry of traffic that points at a."""
     nodes = tuple(node_at(name, address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.2")))
-    spec = {"spec.names": ("a", "b"), "spec.nodes": nodes}
+    spec = {"spec.names": ("a", "b"), "spec.nodes": nodes, "spec.machine": None}
     return Mock(spec=Seen, checked=None, traffic=(TrafficSeen("dns", ("192.0.2.1",)),), **spec, **fields)
 
 
@@ -282,3 +282,12 @@ def test_each_check_shows_how_it_was_last_made_until_it_is_taken_out_of_the_spec
 def checks_of(metrics: PairMetrics) -> dict[str, float]:
     (family,) = [one for one in metrics.collect() if one.name == CHECK.name]
     return {sample.labels["check"]: sample.value for sample in family.samples}
+
+
+def test_a_pair_that_a_cluster_keeps_is_shown_as_one() -> None:
+    metrics, look = PairMetrics(), mocked(key=KEY, nodes={}, last=None)
+    look.spec.machine = object()
+
+    metrics.show(look, HELD, status())
+
+    assert series(metrics)['maestro_pair_kept_by_cluster{name="maestro",namespace="lists"}'] == 1

@@ -22,7 +22,7 @@ from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Re
 from maestro_operator.model.pair import GRACEFUL
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen
-from maestro_operator.model.steps import DEADLINE_SECONDS, KEEPS_DATA, EpisodeKind, StepName
+from maestro_operator.model.steps import BY_A_CLUSTER, DEADLINE_SECONDS, KEEPS_DATA, EpisodeKind, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -150,7 +150,8 @@ def _needs_proof(acting: Acting) -> Proof:
 
 
 async def _promote(acting: Acting) -> Outcome:
-    return await promote(acting, _needs_proof(acting))
+    proof = _needs_proof(acting)
+    return Done() if acting.episode.kind in BY_A_CLUSTER else await promote(acting, proof)
 
 
 async def promote(acting: Acting, _proof: Proof) -> Outcome:
@@ -188,7 +189,12 @@ def _regained(acting: Acting) -> tuple[Callable[[], Awaitable[Outcome]], ...]:
 
 
 async def _adopt(acting: Acting) -> Outcome:
-    return await adopt(acting, _needs_proof(acting))
+    proof = _needs_proof(acting)
+    return Done() if acting.episode.kind in BY_A_CLUSTER else await adopt(acting, proof)
+
+
+async def _migrate(acting: Acting) -> Outcome:
+    return await acting.drivers.machine.migrate(acting.source, acting.target, deadline_seconds=acting.deadline_seconds)
 
 
 async def adopt(acting: Acting, _proof: Proof) -> Outcome:
@@ -386,5 +392,6 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.STANDBY_LOST: standby_lost,
         S.RESTORE: restore,
         S.DISCARD: discard,
+        S.MIGRATE: _migrate,
     },
 )

@@ -36,7 +36,9 @@ def detection_faults(spec: PairSpec) -> Iterator[Fault]:
 
 
 def detection_addresses(spec: PairSpec) -> Iterator[Fault]:
-    """Give every address that the vantage points are asked at."""
+    """Give every address that the vantage points are asked at, and where they ask a virtual machine."""
+    if spec.machine is not None:
+        yield "spec.replication.virtualMachine.address", spec.machine.address
     for point in spec.detection.vantage_points:
         if point.ssh is not None:
             yield f"{POINTS}[{point.name}].ssh.host", point.ssh.host

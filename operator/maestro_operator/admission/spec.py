@@ -136,7 +136,7 @@ def _indistinct_nodes(spec: PairSpec) -> Iterator[Fault]:
 
 
 def _configuration(spec: PairSpec) -> Iterator[Fault]:
-    for node in spec.nodes:
+    for node in spec.nodes if spec.machine is None else ():
         try:
             configuration(Equipment(pair_uid=_ANY_UID, spec=spec, node=node.name))
         except BadInput as error:

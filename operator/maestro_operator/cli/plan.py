@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.cli.change import CannotError
 from maestro_operator.cli.table import table
-from maestro_operator.decide import RULES, decide
+from maestro_operator.decide import decide, rules_of
+from maestro_operator.decide.episodes import phase_of
 from maestro_operator.decide.moves import begin_move, kind_of_move
-from maestro_operator.decide.phases import PHASES
 from maestro_operator.model.decision import Hold, Perform, Record
 from maestro_operator.model.steps import DEADLINE_SECONDS, STEPS, EpisodeKind, StepName
 
@@ -54,6 +54,7 @@ NEEDS: Mapping[StepName, str] = {
     S.STANDBY_LOST: "the owner can be read",
     S.RESTORE: "the owner can be read",
     S.DISCARD: "the node that keeps it can be read",
+    S.MIGRATE: "the virtual machine runs, and both hosts can be read",
 }
 ASKED_NOW = (S.PREFLIGHT, S.QUIESCE, S.RAISE, S.FINAL_SYNC, S.DEMOTE, S.FENCE, S.SEVER, S.DECLARE, S.LOCALISE)
 """Steps whose question can be answered before the ones in front of them are done."""
@@ -151,20 +152,21 @@ def plain(made: Plan) -> dict[str, object]:
 def _in_the_way(asked: Seen, episode: Episode) -> str | None:
     """Return why the order would not be taken, or wait, by the rules that would be asked."""
     decided = decide(asked)
-    names = [rule.__name__ for rule in RULES]
+    names = [rule.__name__ for rule in rules_of(asked)]
     decision = decided.decision
     if isinstance(decision, Record | Perform):
         begun = decision.status.episode
         if begun is None or begun.kind is episode.kind:
             return _held(asked, episode, S.PREFLIGHT)
         return f"{begun.kind} comes first: {decision.message}"
-    if isinstance(decision, Hold) and names.index(decided.rule) <= names.index("order"):
+    last = "order" if asked.spec.machine is None else "moved_by_order"
+    if isinstance(decision, Hold) and names.index(decided.rule) <= names.index(last):
         return f"{decision.reason}: {decision.message}"
     return _held(asked, episode, S.PREFLIGHT)
 
 
 def _held(seen: Seen, episode: Episode, step: StepName) -> str | None:
-    hold = PHASES[step].ready(seen, episode)
+    hold = phase_of(seen, step).ready(seen, episode)
     return f"{hold.reason}: {hold.message}" if hold else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import RULES, decide
+from maestro_operator.decide import decide, rules_of
 from maestro_operator.decide.brakes import BRAKES
-from maestro_operator.decide.phases import PHASES
+from maestro_operator.decide.episodes import phase_of
+from maestro_operator.decide.machine_steps import turn_machine
 from maestro_operator.decide.turns import TURNS
 from maestro_operator.decide.verdict import conclude
 from maestro_operator.model.decision import Decision, Hold, Perform, Steady
@@ -28,10 +29,11 @@ BEFORE_ANY_QUESTION = (Reason.STRANGE_JOURNAL, Reason.INHERITED_STEP)
 def why(seen: Seen) -> str:
     """Return what each rule said until one decided, and below it the questions that it asked."""
     decided = decide(seen)
-    names = [rule.__name__ for rule in RULES]
+    rules = rules_of(seen)
+    names = [rule.__name__ for rule in rules]
     width, place = max(map(len, names)), names.index(decided.rule)
     lines = [f"{seen.now}   {seen.key}", ""]
-    for rule in RULES[: place + 1]:
+    for rule in rules[: place + 1]:
         lines.append(f"{'→' if rule.__name__ == decided.rule else ' '} {rule.__name__.ljust(width)}   {_purpose(rule)}")
         lines += [f"  {' ' * width}   - {line}" for line in _below(rule.__name__, seen, decided)]
     left = ", ".join(names[place + 1 :]) or "none"
@@ -67,12 +69,12 @@ def _below(rule: str, seen: Seen, decided: Decided) -> Iterator[str]:
 
 def _of_the_episode(seen: Seen, episode: Episode, decision: Decision) -> Iterator[str]:
     """Give what was asked of the episode under way: whether it turns round, whether its step is done or may begin."""
-    for turn in TURNS:
+    for turn in TURNS if seen.spec.machine is None else (turn_machine,):
         found = turn(seen, episode)
         yield f"turn {_words(turn)}: {told(found) if found else 'no'}"
         if found is not None:
             return
-    phase = PHASES[episode.step]
+    phase = phase_of(seen, episode.step)
     if not phase.done(seen, episode):
         hold = phase.ready(seen, episode)
         yield f"step {episode.step}: not done; {f'held, {hold.reason}: {hold.message}' if hold else 'nothing holds it'}"

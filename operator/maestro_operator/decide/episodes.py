@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts, journal
 from maestro_operator.decide.ability import declare
-from maestro_operator.decide.phases import PHASES, next_rung
+from maestro_operator.decide.machine_steps import MACHINE_PHASES, turn_machine
+from maestro_operator.decide.phases import PHASES, Phase, next_rung
 from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.decide.regain import give_up
 from maestro_operator.decide.restoring import is_up, restore_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 BACKOFF_SECONDS = (0.2, 1.0, 3.0, 5.0)
 MAY_NOT_COME = (StepName.RESTORE, StepName.DISCARD)
 """Steps that are given up after some attempts: the pair goes on as it was, and the episode is abandoned."""
-NOT_HELD_BY_NODES = (StepName.FENCE, StepName.MOVE_TRAFFIC)
+NOT_HELD_BY_NODES = (StepName.FENCE, StepName.MOVE_TRAFFIC, StepName.MIGRATE)
 """Steps whose effects no guard refuses to a former leader: the next one waits for the deadline."""
 
 
@@ -45,10 +46,10 @@ def carry_on(seen: Seen) -> Decision | None:
     inherited = record is not None and record.state == "Running" and record.term != seen.leadership.term
     if inherited and episode.step in NOT_HELD_BY_NODES and not seen.deadline_passed:
         return Hold(Reason.INHERITED_STEP, f"{episode.step} of a former leader may still be running")
-    turned = turn(seen, episode)
+    turned = (turn if seen.spec.machine is None else turn_machine)(seen, episode)
     if turned is not None:
         return turned
-    phase = PHASES[episode.step]
+    phase = phase_of(seen, episode.step)
     is_done = phase.done(seen, episode)
     if _is_back_too_late(seen, episode, is_done=is_done):
         return _perform(seen, episode, StepName.STORE_EPOCH)
@@ -60,6 +61,11 @@ def carry_on(seen: Seen) -> Decision | None:
     if phase.is_look:
         return _go_on(seen, episode)
     return _again(seen, episode)
+
+
+def phase_of(seen: Seen, step: StepName) -> Phase:
+    """Return a step's questions, which are others where a cluster keeps the machine."""
+    return (PHASES if seen.spec.machine is None else MACHINE_PHASES)[step]
 
 
 def _is_back_too_late(seen: Seen, episode: Episode, *, is_done: bool) -> bool:
@@ -103,7 +109,7 @@ def _perform(seen: Seen, episode: Episode, step: StepName) -> Perform | Hold:
         episode = episode.model_copy(update={"rung": next_rung(seen, episode)})
     if step in journal.CHANGES_OWNER:
         repeated = episode.step is step
-        found = may_permit(seen, episode) if repeated else prove(seen, episode)
+        found = may_permit(seen, episode) if repeated and seen.spec.machine is None else prove(seen, episode)
         if isinstance(found, NoProof) and not _needs_none(seen, episode, step):
             return Hold(found.reason, found.message)
         proof = episode.proof if isinstance(found, NoProof) else found
@@ -130,7 +136,7 @@ def _go_on(seen: Seen, episode: Episode) -> Decision:
     closed = _with_results(seen, closed)
     step = following(episode.kind, episode.step)
     while step is not None:
-        phase = PHASES[step]
+        phase = phase_of(seen, step)
         must_act = step in (StepName.PROMOTE, StepName.ADOPT)
         hold = phase.ready(seen, closed)
         if hold is not None:
@@ -200,7 +206,7 @@ def _with_newest_sent(seen: Seen, episode: Episode) -> Episode:
 
 def _wait_at(seen: Seen, episode: Episode, *, closed: Episode, step: StepName, hold: Hold) -> Decision:
     """Hold before a step; a look that holds becomes the current step, so that people see it."""
-    if PHASES[step].is_look and episode.step is not step:
+    if phase_of(seen, step).is_look and episode.step is not step:
         moved = closed.model_copy(update={"step": step})
         status = seen.status.model_copy(update={"episode": moved})
         return Record(status=status, because=hold.reason, message=hold.message)

@@ -91,7 +91,7 @@ def _frozen(seen: Seen, name: str) -> FrozenNode:
     node, reading = seen.spec.node(name), seen.nodes.get(name)
     return FrozenNode(
         name=name,
-        address=node.address,
+        address=seen.spec.reached_at(name),
         ssh=node.ssh,
         machine_id=getattr(reading, "machine_id", None),
         fencing=node.fencing,

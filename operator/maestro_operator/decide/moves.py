@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.status import HistoryEntry
 
 MOVES = (EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER)
+COUNT_AS_MOVES = (*MOVES, EpisodeKind.MIGRATE)
 MAKES_EPOCH = (*MOVES, EpisodeKind.RENEW, EpisodeKind.RESTORE)
 FLAPPING_MOVES = 2
 FLAPPING_WINDOW = timedelta(hours=1)
@@ -56,7 +57,9 @@ def go_back(seen: Seen) -> Decision | None:
 
 
 def kind_of_move(seen: Seen) -> EpisodeKind:
-    """Return what an order becomes: a failover where the active side is down."""
+    """Return what an order becomes: a failover where the active side is down, and a virtual machine's own move."""
+    if seen.spec.machine is not None:
+        return EpisodeKind.MIGRATE
     down = conclude(seen, seen.status.active_node or "").verdict is Verdict.DOWN
     return EpisodeKind.FAILOVER if down else EpisodeKind.SWITCHOVER
 
@@ -107,7 +110,7 @@ def flapping(seen: Seen) -> Hold | None:
     moves: list[HistoryEntry] = [
         entry
         for entry in seen.status.history
-        if entry.kind in MOVES
+        if entry.kind in COUNT_AS_MOVES
         and entry.result == "Done"
         and not is_drill(entry)
         and datetime.fromisoformat(entry.finished_at) > since

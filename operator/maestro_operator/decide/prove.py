@@ -17,7 +17,7 @@ from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import HUMAN, Say
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState, NodeSeen, Vote
+from maestro_operator.model.seen import GuardState, NodeSeen, Unknown, Vote
 from maestro_operator.model.steps import EpisodeKind, StepName
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def prove(seen: Seen, episode: Episode) -> Proof | NoProof:
     """Return the proof that the node that is not the target cannot write, or why there is none."""
     node = facts.other_name(seen, episode.target)
     reading = seen.node(node)
+    if seen.spec.machine is not None:
+        return _from_hosts(seen, episode, reading, node=node)
     if isinstance(reading, NodeSeen):
         return _from_reading(seen, episode, reading)
     if episode.proof is not None:
@@ -98,6 +100,31 @@ def _from_reading(seen: Seen, episode: Episode, node: NodeSeen) -> Proof | NoPro
     )
 
 
+def _from_hosts(seen: Seen, episode: Episode, reading: NodeSeen | Unknown, *, node: str) -> Proof | NoProof:
+    """Return the proof that a machine which its cluster has running on the target does not run on the other host.
+
+    What was read there shows it, or a person says so of a host that cannot be read.
+    """
+    there = facts.readable(seen, episode.target)
+    if there is None or not seen.runs_everything(there):
+        return NoProof(Reason.MACHINE_DOWN, f"the machine is not read to run on {episode.target}")
+    if isinstance(reading, Unknown):
+        word = _word_of_a_person(seen, episode, node)
+        if isinstance(word, Proof):
+            return word
+        text = f"the machine runs on {episode.target}, and {node} cannot be read; {word.message}"
+        return NoProof(Reason.CONFIRMATION_UNPROVEN, f"{text} (episode {episode.id})")
+    if reading.machine_id == there.machine_id:
+        return NoProof(Reason.NODES_INDISTINCT, "both hosts show the same machine-id")
+    if not reading.is_stopped:
+        return NoProof(Reason.DEMOTION_UNPROVEN, f"{node} has the machine too, or something of it")
+    evidence = tuple(
+        f"host {host.name}, boot {host.boot_id}: " + ",".join(f"{unit.name}={unit.sub}" for unit in host.units)
+        for host in (reading, there)
+    )
+    return _proof(seen, episode, node, method=Method.DEMOTED, evidence=evidence)
+
+
 def _replaced(seen: Seen, episode: Episode, node: NodeSeen, *, why: str) -> Proof | NoProof:
     """Ask a person where the machine is that stood in this place before: the one that stands there now proves nothing.
 
@@ -151,6 +178,10 @@ def _from_devices(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
 def _from_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
     if HUMAN not in {rung.name for rung in facts.ladder(episode, node)}:
         return NoProof(Reason.FENCE_UNPROVEN, "the ladder has no human rung")
+    return _word_of_a_person(seen, episode, node)
+
+
+def _word_of_a_person(seen: Seen, episode: Episode, node: str) -> Proof | NoProof:
     said = [word for word in facts.answers(seen, episode.id, Say.CONFIRM_FENCED) if word.of == node]
     if not said:
         return NoProof(Reason.FENCE_UNPROVEN, f"answer ConfirmFenced of {node} once it is certainly off")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import brakes, facts, journal
+from maestro_operator.decide import brakes, facts, journal, machine
 from maestro_operator.decide.adoption import adopt, split_brain
 from maestro_operator.decide.drilling import asked, begin_drill, drill_back
 from maestro_operator.decide.episodes import carry_on
@@ -332,10 +332,39 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
 )
 
 
+RULES_OF_A_MACHINE: tuple[Callable[[Seen], Decision | None], ...] = (
+    not_leading,
+    resting,
+    take_term,
+    barred,
+    carry_on,
+    machine.nothing_installed,
+    machine.runs_twice,
+    machine.found,
+    acknowledged,
+    accepted,
+    machine.followed,
+    machine.moved_by_answer,
+    machine.moved_by_order,
+    machine.cluster_decides,
+    machine.undone,
+    service_down,
+    standby_absent,
+    steady,
+)
+"""The same where the pair is one virtual machine that a cluster keeps."""
+
+
 def decide(seen: Seen) -> Decided:
     """Return the first decision a rule makes, with the rule's name."""
-    name, decision = _first(seen, RULES)
-    return Decided(name, _hastened(seen, decision), replace(brakes.assess(seen), planned=_planned(seen)))
+    name, decision = _first(seen, rules_of(seen))
+    assess = brakes.assess if seen.spec.machine is None else machine.assess
+    return Decided(name, _hastened(seen, decision), replace(assess(seen), planned=_planned(seen)))
+
+
+def rules_of(seen: Seen) -> tuple[Callable[[Seen], Decision | None], ...]:
+    """Return the rules that are asked of a pair, in their order."""
+    return RULES if seen.spec.machine is None else RULES_OF_A_MACHINE
 
 
 def _first(seen: Seen, rules: tuple[Callable[[Seen], Decision | None], ...]) -> tuple[str, Decision]:
@@ -347,7 +376,8 @@ def _planned(seen: Seen) -> str | None:
     if seen.spec.management is not Management.OBSERVE or seen.status.episode is not None:
         return None
     managed = replace(seen, spec=seen.spec.model_copy(update={"management": Management.ENFORCE}))
-    _, found = _first(managed, RULES[RULES.index(carry_on) :])
+    rules = rules_of(seen)
+    _, found = _first(managed, rules[rules.index(carry_on) :])
     if isinstance(found, Steady):
         return f"would do nothing: {found.message}"
     if isinstance(found, Hold):

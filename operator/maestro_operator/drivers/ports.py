@@ -175,6 +175,17 @@ class ReplicationPort(Protocol):
         """
 
 
+class MachinePort(Protocol):
+    """A virtual machine that a cluster keeps between the two nodes; where it runs is read with the nodes."""
+
+    async def migrate(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Move the machine from the host that was read to run it to the other one, as people ordered.
+
+        It runs on while it moves, and stays where it is where that fails: no machine is started or stopped. `Done`
+        where it runs on the target alone. A move that is still under way from an earlier call is `InProgress`.
+        """
+
+
 class FencingPort(Protocol):
     """Out-of-band devices: they switch off and they say what is off, nothing else."""
 
@@ -256,3 +267,4 @@ class Drivers:
     traffic: TrafficPort
     probes: ProbePort
     verification: VerificationPort
+    machine: MachinePort

@@ -52,7 +52,12 @@ def claims_of(spec: PairSpec) -> dict[str, str]:
 
 
 def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
-    for node in spec.nodes:
+    if spec.machine is not None:
+        # Its hosts may run other machines.
+        where = "spec.replication.virtualMachine"
+        yield host_claim(spec.machine.address), f"{where}.address"
+        yield machine_claim(spec.machine.libvirt.uuid), f"{where}.libvirt.uuid"
+    for node in spec.nodes if spec.machine is None else ():
         where = f"spec.nodes[{node.name}]"
         yield host_claim(node.ssh.host), f"{where}.ssh.host"
         yield host_claim(node.address), f"{where}.address"
@@ -73,5 +78,5 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
 
 def claims_held(spec: PairSpec, machine_ids: Iterable[str | None]) -> tuple[str, ...]:
     """Return what a pair that nobody contests holds, in order: what its spec names, and its machines."""
-    machines = {machine_claim(item) for item in machine_ids if item}
+    machines = {machine_claim(item) for item in machine_ids if item and spec.machine is None}
     return tuple(sorted({*claims_of(spec), *machines}))

@@ -31,6 +31,7 @@ from maestro_operator.model.detection import VantagePoint as VantagePoint  # noq
 from maestro_operator.model.localise import HostsPin as HostsPin  # noqa: PLC0414 - found here too
 from maestro_operator.model.localise import Localise as Localise  # noqa: PLC0414 - found here too
 from maestro_operator.model.localise import ValuesFile as ValuesFile  # noqa: PLC0414 - found here too
+from maestro_operator.model.machine import VirtualMachine
 from maestro_operator.model.mirroring import Drbd
 from maestro_operator.model.probes import DetectionProbe as DetectionProbe  # noqa: PLC0414 - found here too
 from maestro_operator.model.probes import HttpCheck
@@ -159,10 +160,13 @@ class Replication(ResourceValue):
 
     rsync: Rsync | None = None
     drbd: Drbd | None = None
+    virtual_machine: VirtualMachine | None = None
 
     @property
     def driver(self) -> str:
         """Return the driver's one name in status, metrics and messages."""
+        if self.virtual_machine is not None:
+            return "virtualMachine"
         return "drbd" if self.drbd is not None else "rsync"
 
     @property
@@ -249,7 +253,8 @@ class PairSpec(ResourceValue):
     answers: tuple[Answer, ...] = ()
     management: Management = Management.ENFORCE
     nodes: tuple[Node, Node]
-    services: tuple[Service, ...]
+    services: tuple[Service, ...] = ()
+    """Empty where a cluster keeps a virtual machine, in which they are."""
     replication: Replication
     traffic: tuple[Traffic, ...] = ()
     localise: tuple[Localise, ...] = ()
@@ -285,6 +290,20 @@ class PairSpec(ResourceValue):
         """
         self.node(name)
         return next(node for node in self.nodes if node.name != name)
+
+    @property
+    def machine(self) -> VirtualMachine | None:
+        """Return the virtual machine that a cluster keeps, None where the operator keeps the services."""
+        return self.replication.virtual_machine
+
+    def reached_at(self, name: str) -> str:
+        """Return where the service of a node is asked for; a virtual machine takes its address along.
+
+        Raises:
+            KeyError: no node of the pair has the name.
+
+        """
+        return self.node(name).address if self.machine is None else self.machine.address
 
     @property
     def names(self) -> tuple[str, str]:

@@ -112,6 +112,15 @@ class Reason(StrEnum):
         "ServiceDown",
         "The active node lives and runs not all of its services: start them, or order the other.",
     )
+    MACHINE_DOWN = (
+        "MachineDown",
+        "The virtual machine runs on no host that can be read: its cluster, or you by its means, start it.",
+    )
+    MACHINE_ELSEWHERE = (
+        "MachineElsewhere",
+        "The virtual machine runs on the other host; the message says what is missing.",
+    )
+    CLUSTER_DECIDES = "ClusterDecides", "The virtual machine's cluster decides in an outage, not this operator."
     VERIFICATION_FAILED = "VerificationFailed", "A check after the start failed."
     DRILL_REFUSED = "DrillRefused", "The drill was not begun: the message says what stands in its way."
     DRILL_FAILED = "DrillFailed", "The drill ended otherwise than there and back: status.rehearsals says how."

@@ -1,7 +1,7 @@
 """The episodes as data: which steps each has, in which order, and how long a step may take.
 
 The law of this file: in every kind that promotes, `PROMOTE` stands after a step that makes the
-other node provably unable to write (`DEMOTE`, `FENCE` or `STORE_EPOCH`), and nothing after `FENCE`
+other node provably unable to write (`DEMOTE`, `FENCE`, `STORE_EPOCH` or `MIGRATE`), and nothing after `FENCE`
 depends on the dead side. The tests read these tables; the diagram in the docs is drawn from them.
 """
 
@@ -33,6 +33,8 @@ class EpisodeKind(StrEnum):
     STANDBY_LOST = "StandbyLost"
     RESTORE = "Restore"
     DISCARD = "Discard"
+    MIGRATE = "Migrate"
+    FOLLOW = "Follow"
 
 
 class StepName(StrEnum):
@@ -67,6 +69,7 @@ class StepName(StrEnum):
     STANDBY_LOST = "StandbyLost"
     RESTORE = "Restore"
     DISCARD = "Discard"
+    MIGRATE = "Migrate"
 
 
 S = StepName
@@ -124,8 +127,15 @@ STEPS: Mapping[EpisodeKind, tuple[StepName, ...]] = MappingProxyType(
         ),
         # A person gives up one thing that is kept aside.
         EpisodeKind.DISCARD: (S.DISCARD,),
+        # People order a virtual machine to the other host: it takes its right to run along.
+        EpisodeKind.MIGRATE: (S.PREFLIGHT, S.MIGRATE, S.PROMOTE, S.VERIFY),
+        # Its cluster has it running here: status says so.
+        EpisodeKind.FOLLOW: (S.ADOPT, S.VERIFY),
     },
 )
+
+BY_A_CLUSTER = (EpisodeKind.MIGRATE, EpisodeKind.FOLLOW)
+"""Kinds of a virtual machine that a cluster keeps: no guard is ordered, no host is fenced, nothing is promoted."""
 
 KEEPS_DATA = (EpisodeKind.ACTIVATE, EpisodeKind.TAKE_BACK)
 """Kinds whose promotion uses the live data that is there; every other one brings a whole copy up."""
@@ -161,6 +171,7 @@ DEADLINE_SECONDS: Mapping[StepName, int] = MappingProxyType(
         S.STANDBY_LOST: 30,
         S.RESTORE: 600,
         S.DISCARD: 120,
+        S.MIGRATE: 600,
     },
 )
 """How long one attempt of a step may take, in seconds, before it is cut off and looked at again."""

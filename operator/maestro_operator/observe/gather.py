@@ -51,7 +51,7 @@ class Look:
 def frozen(spec: PairSpec, name: str) -> FrozenNode:
     """Return a node of the spec in the form the ports take."""
     node = spec.node(name)
-    return FrozenNode(name=name, address=node.address, ssh=node.ssh, fencing=node.fencing)
+    return FrozenNode(name=name, address=spec.reached_at(name), ssh=node.ssh, fencing=node.fencing)
 
 
 def unlooked(spec: PairSpec, barred: Barred) -> Look:

@@ -36,6 +36,10 @@ class VantagePoints:
     def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock) -> None:
         """Keep whom to ask; nobody was asked yet."""
         self._spec = spec
+        self._points = tuple(
+            point for point in spec.detection.vantage_points if spec.machine is None or not _is_on_the_pair(point)
+        )
+        """Nothing is installed on the hosts of a virtual machine by which one could ask the other."""
         self._drivers = drivers
         self._clock = clock
         self._memory = VoteMemory()
@@ -44,17 +48,17 @@ class VantagePoints:
 
     def begin(self, name: str) -> None:
         """Begin the looks at a node that are due now: what is asked of a node that is about to be read goes with it."""
-        for point in self._spec.detection.vantage_points:
+        for point in self._points:
             self._periodic(point, name).latest()
 
     def is_calm(self, votes: Sequence[VoteSeen]) -> bool:
         """Tell whether everybody finds a node well, and somebody of them asks it over the network."""
-        elsewhere = {point.name for point in self._spec.detection.vantage_points if not _is_on_the_pair(point)}
+        elsewhere = {point.name for point in self._points if not _is_on_the_pair(point)}
         return all(vote.vote is Vote.ALIVE for vote in votes) and any(vote.vantage_point in elsewhere for vote in votes)
 
     def votes_on(self, name: str, *, reading: NodeSeen | Unknown) -> tuple[VoteSeen, ...]:
         """Return the newest vote of each vantage point on a node, of those whose looks were begun."""
-        votes = [self._vote(point, name) for point in self._spec.detection.vantage_points]
+        votes = [self._vote(point, name) for point in self._points]
         found = tuple(vote for vote in votes if vote is not None)
         is_doubtful = isinstance(reading, Unknown) or any(vote.vote in (Vote.SICK, Vote.DEAD) for vote in found)
         if not is_doubtful:
@@ -120,7 +124,7 @@ class VantagePoints:
 
     def _frozen(self, name: str) -> FrozenNode:
         node = self._spec.node(name)
-        return FrozenNode(name=node.name, address=node.address, ssh=node.ssh, fencing=node.fencing)
+        return FrozenNode(name=name, address=self._spec.reached_at(name), ssh=node.ssh, fencing=node.fencing)
 
     def _probes(self, node: FrozenNode, *, is_hard: bool) -> tuple[Probe, ...]:
         """Return what is asked: the detection's probes, or else every service's readiness; on suspicion SSH, too."""

@@ -29,6 +29,7 @@ from maestro_operator.model.steps import EpisodeKind
 from maestro_operator.report.backups import backup_fresh, restore_tested
 from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
+from maestro_operator.report.machines import KEPT_BY_ITS_CLUSTER, machine_available
 from maestro_operator.report.nodes import node_status
 from maestro_operator.report.rehearsed import drill_recent, is_drilling
 from maestro_operator.report.verified import verified, verified_at_rest
@@ -82,6 +83,8 @@ BEING_DONE: dict[EpisodeKind, State] = {
     EpisodeKind.TAKE_BACK: State.SWITCHING_OVER,
     EpisodeKind.RESTORE: State.RESTORING,
     EpisodeKind.DISCARD: State.ACTIVE,
+    EpisodeKind.MIGRATE: State.SWITCHING_OVER,
+    EpisodeKind.FOLLOW: State.ADOPTING,
 }
 
 
@@ -105,6 +108,8 @@ def _active(known: Known) -> NodeSeen | Unknown | None:
 def available(known: Known) -> Answer:
     """The service answers on the active node."""
     node = _active(known)
+    if known.seen.spec.machine is not None:
+        return machine_available(known.seen, known.decided.assessment.service)
     if node is None:
         return _false(Reason.WAIT_FOR_USER, "no node is active")
     if isinstance(node, Unknown):
@@ -161,6 +166,8 @@ def peer_ready(known: Known) -> Answer:
 
 def data_in_sync(known: Known) -> Answer:
     """The standby has a whole copy, younger than two intervals."""
+    if known.seen.spec.machine is not None:
+        return "Unknown", *KEPT_BY_ITS_CLUSTER
     found = known.decided.assessment.out_of_sync
     return _false(found.reason, found.message) if found else _true("the copy is whole and young")
 
@@ -170,6 +177,8 @@ def fencing_ready(known: Known) -> Answer:
     active = known.status.active_node
     if active is None:
         return _unknown(Reason.NOT_YET_KNOWN, "no node is active")
+    if known.seen.spec.machine is not None:
+        return "Unknown", *KEPT_BY_ITS_CLUSTER
     if known.decided.assessment.fencing_ready[active]:
         return _true(f"{active} could be fenced")
     text = "; ".join(why_not_ready(known.seen)) or f"{active}: no device was read yet"
@@ -180,6 +189,8 @@ def protected(known: Known) -> Answer:
     """A copy, a fence and an able standby are all there."""
     for ask in (peer_ready, data_in_sync, fencing_ready):
         truth, reason, message = ask(known)
+        if reason is Reason.CLUSTER_DECIDES:
+            return _unknown(reason, message)
         if truth != "True":
             return _false(reason, message)
     truth, reason, message = backup_fresh(known.seen, known.status)
@@ -362,6 +373,8 @@ def _replication(known: Known) -> ReplicationStatus:
     found, driver = known.decided.assessment.out_of_sync, known.seen.spec.replication.driver
     if found is None:
         return ReplicationStatus(driver=driver, in_sync=True, reason=Reason.ALL_GOOD.value, lag="in sync")
+    if found.reason is Reason.CLUSTER_DECIDES:
+        return ReplicationStatus(driver=driver, reason=found.reason.value)
     return ReplicationStatus(driver=driver, in_sync=False, reason=found.reason.value, lag=found.reason.value)
 
 

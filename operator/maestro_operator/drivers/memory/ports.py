@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.memory.filing import hold_queue, settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
+from maestro_operator.drivers.memory.machine import MemoryMachine
 from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.mirroring import MemoryMirror
 from maestro_operator.drivers.memory.naming import MemoryNames
@@ -46,6 +47,7 @@ def memory_drivers(world: MemoryWorld) -> Drivers:
         traffic=memory_traffic(world),
         probes=MemoryProbes(world),
         verification=MemoryVerification(world),
+        machine=MemoryMachine(world),
     )
 
 

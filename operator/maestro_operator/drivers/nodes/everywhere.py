@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.nodes.elsewhere import NodesElsewhere, platform_of
 from maestro_operator.drivers.nodes.ssh import SshNodes
 from maestro_operator.model.pair import Platform
@@ -21,19 +22,22 @@ if TYPE_CHECKING:
 
 
 class Nodes:
-    """The node port: Linux nodes by one driver, all others by another."""
+    """The node port: Linux nodes by one driver, all others by another, and the hosts of a machine only read."""
 
     def __init__(self, sessions: Sessions, *, spec: Callable[[], PairSpec], clock: Clock) -> None:
-        """Keep both."""
+        """Keep them."""
         self._spec = spec
         self._linux = SshNodes(sessions, spec=spec, clock=clock)
         self._elsewhere = NodesElsewhere(sessions, spec=spec, clock=clock)
+        self._hosts = LibvirtHosts(sessions, spec=spec)
 
     def _is_linux(self, node: FrozenNode) -> bool:
         return platform_of(self._spec(), node) is Platform.LINUX
 
     async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
         """Read everything about a node from the node itself, in one round trip."""
+        if self._spec().machine is not None:
+            return await self._hosts.read(node)
         return await (self._linux if self._is_linux(node) else self._elsewhere).read(node)
 
     async def equip(self, node: FrozenNode, equipment: Equipment, *, deadline_seconds: float) -> Outcome:

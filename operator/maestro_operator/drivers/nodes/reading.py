@@ -47,9 +47,9 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
     version = lines.whole("systemd_version")
     return NodeSeen(
         name=name,
-        machine_id=_identity(lines, "machine_id"),
-        boot_id=_identity(lines, "boot_id"),
-        uptime_seconds=_needed_seconds(lines, "uptime_seconds"),
+        machine_id=identity(lines, "machine_id"),
+        boot_id=identity(lines, "boot_id"),
+        uptime_seconds=needed_seconds(lines, "uptime_seconds"),
         guard=_guard(lines, known_peer=known_peer),
         units=_units(lines, units),
         holders=len(_listed(lines, "holders")),
@@ -65,14 +65,16 @@ def node_seen(name: str, text: str, *, units: Sequence[str], known_peer: str) ->
     )
 
 
-def _identity(lines: Lines, key: str) -> str:
+def identity(lines: Lines, key: str) -> str:
+    """Return an id of a machine or of a boot that must be there."""
     value = lines.text(key)
     if not all(character in "0123456789abcdef-" for character in value) or len(value) not in (32, 36):
         raise BadAnswerError(f"{key}={value[:40]!r} is no id")
     return value
 
 
-def _needed_seconds(lines: Lines, key: str) -> float:
+def needed_seconds(lines: Lines, key: str) -> float:
+    """Return a duration that must be there."""
     seconds = lines.seconds(key)
     if seconds is None:
         raise BadAnswerError(f"no {key}")

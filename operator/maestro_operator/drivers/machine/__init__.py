@@ -1,0 +1,1 @@
+"""Drivers of virtual machines that a cluster keeps."""

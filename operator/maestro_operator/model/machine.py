@@ -1,0 +1,31 @@
+"""What people say of a virtual machine that a cluster keeps: which one it is, where it is reached, how it moves.
+
+Nothing here lets the operator start a machine, stop one or cut a host off: that is the cluster's.
+"""
+
+from __future__ import annotations
+
+from maestro_operator.model.resource import ResourceValue
+
+
+class Libvirt(ResourceValue):
+    """A machine of libvirt on disks that both hosts reach; the two nodes are its hosts."""
+
+    domain: str
+    uuid: str
+    """The machine's own: another machine of the same name is none of ours."""
+    migration_uris: dict[str, str]
+    """By node: how the other host's libvirt reaches this one's."""
+
+
+class VirtualMachine(ResourceValue):
+    """The application as one virtual machine between the two nodes, which its cluster looks after."""
+
+    address: str
+    """Where it is reached, on whichever host it runs."""
+    libvirt: Libvirt
+
+    @property
+    def name(self) -> str:
+        """Return the machine's name in status and messages."""
+        return self.libvirt.domain
