@@ -17,7 +17,7 @@ from support.docscheck.breaks import BREAKS, broken
 from support.docscheck.desk import Desk
 from support.docscheck.judge import judge
 from support.docscheck.pages import TUTORIAL, read_pages
-from support.docscheck.play import AT_ONCE, Player
+from support.docscheck.play import AT_ONCE, Player, skips
 from support.docscheck.record import Record, read
 from support.docscheck.tutorial import play_tutorial
 from support.report import BUILD, write_report
@@ -60,6 +60,8 @@ def played(pages: list[Page], directory: Path) -> None:
     verbs, targets = looks.usage(), looks.targets()
     for page in pages:
         for tried in looks.look_at(page, verbs=verbs, known_targets=targets):
+            record.note(tried)
+        for tried in looks.places(page, skips()):
             record.note(tried)
     others = [page for page in pages if page.name not in (TUTORIAL, INSTALLS)]
     if others:

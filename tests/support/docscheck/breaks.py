@@ -10,10 +10,11 @@ from support.docscheck.pages import taken_apart
 if TYPE_CHECKING:
     from support.docscheck.pages import Page
 
-BREAKS = ("", "wrong-verb", "wrong-field", "wrong-option", "wrong-runbook", "nothing")
+BREAKS = ("", "wrong-verb", "wrong-field", "wrong-option", "wrong-runbook", "on-no-node", "nothing")
 _TEXTS = {
     "wrong-verb": "```sh\nkubectl maestro stattus PAIR\n```\n",
     "wrong-field": "```yaml\nreplication:\n  rsync: {paths: [/srv/maestro], intervalSecond: 60}\n```\n",
+    "on-no-node": '```sh title="On both nodes"\nfalse\n```\n',
     "wrong-option": "Ask `kubectl maestro history PAIR --all`.\n",
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from support.docscheck.on_nodes import PAGES, TESTS, is_elsewhere
 from support.docscheck.pages import ROOT
 from support.docscheck.record import Tried
 
@@ -60,6 +61,21 @@ def look_at(page: Page, *, verbs: Mapping[str, Sequence[str]], known_targets: se
         if PATH.match(text):
             there = any(ROOT.glob(text.rstrip("/"))) or any(ROOT.glob(f"{text}*"))
             yield Tried("path", page.name, line, text, 0 if there else 1, "no such path")
+
+
+def places(page: Page, skips: Sequence[Mapping[str, str]]) -> Iterator[Tried]:
+    """Gives one line for each block that is run elsewhere: tried by a test, left out with a reason, or a fault."""
+    for block in page.blocks:
+        if is_elsewhere(block):
+            skip = next(
+                (one for one in skips if one["page"] == page.name and block.text.startswith(one["begins"])), None
+            )
+            if skip is not None:
+                yield Tried("skip", page.name, block.line, skip["begins"], 0, skip["why"])
+            else:
+                is_tried = page.name in PAGES
+                said = f"by {TESTS}" if is_tried else "no test runs it, and no reason is given"
+                yield Tried("on-node", page.name, block.line, block.text, int(not is_tried), said)
 
 
 def _lines(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import yaml
 
 from support.controlplane import CommandError
 from support.docscheck.fragments import UnknownFragmentError, made_whole
+from support.docscheck.on_nodes import REPOSITORY
 from support.docscheck.pages import ROOT
 from support.docscheck.record import Tried
 from support.docscheck.scenes import NAMESPACE, is_protected, pair_name, pair_of, scene_of
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from support.docscheck.pages import Block, Page
     from support.docscheck.record import Record
 
-REPOSITORY = "In the repository"
 SKIPS = ROOT / "tests" / "support" / "docscheck" / "skips.toml"
 WATCH = re.compile(r"^(kubectl .*) -w$", re.MULTILINE)
 GONE = re.compile(r"kubectl (?:delete mp|maestro release|patch mp PAIR --type=merge -p '\{\"metadata\")")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["command", "manifest", "outcome", "option", "target", "path", "language", "skip"]
+Kind = Literal["command", "manifest", "outcome", "option", "target", "path", "language", "skip", "on-node"]
 
 
 @dataclass(frozen=True, slots=True)
