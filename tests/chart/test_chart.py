@@ -13,6 +13,7 @@ from maestro_operator.model.surroundings import FINALIZER
 from support.chart_readme import README, chart_readme
 from support.controlplane import CommandError, ControlPlane, obtain_programs
 from support.controlplane.clock import await_condition
+from support.controlplane.monitoring_schemas import monitoring_schemas
 from support.manifests import CHART, CRD_PATH, Manifest, RenderError, crd, example, rendered, rendered_rbac
 from support.pair_api import PairApi, await_served, install_schema
 from support.sync_chart_crd import COPY, chart_copy
@@ -220,6 +221,31 @@ def test_a_real_api_server_takes_everything_that_is_rendered(plane: ControlPlane
     assert len(said.splitlines()) == len(objects) - len(strangers)
     assert "deployments.apps" in known
     assert strangers == ({"PodMonitor", "ServiceMonitor", "PrometheusRule"} if values is EVERYTHING else set())
+
+
+@pytest.fixture
+def monitored(plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The API server as one has it who runs prometheus-operator."""
+    files = [word for path in monitoring_schemas() for word in ("--filename", str(path))]
+    plane.run_kubectl("apply", "--server-side", *files)
+    kinds = ("podmonitors", "prometheusrules", "servicemonitors")
+    plane.run_kubectl("wait", "--for=condition=Established", *(f"crd/{kind}.monitoring.coreos.com" for kind in kinds))
+    yield plane
+    plane.run_kubectl("delete", *files)
+
+
+def test_what_the_chart_makes_for_prometheus_operator_is_taken_by_its_own_schemas(monitored: ControlPlane) -> None:
+    objects = rendered(RELEASE_NAMESPACE, values=EVERYTHING)
+    theirs = [found for found in objects if found["apiVersion"].startswith("monitoring.coreos.com/")]
+    words = ("--dry-run=server", "--server-side", "--validate=strict")
+
+    said = apply(monitored, theirs, *words)
+
+    assert len(said.splitlines()) == len(theirs) > 2
+    for found in theirs:
+        wrong = {**found, "spec": {**found["spec"], "endpoint": []}}
+        with pytest.raises(CommandError, match="endpoint"):
+            apply(monitored, [wrong], *words)
 
 
 def test_the_pod_is_admitted_where_only_restricted_pods_are(plane: ControlPlane) -> None:
