@@ -141,7 +141,7 @@ verify-faults: venv ## Each check against each fault on real parts (BREAK=check 
 	@$(PY) -m support.verify_faults
 
 .PHONY: model-check
-model-check: venv ## The laws over every world within a bound: FAULTS=2 ONE_IN=1 JOBS=1, ONLY=text of a beginning; BREAK=name plants a fault
+model-check: venv ## The laws over every world within a bound: FAULTS=2 PAIRS= ONE_IN=1 JOBS=1, ONLY=text of a beginning; BREAK=name plants a fault
 	@$(PY) -m support.modelcheck
 
 .PHONY: cuts

@@ -12,9 +12,9 @@ from support.modelcheck.beginnings import BEGINNINGS
 from support.modelcheck.blows import ANY
 from support.modelcheck.breaks import BREAKS
 from support.modelcheck.canonical import name_of
-from support.modelcheck.explore import Begun, Explorer, Walk
+from support.modelcheck.explore import Begun, Explorer, Walk, story_of
 from support.modelcheck.lies import LIES
-from support.modelcheck.moves import Move, play, wait
+from support.modelcheck.moves import GO, Move, play, wait
 from support.modelcheck.stage import Stage, Violation
 from support.modelcheck.state import State
 from support.modelcheck.story import Story, kept, played, read, told
@@ -62,6 +62,21 @@ def test_one_fault_in_a_serving_pair_breaks_no_law_and_leaves_a_way_out(stage: S
     assert ways.endless() == []
     assert {key: held.dead_ends for key, held in ways.holds().items() if held.dead_ends} == {}
     assert len(walk.came) > 150
+
+
+def test_several_faults_are_plain_and_strike_only_what_comes_of_the_beginnings_that_are_named(stage: Stage) -> None:
+    named, other = "a serves", "a serves, and b is ordered"
+    explorer = Explorer(stage, most_faults=2, pairs=frozenset({named}), say=lambda _: None)
+
+    own = explorer.approach([Begun(label, 0, begun(stage, label)) for label in (other, named)])
+
+    stories = [story_of(explorer.walk, item.name) for item in own if item.spent]
+    struck = [(start, [move for move in story if move.kind != GO]) for start, story in stories]
+    assert {start for start, _ in struck} == {named}
+    assert all(len(blows) == 1 for _, blows in struck)
+    assert {move.what for _, blows in struck for move in blows} >= {"a loses its power", "a freezes"}
+    assert not {move.what for _, blows in struck for move in blows} & {"a is replaced", "b is put back to a snapshot"}
+    assert {story_of(explorer.walk, item.name)[0] for item in own if not item.spent} == {named, other}
 
 
 def test_an_ordered_pair_ends_where_it_was_ordered_to(stage: Stage) -> None:
@@ -177,4 +192,11 @@ def test_a_guard_that_lets_a_permit_outlive_its_boot_is_found(stage: Stage) -> N
     story = read(FOLDER / "a-permit-outlives-its-boot.json")
 
     with BREAKS["permit-outlives-boot"](), pytest.raises(Violation, match="one writer"):
+        played(stage, story)
+
+
+def test_a_proof_that_believes_one_look_of_a_device_is_found(stage: Stage) -> None:
+    story = read(FOLDER / "one-look-of-a-device-is-no-proof.json")
+
+    with BREAKS["believes-one-look"](), pytest.raises(Violation, match="proof is an observation"):
         played(stage, story)

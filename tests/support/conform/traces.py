@@ -16,7 +16,7 @@ from maestro_operator.drivers.ports import Order
 from support.modelcheck import moves
 from support.modelcheck.beginnings import fresh
 from support.modelcheck.canonical import name_of
-from support.modelcheck.moves import GO, Move
+from support.modelcheck.moves import GO, Kinds, Move
 from support.modelcheck.stage import Stage, Violation
 
 if TYPE_CHECKING:
@@ -107,5 +107,5 @@ def _chosen(stage: Recorded, state: State, random: Random) -> Move:
     acts = moves.wait(stage, state, name=name_of(state))[1].acts
     # What would have happened has not: only what is chosen is written down.
     del stage.trace.given[mark[0] :], stage.trace.written[mark[1] :]
-    able = [*moves.free(state), *moves.faults(state, acts, every=True)]
+    able = [*moves.free(state), *moves.faults(state, acts, kinds=Kinds.EVERY)]
     return random.choice([move for move in able if not any(word in move.what for word in FORGETS)])

@@ -268,3 +268,5 @@ BEGINNINGS: Mapping[str, Beginning] = {
     ),
     "the owner reboots, and nobody reads its peer": Beginning(2, struck("b is cut off from everybody", "a reboots")),
 }
+TWICE = frozenset({"a serves"})
+"""Of those that took no fault, the ones that `PAIRS=1` strikes twice by plain faults; the others it strikes once."""

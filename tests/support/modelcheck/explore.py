@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from support.modelcheck import moves
 from support.modelcheck.canonical import name_of
 from support.modelcheck.laws import unsaid
-from support.modelcheck.moves import BEGIN, GO, Move
+from support.modelcheck.moves import BEGIN, GO, Kinds, Move
 from support.modelcheck.stage import Stage, Violation
 from support.modelcheck.unattended import DOES_ALONE, SAYS_WHY, is_active, unattended
 
@@ -44,6 +44,8 @@ class Alone(NamedTuple):
     name: bytes
     state: State
     acts: tuple[str, ...]
+    spent: int
+    """How many faults it took to come to it."""
 
 
 class Came(NamedTuple):
@@ -90,18 +92,22 @@ class Explorer:
         *,
         most_faults: int,
         any_kind: int = 1,
+        pairs: frozenset[str] = frozenset(),
         first_only: bool = False,
         known: frozenset[bytes] = frozenset(),
         say: Callable[[str], None] = print,
     ) -> None:
         """Keeps the bound: how many faults, and how many of them may be of any kind.
 
-        With `first_only` the walk ends at the first law that was broken. What is `known` was walked before.
+        With `pairs` one fault alone may be of any kind, and several are plain ones; several strike only what comes of
+        the beginnings that `pairs` names, and of those that took a fault. With `first_only` the walk ends at the first
+        law that was broken. What is `known` was walked before.
         """
         self.stage = stage
         self.walk = Walk()
         self._most_faults = most_faults
         self._any_kind = any_kind
+        self._pairs = pairs
         self._first_only = first_only
         self._known = known
         self._say = say
@@ -116,19 +122,42 @@ class Explorer:
         self.walk.begun = {label: state for label, _, state in given}
         layer: list[tuple[bytes, State]] = []
         own: list[Alone] = []
+        unstruck: list[Alone] = []
         for faults in range(self._most_faults):
-            layer = self._struck(own, faults)
+            layer = self._struck(own, faults, kinds=Kinds.PLAIN if self._pairs else self._kinds(faults))
             self._begin((item for item in given if item.faults == faults), to=layer)
             own = self._left_alone(layer, faults)
+            if self._pairs and not faults:
+                unstruck, twice = own, self._onwards(state for label, _, state in given if label in self._pairs)
+                own = [item for item in own if item.name in twice]
             self._tell(faults)
-        return own
+        return [*unstruck, *own]
+
+    def _onwards(self, states: Iterable[State]) -> set[bytes]:
+        """Returns the names of all that comes of these states when they are left to themselves."""
+        met: set[bytes] = set()
+        for state in states:
+            name = name_of(state)
+            while name not in met:
+                met.add(name)
+                name = self.walk.after.get(name, name)
+        return met
+
+    def _kinds(self, faults: int) -> Kinds:
+        """Returns of which kinds a fault may be, by its number."""
+        return Kinds.EVERY if faults <= self._any_kind else Kinds.CORE
 
     def strike(self, own: Iterable[Alone], beginnings: Iterable[Begun]) -> Walk:
         """Walks what comes of the last fault in these states, and of what began with that many or more."""
         layer: list[tuple[bytes, State]] = []
         self._begin((item for item in beginnings if item.faults >= self._most_faults), to=layer)
         self._left_alone(layer, self._most_faults)
-        self._struck(own, self._most_faults)
+        if self._pairs:
+            given = list(own)
+            self._struck((item for item in given if item.spent), self._most_faults, kinds=Kinds.PLAIN)
+            self._struck((item for item in given if not item.spent), 1, kinds=Kinds.EVERY)
+        else:
+            self._struck(own, self._most_faults, kinds=self._kinds(self._most_faults))
         self._tell(self._most_faults)
         return self.walk
 
@@ -148,18 +177,19 @@ class Explorer:
         own = []
         while entered and not self._is_over:
             name, state = entered.pop()
-            own.append(Alone(name, state, self._alone(name, state, to_do=entered, faults=faults)))
+            own.append(Alone(name, state, self._alone(name, state, to_do=entered, faults=faults), faults))
         return own
 
-    def _struck(self, own: Iterable[Alone], faults: int) -> list[tuple[bytes, State]]:
+    def _struck(self, own: Iterable[Alone], faults: int, *, kinds: Kinds) -> list[tuple[bytes, State]]:
         """Returns what comes of one more fault in each of these states; the last fault's is walked at once."""
         beyond: list[tuple[bytes, State]] = []
-        for name, state, acts in own:
-            for move in () if self._is_over else moves.faults(state, acts, every=faults <= self._any_kind):
+        is_last = faults == self._most_faults or (kinds is Kinds.EVERY and self._pairs)
+        for name, state, acts, _ in own:
+            for move in () if self._is_over else moves.faults(state, acts, kinds=kinds):
                 after = self._play(name, state, move)
                 if after is not None:
                     self._enter(name, move, after, to=beyond, faults=faults)
-            if faults == self._most_faults:
+            if is_last:
                 self._left_alone(beyond, faults)
         return beyond
 

@@ -6,8 +6,9 @@ A move is plain data with a name in the project's nouns, so that a story of move
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from maestro_operator.model.pair import Answer, Say
@@ -37,6 +38,22 @@ ONLY_LOOKS = "verify"
 """The effect that changes nothing and whose answers are its own: it is lost with its node or not at all."""
 CORE = frozenset({"kills", "fails", "unheard", *(f"{LIES}{lie}" for lie in WAYS_TO_LIE), *IN_MID_TURN})
 """What a machine room does by itself."""
+PLAIN_WORDS = ("loses its power", "gets power", "freezes", "thaws", "cut off from each other", "heals")
+PLAIN = frozenset({"kills", "fails", "unheard", *(f"{LIES}{lie}" for lie in WAYS_TO_LIE)})
+"""What befalls an act of a turn by itself."""
+PLAIN_BLOWS = tuple(name for name in IN_MID_TURN if any(word in name for word in PLAIN_WORDS))
+
+
+class Kinds(Enum):
+    """Of which kinds a fault may be."""
+
+    EVERY = "of any kind"
+    CORE = "of those that a machine room does by itself"
+    PLAIN = "plain: power, a node that hangs, a link, a killed operator; an act that fails, is unheard, kills; a lie"
+
+
+BETWEEN: Mapping[Kinds, Collection[str]] = {Kinds.CORE: CORE, Kinds.PLAIN: PLAIN_BLOWS}
+AT_AN_ACT: Mapping[Kinds, Collection[str]] = {Kinds.CORE: CORE, Kinds.PLAIN: PLAIN}
 
 
 class Move(NamedTuple):
@@ -179,15 +196,16 @@ def free(state: State) -> Iterator[Move]:
         yield Move("lost", late.call.name)
 
 
-def faults(state: State, acts: tuple[str, ...], *, every: bool) -> Iterator[Move]:
-    """Returns the faults that are possible now, `every` one or those of `CORE`; the next turn would do `acts`."""
+def faults(state: State, acts: tuple[str, ...], *, kinds: Kinds) -> Iterator[Move]:
+    """Returns the faults of these kinds that are possible now; the next turn would do `acts`."""
     for name, blow in AT_ANY_MOMENT.items():
-        if (every or name in CORE) and blow.can(state):
+        if (kinds is Kinds.EVERY or name in BETWEEN[kinds]) and blow.can(state):
             yield Move(BLOW, name)
     yield Move(KILL)
     for index, act in enumerate(acts):
-        yield from (move for move in _at_an_act(state, index, act) if every or move.fault in CORE)
-    if every:
+        every = _at_an_act(state, index, act)
+        yield from (move for move in every if kinds is Kinds.EVERY or move.fault in AT_AN_ACT[kinds])
+    if kinds is Kinds.EVERY:
         yield from _rare(state)
 
 
