@@ -17,6 +17,7 @@ from support.modelcheck.lies import LIES
 from support.modelcheck.moves import GO, Move, play, wait
 from support.modelcheck.stage import Stage, Violation
 from support.modelcheck.state import State
+from support.modelcheck.stories_page import PAGE, page
 from support.modelcheck.story import Story, kept, played, read, told
 from support.modelcheck.unattended import is_active
 from support.modelcheck.ways_out import WaysOut
@@ -193,6 +194,10 @@ def test_a_guard_that_lets_a_permit_outlive_its_boot_is_found(stage: Stage) -> N
 
     with BREAKS["permit-outlives-boot"](), pytest.raises(Violation, match="one writer"):
         played(stage, story)
+
+
+def test_the_page_of_what_was_found_is_as_it_is_made() -> None:
+    assert PAGE.read_text() == page()
 
 
 def test_a_proof_that_believes_one_look_of_a_device_is_found(stage: Stage) -> None:
