@@ -7,7 +7,7 @@ import pytest
 from support.docscheck import looks
 from support.docscheck.fragments import UnknownFragmentError, made_whole
 from support.docscheck.judge import judge
-from support.docscheck.pages import Block, page_names, taken_apart
+from support.docscheck.pages import ROOT, Block, page_names, taken_apart
 from support.docscheck.play import filled_in, skips, without_skipped
 from support.docscheck.record import Record, Tried, read
 
@@ -85,6 +85,16 @@ def test_a_part_of_a_spec_gets_the_rest_of_a_pair_around_it(text: str, active: s
 
     assert (found["kind"], found["spec"]["activeNode"]) == ("MaestroPair", active)
     assert [rung["name"] for rung in found["spec"]["nodes"][0]["fencing"]] == ladder
+
+
+def test_a_part_of_a_virtual_machine_gets_no_services_around_it() -> None:
+    text = (ROOT / "docs" / "reference" / "virtual-machine.md").read_text()
+    fragment = text.partition("```yaml\n")[2].partition("```")[0]
+
+    (found,) = made_whole(block(fragment, language="yaml")).documents
+
+    assert "services" not in found["spec"]
+    assert not any("fencing" in node for node in found["spec"]["nodes"])
 
 
 def test_a_part_of_the_charts_values_is_for_the_chart() -> None:

@@ -55,7 +55,9 @@ def made_whole(block: Block) -> Whole:
 
 
 def _pair(part: dict[str, Any], *, node: dict[str, Any] | None = None) -> dict[str, Any]:
-    (pair,) = copy.deepcopy(example("maestro-by-hand.yaml"))
+    # Beside a virtual machine there is no place for what the other example has.
+    is_machine = "virtualMachine" in part.get("replication", {})
+    (pair,) = copy.deepcopy(example("maestro-in-a-virtual-machine.yaml" if is_machine else "maestro-by-hand.yaml"))
     pair["metadata"] = {"name": "fragment", "namespace": NAMESPACE}
     pair["spec"] |= part
     pair["spec"]["nodes"][0] |= node or {}
