@@ -27,8 +27,10 @@ somebody_answers() {
 announce() {
     if [ "$family" = -4 ]; then
         need arping
-        arping -q -U -I "$interface" -c 2 -w 1 "$address" >/dev/null 2>&1
-        arping -q -A -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1
+        # At once, because each stays for its whole second, and clients wait.
+        arping -q -U -I "$interface" -c 2 -w 1 "$address" >/dev/null 2>&1 &
+        arping -q -A -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1 &
+        wait
     elif command -v python3 >/dev/null 2>&1; then
         python3 -I -S -c "$NEIGHBOUR" "$interface" "$address"
     else
