@@ -1,7 +1,6 @@
 """Every port over a `MemoryWorld`: the same verbs, values and refusals as the real drivers.
 
-The nodes' arbiter is the guard's twin, so that what a node refuses here it refuses on the real
-node too; the contract suites hold these ports to the real ones.
+The nodes' arbiter is the guard's twin, and the contract suites hold these ports to the real ones.
 """
 
 from __future__ import annotations
@@ -349,8 +348,7 @@ class MemoryFencing(Reaching):
             return Failed(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer")
         if mode == "honest":
             self._world.power_cut(node.name)
-        found = next((item for item in node.fencing if item.name == rung), None)
-        devices = found.devices if found else ()
+        devices = next((item.devices for item in node.fencing if item.name == rung), ())
         first = [self._reading(node, item.agent, item.identity, look=1) for item in devices]
         await self._world.clock.sleep(SECOND_LOOK_SECONDS)
         second = [self._reading(node, item.agent, item.identity, look=2) for item in devices]
