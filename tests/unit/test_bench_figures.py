@@ -101,6 +101,17 @@ def test_a_fleet_that_grows_faster_or_writes_at_rest_misses_its_goal_with_its_pr
     assert found["writes-at-rest-1000"].spread.median == 60.0
 
 
+@pytest.mark.parametrize(("cores", "is_met"), [(0.27, True), (0.29, False)])
+def test_one_of_two_shares_is_held_against_its_part_of_the_whole(cores: float, is_met: bool) -> None:  # noqa: FBT001
+    whole = fleet(1000, probing_cores=[0.5] * 7, shard_pairs=520, shard_cores=[cores] * 7)
+
+    found = {figure.id: figure for figure in figures([whole])}["shard-cores-1000"]
+
+    assert found.met is is_met
+    assert found.ratio is not None
+    assert found.ratio.median == pytest.approx(cores / 520 / (0.5 / 1000))
+
+
 def test_one_fleet_alone_says_nothing_of_growth() -> None:
     assert not [figure.id for figure in figures([fleet(10)]) if figure.id.endswith("exponent")]
 

@@ -18,7 +18,7 @@ from support.bed import clock
 from support.bench import cost, parts
 from support.bench.judge import judged, missed
 from support.bench.record import BENCH, recorded
-from support.bench.stage import Stage, served
+from support.bench.stage import LEAST_SHARED, Stage, served
 from support.controlplane import ControlPlane
 from support.report import BUILD, write_report
 
@@ -76,7 +76,22 @@ def _fleet(size: int, results: Path, *, planted: str) -> Cost:
         profile.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / f"fleet-{size}.profile", profile)
     print(f"{size} pairs: settled in {found.settled_seconds:.0f} s", flush=True)
+    if size >= LEAST_SHARED:
+        found.shard_pairs, found.shard_cores = _share(size)
     return replace(found, profile=str(profile.relative_to(results)))
+
+
+def _share(size: int) -> tuple[int, list[float]]:
+    """Measures one of two shares of so many pairs on an API server of its own: its nodes, too, begin anew."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        with ControlPlane.start(folder / "plane", own_processes=True) as plane:
+            served(plane)
+            stage = Stage(plane, folder, pairs=size)
+            try:
+                return stage.shared()
+            finally:
+                stage.end()
 
 
 def _line(figure: Figure) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MOST_EXPONENT = 1.05
 ONE_CORE_FOR = 1000
 """So many pairs, each probed every ten seconds, are to be had for one core."""
+MOST_OF_A_SHARE = 1.1
+"""Two shares halve the cost within a tenth."""
 WRITES = frozenset({"PATCH", "PUT", "POST", "DELETE", "APPLY"})
 MOST_STATUS_BYTES = 64 * 1024
 """A twentieth of what a store takes of one object."""
@@ -49,6 +51,10 @@ class Cost:
     restart_seconds: list[float] = field(default_factory=list)
     """From the start of a new process to a look at every pair."""
     scrape_seconds: list[float] = field(default_factory=list)
+    shard_pairs: int = 0
+    """How many pairs the first of two shares has; 0 where no share was measured."""
+    shard_cores: list[float] = field(default_factory=list)
+    """What an operator of that share takes of one core."""
     operator_cores: list[int] = field(default_factory=list)
     load_cores: list[int] = field(default_factory=list)
     """Where either may run."""
@@ -101,10 +107,24 @@ def _of_one(cost: Cost) -> Iterator[Figure]:
     yield Figure(f"restart-{size}", "seconds from the start of a process to a look at every pair",
                  Spread.of(cost.restart_seconds))  # fmt: skip
     yield Figure(f"scrape-{size}", "seconds a page of metrics", Spread.of(cost.scrape_seconds))
+    if cost.shard_pairs:
+        yield _shared(cost)
     largest = Spread.of(cost.status_bytes)
     yield Figure(
         f"status-bytes-{size}", "bytes of a pair's status as JSON, after its moves", largest,
         goal=f"at most {MOST_STATUS_BYTES}", met=largest.max <= MOST_STATUS_BYTES, profile=profile,
+    )  # fmt: skip
+
+
+def _shared(cost: Cost) -> Figure:
+    """Returns what each pair costs in one of two shares, beside what it costs where one operator has them all."""
+    each = [cores / cost.shard_pairs for cores in cost.shard_cores]
+    whole = [cores / cost.pairs for cores in cost.probing_cores]
+    ratio = ratios(each, whole)
+    return Figure(
+        f"shard-cores-{cost.pairs}", "share of one core a pair, in one of two shares", Spread.of(each),
+        goal=f"at most {MOST_OF_A_SHARE} times the whole's", met=ratio.median <= MOST_OF_A_SHARE,
+        against="one operator that has all pairs, before", ratio=ratio, profile=cost.profile,
     )  # fmt: skip
 
 

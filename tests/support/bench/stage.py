@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 LOAD_CORE, OPERATOR_CORE = 0, 1
 WINDOW_SECONDS = 10.0
 """One sample of what a fleet takes while nothing happens; as many of them as figures need."""
+LEAST_SHARED = 300
+"""With fewer pairs what an operator takes without any would be most of a share."""
 SETTLE_SECONDS = 600.0
 EACH_SECONDS = 1.0
 """What each pair gets of that on top."""
@@ -68,13 +70,7 @@ class Stage:
     def played(self) -> Cost:
         """Returns what the fleet took."""
         cost, began = self.cost, clock.monotonic_seconds()
-        words = (sys.executable, "-m", "support.bench.answering", str(self._page))
-        self._beside.append(started(words, environment=_own(), log=self._folder / "pages.log", core=LOAD_CORE))
-        self._start()
-        for number in range(cost.pairs):
-            made = self._api.create(pair(number, port=self._page))
-            if not made.is_good:
-                raise RuntimeError(made.message)
+        self._begin()
         self._settle("a")
         cost.settled_seconds = clock.monotonic_seconds() - began
         self._rest()
@@ -84,6 +80,28 @@ class Stage:
         cost.restart_seconds = [self._restarted() for _ in range(RUNS)]
         return cost
 
+    def shared(self) -> tuple[int, list[float]]:
+        """Returns how many pairs the first of two shares has, and what its operator takes while nothing happens."""
+        self._begin(shard="1/2")
+        clock.wait_until(
+            lambda: 0 < self._own_pairs() == sum(_rests(item, "a") for item in self._items()),
+            timeout_seconds=SETTLE_SECONDS + EACH_SECONDS * self.cost.pairs,
+            what="a share of the pairs at rest",
+            every_seconds=2 + self.cost.pairs / 100,
+        )
+        clock.pause(2 * WINDOW_SECONDS)
+        return self._own_pairs(), [self._cores_of_a_window() for _ in range(RUNS)]
+
+    def _begin(self, *, shard: str = "1/1") -> None:
+        """Starts what answers for the nodes and the operator of a share, and creates every pair."""
+        words = (sys.executable, "-m", "support.bench.answering", str(self._page))
+        self._beside.append(started(words, environment=_own(), log=self._folder / "pages.log", core=LOAD_CORE))
+        self._start(shard=shard)
+        for number in range(self.cost.pairs):
+            made = self._api.create(pair(number, port=self._page))
+            if not made.is_good:
+                raise RuntimeError(made.message)
+
     def end(self) -> None:
         """Ends every process."""
         for process in (self._operator, *self._beside):
@@ -91,8 +109,8 @@ class Stage:
                 ended(process)
         self._operator, self._beside = None, []
 
-    def _start(self) -> None:
-        """Starts the operator under its own ServiceAccount."""
+    def _start(self, *, shard: str = "1/1") -> None:
+        """Starts the operator of a share under its own ServiceAccount."""
         token = self._plane.token_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
         kubeconfig = write_kubeconfig(
             self._folder / "operator.kubeconfig",
@@ -102,7 +120,7 @@ class Stage:
         knobs = belonging(kubeconfig, watch=NAMESPACE, home=OPERATOR_NAMESPACE, port=self._port)
         self._operator = started(
             (sys.executable, "-m", "support.bench.fleet", str(self._record)),
-            environment={**_own(), **knobs, "MAESTRO_ALLOWED_ADDRESSES": "127.0.0.0/8"},
+            environment={**_own(), **knobs, "MAESTRO_ALLOWED_ADDRESSES": "127.0.0.0/8", "MAESTRO_SHARD": shard},
             log=self._folder / "operator.log",
             core=OPERATOR_CORE,
         )
@@ -157,16 +175,21 @@ class Stage:
         ended(bare)
 
     def _window(self, bare: int) -> None:
-        cost, began, worlds = self.cost, clock.monotonic_seconds(), self._worlds_seconds()
-        taken, beside, turns = cpu_seconds(self.pid), cpu_seconds(bare), self._turns()
-        clock.pause(WINDOW_SECONDS)
+        cost, began, beside, turns = self.cost, clock.monotonic_seconds(), cpu_seconds(bare), self._turns()
+        cost.probing_cores.append(self._cores_of_a_window())
         passed = clock.monotonic_seconds() - began
-        used = cpu_seconds(self.pid) - taken - (self._worlds_seconds() - worlds)
-        cost.probing_cores.append(max(0.0, used) / passed)
         cost.bare_cores.append((cpu_seconds(bare) - beside) / passed)
         cost.turns.append(self._turns() - turns)
         cost.resident_bytes.append(float(resident_bytes(self.pid)))
         cost.bare_resident_bytes.append(float(resident_bytes(bare)))
+
+    def _cores_of_a_window(self) -> float:
+        """Returns the operator's share of one core in one window, its worlds' own work taken off."""
+        began, worlds, taken = clock.monotonic_seconds(), self._worlds_seconds(), cpu_seconds(self.pid)
+        clock.pause(WINDOW_SECONDS)
+        passed = clock.monotonic_seconds() - began
+        used = cpu_seconds(self.pid) - taken - (self._worlds_seconds() - worlds)
+        return max(0.0, used) / passed
 
     def _profile(self) -> None:
         """Has the operator say where its time goes, in a window that no figure is made of."""
@@ -217,6 +240,18 @@ class Stage:
         looks = [line["at"] for line in list(self._lines())[known:] if line.get("verb") == "first look"]
         return float(max(looks)) - began
 
+    def _own_pairs(self) -> int:
+        """Returns how many pairs the operator looks after, 0 before it has listed them."""
+        try:
+            return int(self._asked("readyz")["pairs"])
+        except OSError:
+            return 0
+
+    def _asked(self, page: str) -> Mapping[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{page}", timeout=30) as answer:
+            found: Mapping[str, Any] = json.loads(answer.read())
+        return found
+
     def _scraped(self) -> float:
         began = clock.monotonic_seconds()
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=30) as answer:
@@ -226,8 +261,7 @@ class Stage:
     def _turns(self) -> float:
         if self._asleep:
             return 0.0
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/livez", timeout=30) as answer:
-            return float(json.loads(answer.read())["turns"])
+        return float(self._asked("livez")["turns"])
 
     def _requests(self) -> Mapping[str, float]:
         found: dict[str, float] = {}
