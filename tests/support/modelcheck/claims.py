@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from maestro_operator.model.steps import STEPS
+from maestro_operator.model.steps import BY_A_CLUSTER, STEPS
 from support.modelcheck.blows import BLOWS
 from support.modelcheck.laws import LAWS
 from support.modelcheck.lies import LIES as WAYS_TO_LIE
@@ -29,6 +29,8 @@ OTHER_LAWS = (
 )
 OF_A_MIRROR = {("StandbyLost", "StandbyLost")}
 """No pair of the walk has a mirror; `tests/unit/test_engine_mirror.py` plays its life."""
+OF_A_MACHINE = frozenset(kind.value for kind in BY_A_CLUSTER)
+"""No pair of the walk is one virtual machine that a cluster keeps; `test_engine_machine.py` there plays its life."""
 RUNBOOK = ROOT / "docs" / "runbooks" / "MaestroPairHeld.md"
 NOTHING, EVERY_STEP, EVERY_STEP_AND_LIE = range(3)
 """What a walk must come to: a walk of some beginnings only need not come to anything."""
@@ -70,7 +72,12 @@ def _steps(result: Result) -> Claim:
 
 def _is_only_a_look(kind: str, step: str) -> bool:
     """Tells whether a step is only ever the journal's current one where it holds."""
-    return (kind, step) in {("Failover", "Conclude"), ("Failover", "Declare"), ("Restore", "Declare"), *OF_A_MIRROR}
+    return kind in OF_A_MACHINE or (kind, step) in {
+        ("Failover", "Conclude"),
+        ("Failover", "Declare"),
+        ("Restore", "Declare"),
+        *OF_A_MIRROR,
+    }
 
 
 def _faults(result: Result, *, with_lies: bool) -> Claim:
