@@ -107,6 +107,19 @@ def in_a_machine(**changes: object) -> Manifest:
     return pair
 
 
+SHARED = "spec.replication.sharedDisk"
+ON_A_SAN = {
+    "disk": "/dev/disk/by-id/wwn-0x6001405000000001",
+    "identity": "60014050000000010000000000000001",
+    "mount": "/srv/maestro",
+}
+
+
+def shared(**fields: object) -> Manifest:
+    """Returns the pair with one disk for both nodes in the place of its copies."""
+    return but(replication={"sharedDisk": {**ON_A_SAN, **fields}})
+
+
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
 REPORTS = {"folder": "/opt/hub/logs", "paths": ["/opt/hub/backup", "/opt/lui/backup"]}
@@ -490,7 +503,30 @@ CASES = (
         "exactly one driver",
         bad=but(replication__drbd=MIRROR),
         good=mirrored(),
-        remedy="drbd or virtualMachine",
+        remedy="drbd, virtualMachine",
+    ),
+    case(
+        "spec.replication",
+        "exactly one driver",
+        bad=but(replication__sharedDisk=ON_A_SAN),
+        good=shared(),
+        remedy="or sharedDisk",
+    ),
+    case(
+        SHARED,
+        "mount must be a plain absolute path",
+        bad=shared(mount="/srv//maestro"),
+        good=shared(mount="/srv/maestro.d"),
+        remedy="without ..",
+        field=f"{SHARED}.mount",
+    ),
+    case(
+        SHARED,
+        "disk must be a path that means the same disk",
+        bad=shared(disk="/dev/sdb"),
+        good=shared(disk="/dev/disk/by-id/scsi-360014050000000010000000000000001"),
+        remedy="below /dev/disk/by-id/",
+        field=f"{SHARED}.disk",
     ),
     case(
         DRBD,

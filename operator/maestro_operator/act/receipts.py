@@ -1,4 +1,4 @@
-"""The guard's receipts for a mirror's fence-peer handler: each serves once, under the step's own proof."""
+"""The guard's receipts for what may come up without the other node: each serves once, under the step's own proof."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 async def may_come_up_alone(acting: Acting, *, epoch: int) -> Outcome:
-    """Let the target bring its data up without its peer; no other driver asks."""
-    if acting.seen.spec.replication.drbd is None:
+    """Let the target bring its data up without its peer, or take them from it; an own copy needs no such word."""
+    replication = acting.seen.spec.replication
+    if replication.drbd is None and replication.shared_disk is None:
         return Done()
     return await acting.order(acting.target, "receipt", epoch=epoch, kind="Fenced")
 

@@ -22,7 +22,15 @@ from maestro_operator.drivers.traffic.kept import shown
 from maestro_operator.model.addresses import ALLOWED_BY
 from maestro_operator.model.checks import THE_NODE
 from maestro_operator.model.claims import host_claim
-from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
+from maestro_operator.model.denial import (
+    GATEWAY,
+    OUTSIDE,
+    OWN_DEVICES,
+    RESERVATION,
+    in_words,
+    lacking,
+    leaves_it_running,
+)
 from maestro_operator.model.errors import BadInput
 from maestro_operator.model.mirroring import PeerLost
 from maestro_operator.model.pair import Automatic
@@ -245,13 +253,27 @@ def _devices(spec: PairSpec, has_agent: Callable[[str], bool]) -> Iterator[Fault
                 yield f"spec.nodes[{node.name}].fencing[{rung.name}].devices", doubled
             for device in rung.devices:
                 field = device_field(node, rung.name, device)
-                if device.agent != GATEWAY and not has_agent(device.agent):
+                if device.agent not in OWN_DEVICES and not has_agent(device.agent):
                     yield f"{field}.agent", f"this operator has no agent {device.agent}: write one that it has"
+                if device.agent == RESERVATION:
+                    yield from _reservation(spec, field, device)
+                    continue
                 place = _place(device)
                 owner = owners.setdefault(place, node.name)
                 if owner != node.name:
                     text = f"it is the device of {owner} too, so fencing {node.name} could cut {owner}"
                     yield f"{field}.parameters", f"{text}: write the address of {node.name}'s own"
+
+
+def _reservation(spec: PairSpec, field: str, device: FencingDevice) -> Iterator[Fault]:
+    """Find a reservation of a disk that is not this pair's own."""
+    shared = spec.replication.shared_disk
+    if shared is None:
+        yield f"{field}.agent", "there is no shared disk to take away: write replication.sharedDisk, or another device"
+    elif device.identity != shared.identity:
+        yield f"{field}.identity", f"is not the pair's disk: write {shared.identity}"
+    if device.parameters or device.secret is not None:
+        yield f"{field}.parameters", "the disk is reached by the other node: remove parameters and secret"
 
 
 def _denials(spec: PairSpec) -> Iterator[Fault]:

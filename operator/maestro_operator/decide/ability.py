@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maestro_operator.decide import facts, mirror, restoring
+from maestro_operator.decide import facts, mirror, restoring, sharing
 from maestro_operator.model import coarse
 from maestro_operator.model.decision import Hold
 from maestro_operator.model.pair import HUMAN
@@ -42,6 +42,9 @@ def target_able(seen: Seen, episode: Episode) -> Hold | None:
     wanted = 0 if episode.kind is EpisodeKind.ACTIVATE else facts.least_epoch(seen, node.name)
     if facts.in_force_number(node.guard) < wanted:
         return Hold(Reason.NODE_ROLLED_BACK, f"{node.name} does not have epoch {wanted} in force")
+    disk = sharing.unable(seen, node.name)
+    if disk is not None:
+        return disk
     item = restoring.restore_of(seen, episode)
     return restoring.without(node, item) if item is not None else _without_data(node, episode)
 
@@ -74,6 +77,8 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
         return hold
     if seen.spec.replication.drbd is not None:
         return mirror.unsafe(seen, episode.target) or mirror.behind(seen, episode.target)
+    if seen.spec.replication.shared_disk is not None:
+        return sharing.behind(seen, episode.target)
     rsync = seen.spec.replication.rsync
     if rsync is None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from maestro_operator.decide import facts, mirror
+from maestro_operator.decide import facts, mirror, sharing
 from maestro_operator.decide.ability import SYNC_INTERVALS, target_able
 from maestro_operator.decide.standby import lacks
 from maestro_operator.decide.verdict import VANTAGE_POINTS_NEEDED, Verdict, conclude, conclude_service
@@ -229,6 +229,8 @@ def out_of_sync(seen: Seen) -> Hold | None:
     if not isinstance(node, NodeSeen):
         return Hold(Reason.STANDBY_ABSENT, f"{standby} cannot be read: {node.message}")
     mark, newest = seen.status.epoch.in_force, node.replica.newest
+    if seen.spec.replication.shared_disk is not None:
+        return sharing.behind(seen, standby)
     if rsync is None:
         # What is set on the active node decides whether it freezes, and so what a failover declares.
         return mirror.unsafe(seen, standby) or mirror.unsafe(seen, active) or mirror.behind(seen, standby)

@@ -18,6 +18,7 @@ from maestro_operator.decide.journal import KEEPS_EPOCH
 from maestro_operator.decide.mirror import mirror_of, split
 from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.decide.restoring import is_up
+from maestro_operator.decide.sharing import unable
 from maestro_operator.decide.upkeep import is_discarded
 from maestro_operator.model import coarse
 from maestro_operator.model.decision import Hold
@@ -325,7 +326,8 @@ def _resynced(seen: Seen, episode: Episode) -> bool:
 
 def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
     """The run that the step begins is the source's own; it is awaited by looking, and begun again when it ended."""
-    owner, last, halves = facts.readable(seen, episode.source), seen.last, split(seen, episode)
+    owner, last = facts.readable(seen, episode.source), seen.last
+    halves = split(seen, episode) or unable(seen, episode.target)
     if halves is not None and facts.last_done(seen, episode, StepName.RESYNC):
         return halves
     age_seconds = last.age_seconds if last is not None and facts.last_done(seen, episode, StepName.RESYNC) else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maestro_operator.decide import facts
-from maestro_operator.model.denial import GATEWAY, OUTSIDE, in_words, lacking, leaves_it_running
+from maestro_operator.model.denial import OUTSIDE, fenced_word, in_words, lacking, leaves_it_running
 from maestro_operator.model.outcome import Done
 from maestro_operator.model.pair import HUMAN, Say
 from maestro_operator.model.proof import Method, Proof
@@ -235,7 +235,7 @@ def _unproven(seen: Seen, node: str, rung: str, *, device: FencingDevice, eviden
     if not told and not facts.is_drilled(seen, node=node, rung=rung, device=device):
         return f"{device.agent} cannot tell which machine it serves, and no fence drill showed it"
     first, second = last_two
-    if {first.state, second.state} != {"isolated" if device.agent == GATEWAY else "off"}:
+    if {first.state, second.state} != {fenced_word(device.agent)}:
         return f"{device.agent} says {second.state}: {second.detail}"
     if second.at_seconds - first.at_seconds < SECOND_LOOK_SECONDS:
         return f"{device.agent} was read twice in one moment"

@@ -32,8 +32,8 @@ def restore(seen: Seen) -> Decision | None:
     word = next((word for word in words if word is not None), None)
     if word is None or word.of is None or node is None or mark is None or not facts.holds_epoch(node, mark):
         return None
-    if seen.spec.replication.drbd is not None:
-        return Hold(Reason.NOT_CONFIGURED, "a mirror is restored by hand: see the page of the driver")
+    if seen.spec.replication.rsync is None:
+        return Hold(Reason.NOT_CONFIGURED, "a mirror or shared disk is restored by hand: see the page of the driver")
     if not node.replica.restorable(word.of)[0]:
         text = f"{active} has no backup {word.of}; {named(node.replica)}; put it there, or take the answer Restore out"
         return Hold(Reason.BACKUP_ABSENT, text)

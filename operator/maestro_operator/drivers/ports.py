@@ -42,7 +42,7 @@ class Order:
     anew: bool = False
     """For `create`: write lost state anew."""
     kind: str | None = None
-    """For `receipt`: what a mirror's fence-peer handler may act on once, `Fenced` or `StandbyLost`."""
+    """For `receipt`: what a mirror or a shared disk may act on once, `Fenced` or `StandbyLost`."""
 
 
 @dataclass(frozen=True, slots=True)

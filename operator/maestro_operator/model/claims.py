@@ -64,6 +64,8 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
         for rung in node.fencing:
             for device in rung.devices:
                 yield f"device {device.identity.strip().casefold()}", f"{where}.fencing[{rung.name}].devices"
+    if spec.replication.shared_disk is not None:
+        yield f"disk {spec.replication.shared_disk.identity}", "spec.replication.sharedDisk.identity"
     for entry in spec.traffic:
         where = f"spec.traffic[{entry.name}]"
         for name in entry.public_names:

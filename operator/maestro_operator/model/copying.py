@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from maestro_operator.model.resource import ResourceValue
 
 
@@ -54,6 +56,9 @@ class Consistency(ResourceValue):
 
 class Rsync(ResourceValue):
     """Scheduled copies in whole, numbered generations."""
+
+    shares_data: ClassVar[bool] = False
+    """Each node has a copy of its own, and sends or takes none without its guard's word."""
 
     paths: tuple[str, ...]
     interval_seconds: int = 60

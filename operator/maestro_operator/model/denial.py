@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import FencingDevice, Replication
 
 GATEWAY = "gateway"
-"""The one device that is no fence agent: a router that can cut a node off from everything behind it."""
+"""A device that is no fence agent: a router that can cut a node off from everything behind it."""
+RESERVATION = "reservation"
+"""A device that is no fence agent: the shared disk itself, taken from a node by its persistent reservation."""
+OWN_DEVICES = frozenset({GATEWAY, RESERVATION})
+"""Devices that no program of ClusterLabs serves."""
 
 
 OUTSIDE = ("operator", "peer")
@@ -39,9 +43,21 @@ class Denial(StrEnum):
 
 EVERYTHING = frozenset(Denial)
 DENIED_BY: Mapping[str, frozenset[Denial]] = MappingProxyType(
-    {GATEWAY: frozenset({Denial.STREAM, Denial.TRAFFIC})},
+    {
+        GATEWAY: frozenset({Denial.STREAM, Denial.TRAFFIC}),
+        RESERVATION: frozenset({Denial.SHARED_DATA}),
+    },
 )
 """Devices that do not switch the machine off, and what each takes away; every other one takes away everything."""
+
+
+FENCED_WORD: Mapping[str, str] = MappingProxyType({GATEWAY: "isolated", RESERVATION: "preempted"})
+"""What a device must be read to say that does not switch the machine off; every other one must say off."""
+
+
+def fenced_word(device: str) -> str:
+    """Return what a device says of a node from which it took what it takes."""
+    return FENCED_WORD.get(device, "off")
 
 
 def denied_by(device: str) -> frozenset[Denial]:

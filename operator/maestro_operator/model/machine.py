@@ -5,6 +5,8 @@ Nothing here lets the operator start a machine, stop one or cut a host off: that
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from maestro_operator.model.resource import ResourceValue
 
 
@@ -20,6 +22,9 @@ class Libvirt(ResourceValue):
 
 class VirtualMachine(ResourceValue):
     """The application as one virtual machine between the two nodes, which its cluster looks after."""
+
+    shares_data: ClassVar[bool] = True
+    """It has its disks wherever it runs."""
 
     address: str
     """Where it is reached, on whichever host it runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import ClassVar
 
 from maestro_operator.model.resource import ResourceValue
 
@@ -18,6 +19,9 @@ class PeerLost(StrEnum):
 
 class Drbd(ResourceValue):
     """A mirror of one disk, written on both nodes before anything is acknowledged (protocol C)."""
+
+    shares_data: ClassVar[bool] = True
+    """A side that is cut off goes on alone, and of two that did only one's writes can stay."""
 
     resource: str
     minor: int = 0

@@ -43,6 +43,7 @@ from maestro_operator.model.resource import Empty as Empty  # noqa: PLC0414 - fo
 from maestro_operator.model.resource import ResourceValue
 from maestro_operator.model.resource import SecretReference as SecretReference  # noqa: PLC0414 - found here too
 from maestro_operator.model.resource import Ssh as Ssh  # noqa: PLC0414 - found here too
+from maestro_operator.model.sharing import SharedDisk
 from maestro_operator.model.traffic import Dns as Dns  # noqa: PLC0414 - found here too
 from maestro_operator.model.traffic import Traffic as Traffic  # noqa: PLC0414 - found here too
 
@@ -161,18 +162,22 @@ class Replication(ResourceValue):
     rsync: Rsync | None = None
     drbd: Drbd | None = None
     virtual_machine: VirtualMachine | None = None
+    shared_disk: SharedDisk | None = None
 
     @property
     def driver(self) -> str:
         """Return the driver's one name in status, metrics and messages."""
         if self.virtual_machine is not None:
             return "virtualMachine"
+        if self.shared_disk is not None:
+            return "sharedDisk"
         return "drbd" if self.drbd is not None else "rsync"
 
     @property
     def shares_data(self) -> bool:
-        """Tell whether both nodes may write to one disk; so it is taken to be of every driver not known to copy."""
-        return self.rsync is None
+        """Tell whether what one node writes is the other one's data too, as the driver says; so it is without one."""
+        chosen = self.rsync or self.drbd or self.shared_disk or self.virtual_machine
+        return chosen is None or chosen.shares_data
 
 
 class UnverifiedPlatforms(StrEnum):

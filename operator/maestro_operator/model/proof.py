@@ -43,7 +43,7 @@ class PowerReading:
     device: str
     identity: str
     state: str
-    """`on`, `off` or `unknown`; only `off` is ever evidence."""
+    """`on`, `unknown`, or what such a device says of a fenced node: `off`, `isolated`, `preempted`."""
     at_seconds: float
     """The operator's monotonic clock when the answer arrived."""
     process: int

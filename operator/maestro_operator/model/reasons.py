@@ -99,6 +99,20 @@ class Reason(StrEnum):
     MIRROR_FROZEN = "MirrorFrozen", "The mirror's peer is lost and writing waits: alive, so no failover."
     MIRROR_SPLIT = "MirrorSplit", "Both sides of the mirror wrote: a person says whose is given up; see the runbook."
     MIRROR_UNSAFE = "MirrorUnsafe", "A setting of DRBD may lose or fork data; the message names it."
+    DISK_UNREADABLE = (
+        "DiskUnreadable",
+        "A node does not reach the shared disk, or reads another: see the message.",
+    )
+    DISK_FOREIGN = "DiskForeign", "The shared disk has a key that is not this pair's: find out whose it is."
+    DISK_UNGUARDED = (
+        "DiskUnguarded",
+        "The storage does not keep the other node off the disk; the message says why.",
+    )
+    DISK_NOT_HELD = "DiskNotHeld", "The active node does not hold the shared disk alone under the epoch in force."
+    DISK_MOUNTED_TWICE = (
+        "DiskMountedTwice",
+        "The shared disk is mounted on a node that is not its owner: unmount it.",
+    )
     STANDBY_LOST = "StandbyLost", "Status says that the standby is not in sync, so the owner may go on alone."
     FLAPPING = "Flapping", "The third move within an hour waits; answer Acknowledge."
     ROLLED_BACK = "RolledBack", "The switch was rolled back; answer Retry or restore activeNode."

@@ -1,4 +1,4 @@
-"""One node's side of the replication: what arrived, what was sent, what is kept, and the mirror where there is one."""
+"""One node's side of the replication: what arrived, what was sent, what is kept, and the disk that both sides share."""
 
 from __future__ import annotations
 
@@ -32,6 +32,31 @@ class Mirror:
         """Tell whether both sides are connected and have everything."""
         joined = self.connection in ("Connected", "VerifyS", "VerifyT")
         return joined and (self.disk, self.peer_disk) == ("UpToDate", "UpToDate") and not self.out_of_sync_bytes
+
+
+FOREIGN = "foreign"
+"""Who holds a disk under a key that is not this pair's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSide:
+    """What one node reads of the disk that both nodes reach, from the disk itself."""
+
+    problem: str | None = None
+    """Why nothing is known of it: it is not there, silent, or another disk."""
+    holder: str | None = None
+    """The node whose key holds it, `foreign`, or None where nobody does."""
+    holder_epoch: int | None = None
+    keys: int = 0
+    """How many keys are registered; a pair at rest has the owner's alone."""
+    is_exclusive: bool = False
+    persists: bool = False
+    """Keys and reservation outlast a loss of the storage's power."""
+    enforces: bool | None = None
+    """This node was refused in this boot while the other one held the disk; None where that was not tried yet."""
+    is_mounted: bool = False
+    holds: bool = False
+    """This very node is registered alone, holds the disk, and the disk lets it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,8 @@ class Replica:
     is_sending: bool = False
     mirror: Mirror | None = None
     """What DRBD says, where the driver is a mirror."""
+    disk: SharedSide | None = None
+    """What the shared disk says, where there is one."""
 
     backups: tuple[KeptBackup, ...] = ()
     queued: int | None = None

@@ -17,6 +17,7 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.replica import KeptBackup as KeptBackup  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import Mirror as Mirror  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import Replica as Replica  # noqa: PLC0414 - found here too
+from maestro_operator.model.replica import SharedSide as SharedSide  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import TriedRestore as TriedRestore  # noqa: PLC0414 - found here too
 from maestro_operator.model.status import EpochMark, PairStatus, Word
 from maestro_operator.model.steps import StepName
@@ -245,7 +246,7 @@ class DeviceSeen:
     rung: str
     device: str
     state: str
-    """`on` or `off` where it answers truthfully about the right machine."""
+    """`on` or what it says of a fenced node, where it answers truthfully about the right machine."""
     identity: str = ""
     tells_identity: bool = True
     """The device itself said that it serves the machine of `identity`; else only a fence drill can show it."""

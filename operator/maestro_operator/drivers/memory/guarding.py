@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.guard_twin import Permit, Standing, apply
+from maestro_operator.drivers.memory.guard_twin import Permit, Standing, apply, usable
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 
@@ -36,6 +36,14 @@ def obey(node: MemoryNode, order: Order) -> Outcome:
     if answer.code == REFUSED:
         return Refused(_REFUSALS.get(answer.word, Reason.REFUSED_BY_GUARD), text, answer.word)
     return Failed(Reason.STATE_LOST, text)
+
+
+def use_receipt(node: MemoryNode, kind: str) -> bool:
+    """Take a receipt of a node's guard away and tell whether it was good."""
+    receipt = node.receipts.pop(kind, None)
+    if receipt is None or receipt.boot != node.boot_id:
+        return False
+    return not usable(node.guard, kind=kind, epoch=receipt.epoch, boot=node.boot_id)
 
 
 def take_a_round(node: MemoryNode, peer: MemoryNode, *, peer_answers: bool) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from maestro_operator.drivers.memory.guard_twin import usable
+from maestro_operator.drivers.memory.guarding import use_receipt
 from maestro_operator.drivers.memory.world import MemoryNode, MemoryWorld
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
@@ -94,11 +94,7 @@ class MirrorWorld(MemoryWorld):
 
     def use_receipt(self, name: str, kind: str) -> bool:
         """Take a receipt of the guard away and tell whether it was good."""
-        node = self.nodes[name]
-        receipt = node.receipts.pop(kind, None)
-        if receipt is None or receipt.boot != node.boot_id:
-            return False
-        return not usable(node.guard, kind=kind, epoch=receipt.epoch, boot=node.boot_id)
+        return use_receipt(self.nodes[name], kind)
 
     def _can_write(self, name: str) -> bool:
         node, side, now = self.nodes[name], self.sides[name], self.clock.monotonic_seconds()

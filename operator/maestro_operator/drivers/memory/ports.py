@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.memory.fencing import MemoryFencing as MemoryFencing  # noqa: PLC0414 - found here too
 from maestro_operator.drivers.memory.filing import hold_queue, settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
 from maestro_operator.drivers.memory.guarding import obey
@@ -16,15 +17,15 @@ from maestro_operator.drivers.memory.mirroring import MemoryMirror
 from maestro_operator.drivers.memory.naming import MemoryNames
 from maestro_operator.drivers.memory.reach import Reaching
 from maestro_operator.drivers.memory.reading import node_seen
+from maestro_operator.drivers.memory.sharing import MemoryShared, SharedWorld
 from maestro_operator.drivers.memory.steering import MemoryCluster, MemoryFloating, MemoryHosts
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryWorld
-from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order, TrafficPort
+from maestro_operator.drivers.ports import CheckResult, Drivers, Equipment, Order, ReplicationPort, TrafficPort
 from maestro_operator.drivers.probes.drbd import drbd_vote_of
 from maestro_operator.drivers.traffic.entries import TrafficEntries
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
-from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import DeviceSeen, NodeSeen, Unknown, Vote, VoteSeen
+from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.transport.completed import Completed
 
 if TYPE_CHECKING:
@@ -34,20 +35,25 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import Check, Localise, Probe, Service
     from maestro_operator.model.status import FrozenNode, Generation
 
-SECOND_LOOK_SECONDS = 2.05
-
 
 def memory_drivers(world: MemoryWorld) -> Drivers:
     """Return one port of each family over one world."""
     return Drivers(
         nodes=MemoryNodes(world),
-        replication=MemoryMirror(world) if isinstance(world, MirrorWorld) else MemoryReplication(world),
+        replication=memory_replication(world),
         fencing=MemoryFencing(world),
         traffic=memory_traffic(world),
         probes=MemoryProbes(world),
         verification=MemoryVerification(world),
         machine=MemoryMachine(world),
     )
+
+
+def memory_replication(world: MemoryWorld) -> ReplicationPort:
+    """Return the replication port that fits a world."""
+    if isinstance(world, SharedWorld):
+        return MemoryShared(world)
+    return MemoryMirror(world) if isinstance(world, MirrorWorld) else MemoryReplication(world)
 
 
 def memory_traffic(world: MemoryWorld) -> TrafficPort:
@@ -335,49 +341,6 @@ class MemoryReplication(Reaching):
             there.quarantine[episode] = there.records
             there.records = None
         return Done()
-
-
-class MemoryFencing(Reaching):
-    """The fencing port: each node's device is honest, lying, denying or dead."""
-
-    async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
-        """Switch off, and read twice."""
-        del deadline_seconds
-        mode = self._world.devices[node.name]
-        if mode == "dead":
-            return Failed(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer")
-        if mode == "honest":
-            self._world.power_cut(node.name)
-        devices = next((item.devices for item in node.fencing if item.name == rung), ())
-        first = [self._reading(node, item.agent, item.identity, look=1) for item in devices]
-        await self._world.clock.sleep(SECOND_LOOK_SECONDS)
-        second = [self._reading(node, item.agent, item.identity, look=2) for item in devices]
-        evidence = FenceEvidence(
-            node=node.name,
-            rung=rung,
-            devices=tuple(item.identity for item in devices),
-            readings=(*first, *second),
-        )
-        return Done(evidence=evidence)
-
-    def _reading(self, node: FrozenNode, agent: str, identity: str, *, look: int) -> PowerReading:
-        mode = self._world.devices[node.name]
-        state = "on" if self._node(node).is_on and mode != "lying" else "off"
-        return PowerReading(agent, identity, state, self._world.clock.monotonic_seconds(), look)
-
-    async def check(self, node: FrozenNode) -> tuple[DeviceSeen | Unknown, ...]:
-        """Read every device of the node."""
-        if self._world.devices[node.name] == "dead":
-            return (Unknown(Reason.DEVICE_FAILED, f"the device of {node.name} does not answer"),)
-        return tuple(
-            DeviceSeen(node.name, rung.name, item.agent, self._reading(node, item.agent, "", look=0).state)
-            for rung in node.fencing
-            for item in rung.devices
-        )
-
-    async def credentials(self, node: FrozenNode) -> str | Unknown:
-        """Return how often the Secret of the node's device was changed, as a mark."""
-        return f"{node.name}-{self._world.secret_changes[node.name]}"
 
 
 class MemoryVerification(Reaching):

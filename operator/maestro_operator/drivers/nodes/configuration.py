@@ -44,6 +44,7 @@ def configuration(equipment: Equipment) -> str:
         *(("pin", name) for name in view.names),
         ("interval_seconds", str(view.interval_seconds)),
         *_mirror(spec),
+        *_shared(spec),
         *_copies(spec),
         *_backups(spec),
         *_spool(spec, view.live),
@@ -69,6 +70,11 @@ def _mirror(spec: PairSpec) -> tuple[tuple[str, str], ...]:
         ("drbd_freeze_seconds", "forever" if freezes else str(drbd.peer_lost_freeze_seconds)),
         ("drbd_verify_seconds", str(drbd.verify_every_seconds)),
     )
+
+
+def _shared(spec: PairSpec) -> tuple[tuple[str, str], ...]:
+    shared = spec.replication.shared_disk
+    return () if shared is None else (("shared_disk", shared.disk), ("shared_identity", shared.identity))
 
 
 def _copies(spec: PairSpec) -> tuple[tuple[str, str], ...]:

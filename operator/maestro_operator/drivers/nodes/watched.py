@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
 
 CONTACT_SECONDS = 5
-"""How often a mirror's standby writes down that it is in sync: by so much a declared loss may be too large."""
+"""How often a mirror's standby writes down that it is in sync, and a shared disk is looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ def _live(spec: PairSpec) -> tuple[str, int]:
     rsync, drbd = spec.replication.rsync, spec.replication.drbd
     if drbd is not None:
         return drbd.mount.rstrip("/"), CONTACT_SECONDS
+    if spec.replication.shared_disk is not None:
+        return spec.replication.shared_disk.mount.rstrip("/"), CONTACT_SECONDS
     if rsync is None or len(rsync.paths) != 1:
         raise BadInput("spec.replication.rsync.paths", "name exactly one path: the subvolume with files and database")
     return rsync.paths[0].rstrip("/"), rsync.interval_seconds

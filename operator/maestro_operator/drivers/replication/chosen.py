@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.replication.drbd import DrbdReplication
 from maestro_operator.drivers.replication.rsync import RsyncReplication
+from maestro_operator.drivers.replication.shared import SharedReplication
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,14 @@ class ChosenReplication:
         self._spec = spec
         self._rsync = RsyncReplication(sessions, clock=clock)
         self._drbd = DrbdReplication(sessions)
+        self._shared = SharedReplication(sessions)
 
     @property
     def _port(self) -> ReplicationPort:
-        return self._rsync if self._spec().replication.drbd is None else self._drbd
+        chosen = self._spec().replication
+        if chosen.shared_disk is not None:
+            return self._shared
+        return self._rsync if chosen.drbd is None else self._drbd
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Bring the target what the stopped source has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.replication.drbd_text import mirror_of
+from maestro_operator.drivers.replication.shared_text import shared_side_of
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import KeptBackup, Replica, TriedRestore, Unknown
 from maestro_operator.model.status import Generation
@@ -62,6 +63,7 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
     clock = lines.maybe(f"{prefix}clock") or "none"
     if clock not in ("uptime", "wall", "none"):
         raise BadAnswerError(f"clock={clock[:40]!r} is no clock")
+    driver = lines.maybe(f"{prefix}driver")
     kept = lines.every(f"{prefix}quarantine")[-MOST_KEPT:]
     return Replica(
         newest=generation("generation"),
@@ -85,7 +87,8 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         backup_result=lines.maybe_word(f"{prefix}backup_result") or "none",
         backup_failed=lines.maybe_word(f"{prefix}backup_failed"),
         tested=next((_tested(value) for value in lines.every(f"{prefix}tested")), None),
-        mirror=mirror_of(lines, prefix=prefix) if lines.maybe(f"{prefix}driver") == "drbd" else None,
+        mirror=mirror_of(lines, prefix=prefix) if driver == "drbd" else None,
+        disk=shared_side_of(lines, prefix=prefix) if driver == "sharedDisk" else None,
     )
 
 
