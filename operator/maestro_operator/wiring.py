@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.fencing.metadata import AgentCatalog
+from maestro_operator.drivers.fencing.reservation import DiskReservation
 from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.nodes.everywhere import Nodes
 from maestro_operator.drivers.ports import Drivers
@@ -68,6 +69,7 @@ class RealParts:
                 clock=self.clock,
                 policy=policy,
                 catalog=self.agents,
+                disk=DiskReservation(sessions, spec=lambda: loop.spec),
             ),
             traffic=TrafficEntries(
                 dns=DnsTraffic(namespace=key.namespace, secrets=self.secrets),

@@ -64,8 +64,7 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
         for rung in node.fencing:
             for device in rung.devices:
                 yield f"device {device.identity.strip().casefold()}", f"{where}.fencing[{rung.name}].devices"
-    if spec.replication.shared_disk is not None:
-        yield f"disk {spec.replication.shared_disk.identity}", "spec.replication.sharedDisk.identity"
+    yield from _disk(spec)
     for entry in spec.traffic:
         where = f"spec.traffic[{entry.name}]"
         for name in entry.public_names:
@@ -76,6 +75,11 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
             yield f"translation of {entry.nat.address} on {entry.nat.ssh.host}", f"{where}.nat.address"
         if entry.endpoint_slice is not None:
             yield f"service {entry.endpoint_slice.service}", f"{where}.endpointSlice.service"
+
+
+def _disk(spec: PairSpec) -> Iterator[tuple[str, str]]:
+    if spec.replication.shared_disk is not None:
+        yield f"disk {spec.replication.shared_disk.identity}", "spec.replication.sharedDisk.identity"
 
 
 def claims_held(spec: PairSpec, machine_ids: Iterable[str | None]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The fencing port over ClusterLabs agents, and over gateways that isolate.
+"""The fencing port over ClusterLabs agents, gateways that isolate, and a shared disk that is taken away.
 
 The law of this file: `off` only, never reboot; every answer is kept as it came; what the answers
 prove is not decided here. Nothing is ordered of a device whose identity was not read where it can
@@ -19,7 +19,7 @@ from maestro_operator.drivers.fencing.ipmi import quietly
 from maestro_operator.drivers.fencing.isolation import run_gateway
 from maestro_operator.drivers.fencing.metadata import AgentCatalog, complaint
 from maestro_operator.drivers.fencing.virsh import of_agent, pinned
-from maestro_operator.model.denial import GATEWAY
+from maestro_operator.model.denial import GATEWAY, OWN_DEVICES, RESERVATION
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maestro_operator.clock import Clock
+    from maestro_operator.drivers.fencing.reservation import DiskReservation
     from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.pair import FencingDevice, FencingRung
     from maestro_operator.model.status import FrozenNode
@@ -44,7 +45,7 @@ LEAST_ATTEMPT_SECONDS = 5.0
 """Less than this is no time for an order and two looks."""
 LOOK_SHARE = 0.2
 """How much of a rung's deadline one look may take, so that the order and two looks fit into it."""
-FENCED_STATES = ({"off"}, {"isolated"}, {"off", "isolated"})
+FENCED_STATES = frozenset({"off", "isolated", "preempted"})
 """What the readings of an attempt that left nothing on may say."""
 SHOWN_CHARACTERS = 200
 SAYS: Mapping[tuple[int | None, str], str] = {
@@ -52,6 +53,8 @@ SAYS: Mapping[tuple[int | None, str], str] = {
     (2, "Status: OFF"): "off",
     (0, "Status: OPEN"): "on",
     (2, "Status: ISOLATED"): "isolated",
+    (0, "Status: HELD"): "on",
+    (2, "Status: PREEMPTED"): "preempted",
 }
 """Exit status and words: an interpreter that cannot open an agent exits 2 as well."""
 
@@ -62,6 +65,8 @@ class _Ready:
 
     device: FencingDevice
     given: Given
+    node: str
+    """Which node it fences."""
 
 
 class _DeviceFault(Exception):
@@ -84,9 +89,11 @@ class AgentFencing:
         clock: Clock,
         policy: AddressPolicy | None = None,
         catalog: AgentCatalog | None = None,
+        disk: DiskReservation | None = None,
     ) -> None:
         """Keep where the agents are, where their passwords come from, and where may be connected to."""
         self._policy = policy
+        self._disk = disk
         self._catalog = catalog or AgentCatalog()
         self._namespace = namespace
         self._folder = folder
@@ -118,7 +125,7 @@ class AgentFencing:
         ends = self._clock.monotonic_seconds() + seconds
         try:
             async with asyncio.timeout(seconds):
-                ready = [await self._ready(device) for device in rung.devices]
+                ready = [await self._ready(node.name, device) for device in rung.devices]
                 stranger = await self._stranger(ready)
                 if stranger is not None:
                     return stranger
@@ -159,7 +166,7 @@ class AgentFencing:
         if doubled is not None:
             return Unknown(Reason.INVALID_SPEC, doubled, about)
         try:
-            reading = await self._reading(await self._ready(device), seconds=LOOK_SECONDS)
+            reading = await self._reading(await self._ready(node, device), seconds=LOOK_SECONDS)
         except _DeviceFault as error:
             return Unknown(error.reason, f"{what}: {error}", about)
         except OSError as error:
@@ -178,7 +185,7 @@ class AgentFencing:
 
     async def _stranger(self, ready: Sequence[_Ready]) -> Outcome | None:
         """Return why nothing may be ordered, or None where every device speaks for its machine."""
-        asked = await asyncio.gather(*(_machine(item, seconds=LOOK_SECONDS) for item in ready))
+        asked = await asyncio.gather(*(self._machine(item, seconds=LOOK_SECONDS) for item in ready))
         for item, machine in zip(ready, asked, strict=True):
             if isinstance(machine, Unknown):
                 return Failed(Reason.DEVICE_FAILED, item.given.redacted(f"{item.device.agent}: {machine.message}"))
@@ -211,7 +218,7 @@ class AgentFencing:
     async def _reading(self, item: _Ready, *, seconds: float) -> PowerReading:
         """Read the power by a new process, of the machine that the device itself names."""
         ends = self._clock.monotonic_seconds() + seconds
-        machine = await _machine(item, seconds=seconds)
+        machine = await self._machine(item, seconds=seconds)
         if isinstance(machine, Unknown):
             return self._read(item, AgentRun(0, None, ""), detail=machine.message)
         run = await self._run(item, "status", seconds=max(0.5, ends - self._clock.monotonic_seconds()))
@@ -220,7 +227,7 @@ class AgentFencing:
         state = _state(run)
         if state == "off" and not machine.may_be_off:
             # It was read before the agent, and may have gone off in between.
-            again = await _machine(item, seconds=max(0.5, ends - self._clock.monotonic_seconds()))
+            again = await self._machine(item, seconds=max(0.5, ends - self._clock.monotonic_seconds()))
             if isinstance(again, Unknown) or not again.may_be_off:
                 word = again.message if isinstance(again, Unknown) else f"{again.reads} is {again.power}"
                 return self._read(item, run, machine=machine, detail=f"the agent says off, and {word}")
@@ -251,6 +258,9 @@ class AgentFencing:
         if item.device.agent == GATEWAY:
             told = item.given.parameters
             return await run_gateway(action, item.device.identity, told, deadline_seconds=seconds)
+        if item.device.agent == RESERVATION:
+            disk, identity = self._shared_disk(), item.device.identity
+            return await disk.run(action, of=item.node, identity=identity, seconds=seconds)
         told_agent, session = pinned(item.device.agent, item.given.parameters)
         told_agent, environment = quietly(item.device.agent, told_agent)
         environment |= session
@@ -261,7 +271,7 @@ class AgentFencing:
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, f"{item.device.agent}: {error}") from None
 
-    async def _ready(self, device: FencingDevice) -> _Ready:
+    async def _ready(self, node: str, device: FencingDevice) -> _Ready:
         secret: Mapping[str, bytes] = {}
         if device.secret is not None:
             try:
@@ -276,7 +286,7 @@ class AgentFencing:
             told = given(device, secret)
         except ValueError as error:
             raise _DeviceFault(Reason.INVALID_SPEC, str(error)) from None
-        if device.agent != GATEWAY:
+        if device.agent not in OWN_DEVICES:
             await self._match(device, told)
         if self._policy is not None and told.parameters.get("ip"):
             # An agent resolves a name again by itself, so this keeps out mistakes, not a name server that lies.
@@ -284,7 +294,20 @@ class AgentFencing:
             place = await resolved(host, 0, policy=self._policy, what=f"{device.agent} {device.identity}")
             if isinstance(place, Unknown) and place.reason is Reason.ADDRESS_REFUSED:
                 raise _DeviceFault(place.reason, place.message)
-        return _Ready(device, told)
+        return _Ready(device, told, node)
+
+    async def _machine(self, item: _Ready, *, seconds: float) -> Machine | Unknown:
+        """Return what the device says of what it speaks for: a machine, or the disk."""
+        device = item.device
+        if device.agent == RESERVATION:
+            names = await self._shared_disk().names(of=item.node, identity=device.identity, seconds=seconds)
+            return names if isinstance(names, Unknown) else Machine(names)
+        return await machine_of(device.agent, item.given.parameters, identity=device.identity, seconds=seconds)
+
+    def _shared_disk(self) -> DiskReservation:
+        if self._disk is None:
+            raise _DeviceFault(Reason.INVALID_SPEC, "no node can be asked for the disk")
+        return self._disk
 
     async def _match(self, device: FencingDevice, told: Given) -> None:
         """Hold the parameters to what the installed agent says that it takes."""
@@ -302,16 +325,10 @@ class AgentFencing:
             raise _DeviceFault(Reason.INVALID_SPEC, wrong)
 
 
-async def _machine(item: _Ready, *, seconds: float) -> Machine | Unknown:
-    """Return what the device says of the machine that it speaks for."""
-    device = item.device
-    return await machine_of(device.agent, item.given.parameters, identity=device.identity, seconds=seconds)
-
-
 def _is_worth_another(outcome: Outcome) -> bool:
     """Tell whether an attempt failed in a way that another one might not, or left something on."""
     if isinstance(outcome, Done):
-        return outcome.evidence is None or {item.state for item in outcome.evidence.readings} not in FENCED_STATES
+        return outcome.evidence is None or not {item.state for item in outcome.evidence.readings} <= FENCED_STATES
     return isinstance(outcome, Failed)
 
 

@@ -42,7 +42,7 @@ REFUSED_AGENTS: Mapping[str, str] = MappingProxyType(
         "fence_rhevm": "it says off where the manager gives no status",
         "fence_sanbox2": _FABRIC,
         "fence_sbd": "it reads what was ordered, not what is",
-        "fence_scsi": "it says off of a node without a key though nothing is reserved; the machine runs on either way",
+        "fence_scsi": "it says off of a node without a key though nothing is reserved; take `reservation`",
         "fence_vbox": _SAVED,
         "fence_vmware": _SUSPENDED,
         "fence_vmware_rest": _SUSPENDED,

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from maestro_operator.drivers.fencing.believed import IPMI_AGENTS, REFUSED_AGENTS
 from maestro_operator.drivers.fencing.isolation import accept_gateway
 from maestro_operator.drivers.fencing.metadata import canonical
+from maestro_operator.drivers.fencing.reservation import accept_reservation
 from maestro_operator.drivers.fencing.virsh import AGENT as VIRSH
 from maestro_operator.drivers.fencing.virsh import accept_virsh
-from maestro_operator.model.denial import GATEWAY
+from maestro_operator.model.denial import GATEWAY, OWN_DEVICES, RESERVATION
 
 if TYPE_CHECKING:
     from maestro_operator.model.pair import FencingDevice, FencingRung
@@ -87,6 +88,8 @@ def given(device: FencingDevice, secret: Mapping[str, bytes]) -> Given:
         del told["ssl_insecure"]
     if device.agent == GATEWAY:
         accept_gateway(device.identity, told)
+    elif device.agent == RESERVATION:
+        accept_reservation(told)
     elif device.agent == VIRSH:
         accept_virsh(told)
     else:
@@ -109,7 +112,7 @@ def twice(rung: FencingRung) -> str | None:
 
 
 def _accept_agent(agent: str) -> None:
-    if agent == GATEWAY:
+    if agent in OWN_DEVICES:
         return
     if not AGENT_NAME.fullmatch(agent):
         raise ValueError(f"{agent!r} is no fence agent's name")
