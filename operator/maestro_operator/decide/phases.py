@@ -171,11 +171,7 @@ def _fence_ready(seen: Seen, episode: Episode) -> Hold | None:
 
 
 def _severed(seen: Seen, episode: Episode) -> bool:
-    return _target(
-        seen,
-        episode,
-        lambda node: node.guard.grant_epoch is None and node.replica.receivers == 0,
-    )
+    return _target(seen, episode, lambda node: node.guard.grant_epoch is None and node.replica.receivers == 0)
 
 
 def _promoted(seen: Seen, episode: Episode) -> bool:
