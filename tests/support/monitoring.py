@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from maestro_operator.decide import decide
 from maestro_operator.health import Answers, HealthServer
 from maestro_operator.metrics import API_SILENT, LEADER, PAIRS, PairMetrics
+from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult
 from maestro_operator.model.replica import KeptBackup, Mirror, Replica
 from maestro_operator.model.seen import CheckSeen, RoundSeen
 from maestro_operator.model.status import HistoryEntry
@@ -54,13 +55,17 @@ def page_of_every_world() -> PairMetrics:
 
 
 def _show_the_rest(metrics: PairMetrics) -> None:
-    """Shows one more pair, with what no golden world needs: a history, checks, a mirror, a quarantine."""
+    """Shows one more pair, with what no golden world needs: a history, a drill, checks, a mirror, a quarantine."""
     past = HistoryEntry.model_validate(
         {
             "id": "failover-2", "kind": "Failover", "source": "b", "target": "a", "trigger": "Automatic",
             "startedAt": NOW, "finishedAt": NOW, "result": "Done", "downtimeSeconds": 21.5, "declaredLossSeconds": 4.0,
+            "mayBeSentTwice": 3,
         }
     )  # fmt: skip
+    drilled = Rehearsal(
+        id="drill-1", kind=RehearsalKind.DRILL, node="a", started_at=NOW, finished_at=NOW, result=RehearsalResult.PASSED
+    )
     mirror = Mirror(connection="Connected", role="Secondary", disk="UpToDate", verified_age_seconds=3600.0)
     look = seen(
         nodes={
@@ -68,7 +73,7 @@ def _show_the_rest(metrics: PairMetrics) -> None:
             "b": standby(replica=Replica(mirror=mirror, backups=(KeptBackup("nightly", 3600.0),))),
         },
         checked=RoundSeen("a", NOW, (CheckSeen("hub", passed=True, message="200"),)),
-        status=status(history=(past,)),
+        status=status(history=(past,), rehearsals=(drilled,)),
     )
     decided = decide(look)
     told = reported(look, decided, look.status)
