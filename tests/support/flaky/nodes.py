@@ -11,7 +11,7 @@ import contextlib
 import copyreg
 import pickle
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOOKS = frozenset({"read", "peer_vote", "vote", "check", "credentials", "verify"})
 """The verbs of the ports that only look."""
-FAMILIES = ("nodes", "replication", "fencing", "traffic", "probes", "verification")
+FAMILIES = tuple(item.name for item in fields(Drivers))
 HEAD = struct.Struct(">I")
 
 Line = dict[str, Any]
