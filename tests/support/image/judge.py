@@ -90,8 +90,10 @@ def _runs_as(inside: Mapping[str, Mapping[str, Any]]) -> Claim:
 def _read_only(inside: Mapping[str, Mapping[str, Any]]) -> Claim:
     tried = {about.removeprefix("write "): look for about, look in inside.items() if about.startswith("write ")}
     writable = {place for place, look in tried.items() if look["code"] == 0}
-    root = next((line for line in str(inside["mounts"]["said"]).splitlines() if line.split()[4] == "/"), "")
-    is_mounted_so = "ro" in root.split()[5].split(",") if root else False
+    mounts = [line.split() for line in str(inside["mounts"]["said"]).splitlines()]
+    # Where on this machine the root lies says nothing to anybody else.
+    root = " ".join(next((words[4:6] for words in mounts if words[4] == "/"), []))
+    is_mounted_so = "ro" in root.removeprefix("/ ").split(",")
     ok = writable == ONLY_WRITABLE and len(tried) > len(ONLY_WRITABLE) and is_mounted_so
     measured = f"of {len(tried)} places {', '.join(sorted(writable)) or 'none'} took a file"
     return Claim("root-is-read-only", ok, measured, f"{', '.join(ONLY_WRITABLE)} alone", (root,))
