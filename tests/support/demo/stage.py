@@ -114,9 +114,9 @@ class Stage:
             namespace=NAMESPACE,
         )
 
-    def pair(self) -> str:
-        """Return the demo's MaestroPair as YAML, as a person would write it."""
-        manifest = demo_pair(
+    def manifest(self) -> Manifest:
+        """Return the stage's MaestroPair."""
+        return demo_pair(
             a=self.bed.nodes["a"].identity,
             b=self.bed.nodes["b"].identity,
             a_bmc=self.bed.bmcs["a"].account,
@@ -125,7 +125,10 @@ class Stage:
             namespace=NAMESPACE,
             interval_seconds=self.interval_seconds,
         )
-        return yaml.safe_dump(manifest, sort_keys=False)
+
+    def pair(self) -> str:
+        """Return the MaestroPair as YAML, as a person would write it."""
+        return yaml.safe_dump(self.manifest(), sort_keys=False)
 
     def belonging(self, port: int) -> dict[str, str]:
         """Return where an operator of this stage belongs."""

@@ -21,7 +21,7 @@ from support import tls_page
 from support.bed import clock, layout
 from support.demo.stage import Stage
 from support.demo.story import NAMESPACE, PAIR
-from support.manifests import Manifest, demo_pair
+from support.manifests import Manifest
 from support.tls_page.authority import Authority
 
 if TYPE_CHECKING:
@@ -161,17 +161,9 @@ class OutageStage(Stage):
         """Serve the page over TLS on a node, with a certificate that ends when it is told to."""
         tls_page.serve(self.bed.nodes[name], self.authority, ends_in_days=ends_in_days)
 
+    @override
     def manifest(self) -> Manifest:
-        """Return the pair as it is observed."""
-        found = demo_pair(
-            a=self.bed.nodes["a"].identity,
-            b=self.bed.nodes["b"].identity,
-            a_bmc=self.bed.bmcs["a"].account,
-            b_bmc=self.bed.bmcs["b"].account,
-            name=PAIR,
-            namespace=NAMESPACE,
-            interval_seconds=5,
-        )
+        found = super().manifest()
         kind, key, *_ = (self.keys / "host.pub").read_text().split()
         witness = {
             "name": "witness",

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from support.demo.stage import Stage
-from support.demo.story import NAMESPACE, PAIR
-from support.manifests import demo_pair
 from support.peers.own import adapted
 from support.peers.root import ADDITION
 from support.peers.service import COPY_SECONDS, OPERATOR, done, install
@@ -38,15 +36,6 @@ class PeerStage(Stage):
             f"cd /srv && mkdir -p {OPERATOR.folder} && head -c 1000000 /dev/urandom >{OPERATOR.folder}/data",
         )
 
+    @override
     def manifest(self) -> Manifest:
-        """Return the pair of the comparison."""
-        found = demo_pair(
-            a=self.bed.nodes["a"].identity,
-            b=self.bed.nodes["b"].identity,
-            a_bmc=self.bed.bmcs["a"].account,
-            b_bmc=self.bed.bmcs["b"].account,
-            name=PAIR,
-            namespace=NAMESPACE,
-            interval_seconds=self.interval_seconds,
-        )
-        return adapted(found, down_for_seconds=self.down_for_seconds)
+        return adapted(super().manifest(), down_for_seconds=self.down_for_seconds)

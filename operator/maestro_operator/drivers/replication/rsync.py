@@ -6,21 +6,20 @@ believed when the node that committed it was read back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from maestro_operator.drivers.replication.calling import READ_SECONDS, CallsReplica
 from maestro_operator.drivers.replication.observation import generation_of, observe
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.outcome import Done, Failed, Outcome
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.transport.answers import BadAnswerError, outcome_of
-from maestro_operator.transport.bundle import REPLICA
 
 if TYPE_CHECKING:
     from maestro_operator.clock import Clock
     from maestro_operator.model.status import FrozenNode, Generation
     from maestro_operator.transport.session import Sessions
 
-READ_SECONDS = 10.0
 _REFUSALS = {
     "NotWhole": Reason.COPY_NOT_WHOLE,
     "LiveAbsent": Reason.COPY_NOT_WHOLE,
@@ -30,12 +29,16 @@ _REFUSALS = {
 }
 
 
-class RsyncReplication:
+class RsyncReplication(CallsReplica):
     """The consistency group of one pair, as its nodes keep it."""
+
+    refusals = _REFUSALS
+    # Another run holds the lock; it ends by itself.
+    passes: ClassVar = {"RunBusy": Reason.STEP_FAILED, "ReceiverBusy": Reason.STEP_FAILED}
 
     def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
         """Keep the way to the nodes."""
-        self._sessions = sessions
+        super().__init__(sessions)
         self._clock = clock
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
@@ -59,37 +62,18 @@ class RsyncReplication:
     ) -> Outcome:
         """Make a whole generation the live data; without one the live data that is there is used."""
         if generation is None:
-            return await self._replica(node, "up", deadline_seconds=deadline_seconds)
+            return await self._call(node, "up", deadline_seconds=deadline_seconds)
         words = ("promote", "--episode", episode, "--generation", str(generation))
-        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
+        return await self._call(node, *words, deadline_seconds=deadline_seconds)
 
     async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
         """Put a backup in the place of the live data; a repeat goes on where a cut one stopped."""
         words = ("restore", "--episode", episode, "--item", item)
-        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
-
-    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
-        """Delete one thing that is kept aside."""
-        return await self._replica(node, "prune", "--item", item, deadline_seconds=deadline_seconds)
-
-    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
-        """Count the queue of mail that came up, and let the site's program hold it."""
-        return await self._replica(node, "hold", "--episode", episode, deadline_seconds=deadline_seconds)
-
-    async def reverse(
-        self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
-    ) -> Outcome:
-        """Make an old source, equal to that generation, ready to receive."""
-        words = ("reverse", "--episode", episode, "--generation", str(generation))
-        return await self._replica(node, *words, deadline_seconds=deadline_seconds)
-
-    async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
-        """Keep aside what the node wrote last, before anything may overwrite it."""
-        return await self._replica(node, "quarantine", "--episode", episode, deadline_seconds=deadline_seconds)
+        return await self._call(node, *words, deadline_seconds=deadline_seconds)
 
     async def _send(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         ends = self._clock.monotonic_seconds() + deadline_seconds
-        sent = await self._replica(source, "final", deadline_seconds=deadline_seconds)
+        sent = await self._call(source, "final", deadline_seconds=deadline_seconds)
         if not isinstance(sent, Done):
             return sent
         try:
@@ -104,17 +88,6 @@ class RsyncReplication:
             text = f"{target.name} has {committed.newest or 'no generation'}, not {generation}"
             return Failed(Reason.COPY_NOT_WHOLE, text)
         return Done({**sent.facts, "generation": str(generation)})
-
-    async def _replica(self, node: FrozenNode, *words: str, deadline_seconds: float) -> Outcome:
-        answer = await self._sessions.run(node, (REPLICA, *words), deadline_seconds=deadline_seconds)
-        outcome = outcome_of(answer, what=f"{node.name}: {words[0]}", refusals=_REFUSALS, otherwise=Reason.STEP_REFUSED)
-        if isinstance(outcome, Refused) and outcome.remote_reason in _BUSY:
-            # Another run holds the lock; it ends by itself.
-            return Failed(Reason.STEP_FAILED, outcome.message)
-        return outcome
-
-
-_BUSY = ("RunBusy", "ReceiverBusy")
 
 
 def _order(generation: Generation) -> tuple[int, int]:

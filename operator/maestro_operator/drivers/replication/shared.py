@@ -6,20 +6,18 @@ from the disk by the node that takes over, before it mounts anything and again h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from maestro_operator.drivers.replication.calling import READ_SECONDS, CallsDisk
 from maestro_operator.drivers.replication.observation import generation_of, observe
 from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
-from maestro_operator.transport.answers import BadAnswerError, outcome_of
-from maestro_operator.transport.bundle import REPLICA
+from maestro_operator.transport.answers import BadAnswerError
 
 if TYPE_CHECKING:
-    from maestro_operator.model.status import FrozenNode, Generation
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.model.status import FrozenNode
 
-READ_SECONDS = 10.0
 REFUSALS = {
     "NotWhole": Reason.COPY_NOT_WHOLE,
     "SyncBehind": Reason.DISK_NOT_HELD,
@@ -28,16 +26,13 @@ REFUSALS = {
     "ForeignKey": Reason.DISK_FOREIGN,
     "OtherMount": Reason.DISK_MOUNTED_TWICE,
 }
-_PASSES = ("RunBusy",)
-"""What ends by itself: it is tried again."""
 
 
-class SharedReplication:
+class SharedReplication(CallsDisk):
     """The consistency group of one pair on a disk that both nodes reach."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Keep the way to the nodes."""
-        self._sessions = sessions
+    refusals = REFUSALS
+    passes: ClassVar = {"RunBusy": Reason.STEP_REFUSED}
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Let the stopped source unmount the disk; fact `generation` names what the target was read to find on it.
@@ -65,42 +60,8 @@ class SharedReplication:
         del target
         return await self._call(source, "run", deadline_seconds=deadline_seconds)
 
-    async def promote(
-        self, node: FrozenNode, *, episode: str, generation: Generation | None, deadline_seconds: float
-    ) -> Outcome:
-        """Take the disk on the guard's receipt, read back that this node alone holds it, and mount it."""
-        words = ["promote", "--episode", episode]
-        words += [] if generation is None else ["--generation", str(generation)]
-        return await self._call(node, *words, deadline_seconds=deadline_seconds)
-
     async def restore(self, node: FrozenNode, *, episode: str, item: str, deadline_seconds: float) -> Outcome:
         """Refuse: a shared disk is restored by hand, where it is mounted."""
         del episode, item, deadline_seconds
         text = f"{node.name} has a shared disk, which is restored by hand: see the page of it"
         return Refused(Reason.STEP_REFUSED, text)
-
-    async def discard(self, node: FrozenNode, *, item: str, deadline_seconds: float) -> Outcome:
-        """Forget one thing that was kept aside; of a shared disk nothing is."""
-        return await self._call(node, "prune", "--item", item, deadline_seconds=deadline_seconds)
-
-    async def hold_queue(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
-        """Count the queue of mail that came up, and let the site's program hold it."""
-        return await self._call(node, "hold", "--episode", episode, deadline_seconds=deadline_seconds)
-
-    async def reverse(
-        self, node: FrozenNode, *, episode: str, generation: Generation, deadline_seconds: float
-    ) -> Outcome:
-        """Let an old source whose disk was taken be the standby that it is."""
-        words = ("reverse", "--episode", episode, "--generation", str(generation))
-        return await self._call(node, *words, deadline_seconds=deadline_seconds)
-
-    async def quarantine(self, node: FrozenNode, *, episode: str, deadline_seconds: float) -> Outcome:
-        """Unmount what the node still has; what it wrote is on the one disk, and what it had not stored is refused."""
-        return await self._call(node, "quarantine", "--episode", episode, deadline_seconds=deadline_seconds)
-
-    async def _call(self, node: FrozenNode, *words: str, deadline_seconds: float) -> Outcome:
-        answer = await self._sessions.run(node, (REPLICA, *words), deadline_seconds=deadline_seconds)
-        outcome = outcome_of(answer, what=f"{node.name}: {words[0]}", refusals=REFUSALS, otherwise=Reason.STEP_REFUSED)
-        if isinstance(outcome, Refused) and outcome.remote_reason in _PASSES:
-            return Failed(outcome.reason, outcome.message)
-        return outcome
