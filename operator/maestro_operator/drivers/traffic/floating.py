@@ -2,6 +2,8 @@
 
 The law of this file: the address is withdrawn from the old holder, or that one is proven off, before the new one takes
 it; and it is taken only where nobody on the segment answers for it. An old holder that cannot be asked still holds it.
+Clients wait for a move, so what is announced and asked again afterwards goes on beside it; and a node that is silent
+is waited for once.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Way
-    from maestro_operator.model.pair import Traffic
+    from maestro_operator.model.pair import Ssh, Traffic
     from maestro_operator.model.status import FrozenNode
     from maestro_operator.model.traffic import FloatingAddress
     from maestro_operator.transport.session import Sessions
@@ -43,6 +45,14 @@ class Found:
     others: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A node that did not say: why not, and the question that was put to it since."""
+
+    said: Failed | Refused
+    asked: asyncio.Task[Found | Failed | Refused]
+
+
 class FloatingTraffic:
     """Entries of kind floatingAddress, over the pair's SSH sessions."""
 
@@ -53,31 +63,55 @@ class FloatingTraffic:
         self._announce_at: dict[str, float] = {}
         self._answered_for: dict[str, bool] = {}
         """By entry: whether somebody else answered for the address at the last probe from its holder."""
+        self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._announcing: dict[str, asyncio.Task[Found | Failed | Refused]] = {}
+        self._silent: dict[tuple[str, Ssh], _Silent] = {}
 
     async def read(self, entry: Traffic, nodes: Sequence[FrozenNode]) -> TrafficSeen | Unknown:
         """Say which node holds the address; its holder now and then announces it, and asks whether it is alone."""
         item = entry.floating_address
         if item is None:
             return Unknown(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        found = await asyncio.gather(*(self._asked(node, item, "read", seconds=READ_SECONDS) for node in nodes))
+        found = await asyncio.gather(*(self._heard(entry.name, node, item) for node in nodes))
         holders = [node for node, it in zip(nodes, found, strict=True) if isinstance(it, Found) and it.is_held]
         unread = [it for it in found if not isinstance(it, Found)]
         if len(unread) == len(nodes):
             return Unknown(unread[0].reason, unread[0].message)
-        if len(holders) == 1:
-            await self._keep_known(entry.name, item, holders[0])
+        if len(holders) == 1 and self._clock.monotonic_seconds() >= self._announce_at.get(entry.name, 0.0):
+            self._keep_known(entry.name, item, holders[0])
         addresses = [node.address for node in holders]
         if holders and self._answered_for.get(entry.name):
             addresses.append(SOMEBODY)
         silent = tuple(it.message for it in unread)
         return TrafficSeen(entry.name, tuple(sorted(addresses)), silent=silent)
 
-    async def _keep_known(self, name: str, item: FloatingAddress, holder: FrozenNode) -> None:
-        now = self._clock.monotonic_seconds()
-        if now < self._announce_at.get(name, 0.0):
-            return
-        self._announce_at[name] = now + item.refresh_seconds
-        await self._asked(holder, item, "announce", seconds=READ_SECONDS)
+    async def _heard(self, name: str, node: FrozenNode, item: FloatingAddress) -> Found | Failed | Refused:
+        """Return what a node says now; one that did not say last time is asked on, and not waited for."""
+        key = (name, node.ssh)
+        before = self._silent.get(key)
+        if before is not None and not before.asked.done():
+            return before.said
+        said = None if before is None else before.asked.result()
+        if not isinstance(said, Failed | Refused):
+            # Good news of before this look is asked once more, too.
+            said = await self._asked(node, item, "read", seconds=READ_SECONDS)
+        if isinstance(said, Found):
+            self._silent.pop(key, None)
+        else:
+            again = asyncio.ensure_future(self._asked(node, item, "read", seconds=READ_SECONDS))
+            self._silent[key] = _Silent(said, again)
+        return said
+
+    def _keep_known(self, name: str, item: FloatingAddress, holder: FrozenNode) -> None:
+        """Let the holder announce the address and ask whether it is alone, beside whatever goes on."""
+        if name not in self._keeping or self._keeping[name].done():
+            self._announce_at[name] = self._clock.monotonic_seconds() + item.refresh_seconds
+            self._keeping[name] = asyncio.ensure_future(self._kept(name, item, holder))
+
+    async def _kept(self, name: str, item: FloatingAddress, holder: FrozenNode) -> None:
+        announcing = asyncio.ensure_future(self._asked(holder, item, "announce", seconds=READ_SECONDS))
+        self._announcing[name] = announcing
+        await announcing
         alone = await self._asked(holder, item, "probe", seconds=READ_SECONDS)
         if isinstance(alone, Found):
             self._answered_for[name] = alone.others
@@ -87,24 +121,26 @@ class FloatingTraffic:
         item = entry.floating_address
         if item is None:
             return Refused(Reason.NOT_CONFIGURED, f"traffic {entry.name} has no driver")
-        held = await self._asked(way.target, item, "read", seconds=STEP_SECONDS)
-        if isinstance(held, Failed | Refused):
-            return held
+        if entry.name in self._announcing:
+            # What a former holder still says would take clients back to it.
+            await asyncio.wait({self._announcing[entry.name]})
         if not way.source_is_off:
             dropped = await self._asked(way.source, item, "drop", seconds=STEP_SECONDS)
-            # One that holds it already took it lawfully; a silent standby of old times is looked for on the segment.
-            if not isinstance(dropped, Found) and not (held.is_held or way.keeps_owner):
-                return Failed(Reason.TRAFFIC_UNPROVEN, f"{item.address} was not withdrawn: {dropped.message}")
+            if not isinstance(dropped, Found) and not way.keeps_owner:
+                held = await self._asked(way.target, item, "read", seconds=STEP_SECONDS)
+                if isinstance(held, Refused):
+                    return held
+                # One that holds it already took it lawfully; a silent standby of old times is asked for there.
+                if not isinstance(held, Found) or not held.is_held:
+                    return Failed(Reason.TRAFFIC_UNPROVEN, f"{item.address} was not withdrawn: {dropped.message}")
         taken = await self._asked(way.target, item, "take", seconds=min(TAKE_SECONDS, deadline_seconds))
         if isinstance(taken, Failed | Refused):
             return taken
-        alone = await self._asked(way.target, item, "probe", seconds=STEP_SECONDS)
-        if not isinstance(alone, Found):
-            return alone
+        if not taken.is_held:
+            return Failed(Reason.TRAFFIC_UNPROVEN, f"{way.target.name} did not take {item.address}")
+        self._answered_for[entry.name] = False
+        self._keep_known(entry.name, item, way.target)
         self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
-        self._answered_for[entry.name] = alone.others
-        if alone.others:
-            return Failed(Reason.TRAFFIC_UNPROVEN, f"somebody else on {item.interface} answers for {item.address}")
         return Done({"address": way.target.address})
 
     async def _asked(

@@ -17,19 +17,24 @@ is_doubled() { ip -o "$family" address show to "$address/$whole" | grep -q 'dadf
 need() { command -v "$1" >/dev/null 2>&1 || { printf '%s\n' "message=$1 is not installed"; exit 22; }; }
 taken_elsewhere() { printf '%s\n' held=no others=yes "message=somebody else on $interface answers for $address"; exit 21; }
 
-# Nobody answers a probe that comes from no address; of version 6 the kernel asks by itself when one is added.
-somebody_answers() {
+# Asked from no address, so that nobody learns of one; of version 6 the kernel asks by itself when one is added.
+# Who is there answers within milliseconds. Asked more than once, because a question may get lost.
+somebody_answers() { # seconds that each question waits, as many times
     [ "$family" = -4 ] || return 1
     need arping
-    ! arping -D -q -I "$interface" -c 2 -w "${1:-1}" "$address" >/dev/null 2>&1
+    for wait; do
+        timeout "$wait" arping -D -q -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1
+        # Ended without an answer, by itself or from here; whatever else it says is no silence.
+        case $? in 0 | 124) ;; *) return 0 ;; esac
+    done
+    return 1
 }
 
-announce() {
+announce() { # for how many seconds: arping stays for a whole one, and the first of each kind is out at once
     if [ "$family" = -4 ]; then
         need arping
-        # At once, because each stays for its whole second, and clients wait.
-        arping -q -U -I "$interface" -c 2 -w 1 "$address" >/dev/null 2>&1 &
-        arping -q -A -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1 &
+        timeout "$1" arping -q -U -I "$interface" -c 2 -w 1 "$address" >/dev/null 2>&1 &
+        timeout "$1" arping -q -A -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1 &
         wait
     elif command -v python3 >/dev/null 2>&1; then
         python3 -I -S -c "$NEIGHBOUR" "$interface" "$address"
@@ -55,9 +60,9 @@ for _ in range(2):
 '
 
 take() {
-    if is_held && ! is_doubled; then announce; return; fi
+    if is_held && ! is_doubled; then announce 0.2; return; fi
     if [ "$family" = -4 ]; then
-        ! somebody_answers 2 || taken_elsewhere
+        ! somebody_answers 0.2 0.2 || taken_elsewhere
         ip address add "$address/$length" dev "$interface" || exit 23
     else
         ip -6 address delete "$address/$length" dev "$interface" 2>/dev/null
@@ -70,7 +75,7 @@ take() {
             taken_elsewhere
         fi
     fi
-    announce
+    announce 0.2
 }
 
 drop() {
@@ -84,9 +89,9 @@ drop() {
 others=no
 case $verb in
     read) ;;
-    probe) if somebody_answers 1; then others=yes; fi ;;
+    probe) if somebody_answers 0.5 1; then others=yes; fi ;;
     take) take ;;
-    announce) if is_held; then announce; fi ;;
+    announce) if is_held; then announce 1.5; fi ;;
     drop) drop ;;
     *) exit 23 ;;
 esac
