@@ -325,7 +325,8 @@ class PairLoop:
         """Return the observer of this spec; a changed spec looks with new eyes."""
         if self._observer is None or (self._observer[0] is not spec and self._observer[0] != spec):
             self.close_observer()
-            observer = Observer(spec, self._drivers, clock=self._clock, pairs=lambda: self._census.known)
+            known, wake = (lambda: self._census.known), self._wake.set
+            observer = Observer(spec, self._drivers, clock=self._clock, pairs=known, wake=wake)
             self._observer = (spec, observer)
         return self._observer[1]
 

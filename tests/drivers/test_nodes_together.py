@@ -61,7 +61,7 @@ def observer(pair: BedPair) -> Observer:
         verification=None,  # type: ignore[arg-type]
         machine=None,  # type: ignore[arg-type]
     )
-    return Observer(pair.spec, drivers, clock=SystemClock(), pairs=lambda: 1)
+    return Observer(pair.spec, drivers, clock=SystemClock(), pairs=lambda: 1, wake=lambda: None)
 
 
 async def test_a_turn_asks_a_node_once_whatever_it_asks(pair: BedPair) -> None:

@@ -40,7 +40,7 @@ class Watched:
     def __init__(self, spec: PairSpec) -> None:
         self.clock = MemoryClock()
         self.world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=self.clock)
-        self.observer = Observer(spec, memory_drivers(self.world), clock=self.clock, pairs=lambda: 1)
+        self.observer = Observer(spec, memory_drivers(self.world), clock=self.clock, pairs=lambda: 1, wake=lambda: None)
 
     async def look(self) -> Look:
         look = await self.observer.look("a")

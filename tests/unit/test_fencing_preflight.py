@@ -49,7 +49,7 @@ def test_a_ladder_that_ends_at_a_person_is_climbed() -> None:
 async def test_the_vantage_points_speak_of_the_doubted_node_too() -> None:
     clock = MemoryClock()
     world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=clock)
-    observer = Observer(pair_spec(), memory_drivers(world), clock=clock, pairs=lambda: 1)
+    observer = Observer(pair_spec(), memory_drivers(world), clock=clock, pairs=lambda: 1, wake=lambda: None)
 
     look = await observer.look("a", doubted="b")
     for _ in range(5):

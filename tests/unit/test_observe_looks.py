@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from maestro_operator.drivers.memory.ports import memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown, Vote, VoteSeen
 from maestro_operator.model.status import AutomaticMove, StepRecord
 from maestro_operator.model.steps import StepName
-from maestro_operator.observe.lookout import Lookout, Periodic
+from maestro_operator.observe.gather import Observer
+from maestro_operator.observe.lookout import DOUBTED_PATIENCE_SECONDS, Lookout, Periodic
 from maestro_operator.observe.votes import VoteMemory
 from maestro_operator.observe.wallclock import block_remaining_seconds, deadline_passed
 from support.beginnings import serving
@@ -65,6 +67,69 @@ async def test_a_look_that_hangs_is_unknown_after_its_patience() -> None:
     assert isinstance(await lookout.look(), Unknown)
     assert isinstance(await lookout.look(), Unknown)
     lookout.close()
+
+
+async def test_what_somebody_finds_dead_is_waited_for_in_vain_for_a_moment_only() -> None:
+    answers = asyncio.Event()
+    clock = MemoryClock()
+
+    async def look() -> int:
+        await answers.wait()
+        return 1
+
+    before = Lookout("node", look, clock=clock, patience_seconds=60)
+    meanwhile = Lookout("node", look, clock=clock, patience_seconds=60)
+    clock.pass_seconds(10)
+    waits = asyncio.ensure_future(meanwhile.look())
+    await asyncio.sleep(0.01)
+    assert not waits.done()
+    meanwhile.doubt()
+    clock.pass_seconds(DOUBTED_PATIENCE_SECONDS)
+
+    silent = Unknown(Reason.TIMED_OUT, "node did not answer in 1.0 s, and somebody finds nobody there")
+    assert await waits == silent
+    assert await before.look(is_doubted=True) == silent
+    # The look goes on: who answers late is read again once more, as ever.
+    answers.set()
+    assert await before.look() == silent
+    await asyncio.sleep(0.01)
+    assert await before.look() == 1
+    for lookout in (before, meanwhile):
+        lookout.close()
+
+
+async def test_a_doubted_node_that_answers_is_read_all_the_same() -> None:
+    async def look() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    lookout = Lookout("node", look, clock=MemoryClock(), patience_seconds=60)
+
+    assert await lookout.look(is_doubted=True) == 1
+
+
+async def test_a_vote_that_finds_a_node_dead_wakes_the_next_look_and_has_everybody_asked_at_once() -> None:
+    pair = await serving()
+    await pair.settle()
+    world = pair.world
+    woken: list[str] = []
+    spec = pair_spec()
+    observer = Observer(
+        spec, memory_drivers(world), clock=world.clock, pairs=lambda: 1, wake=lambda: woken.append("now")
+    )
+    await observer.look("a")
+    await observer.look("a")
+    assert woken == []
+    world.cut("operator", "a")
+    world.clock.pass_seconds(spec.detection.period_seconds)
+
+    await observer.look("a")
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert woken
+    assert [vote.vote for vote in (await observer.look("a")).votes if vote.vantage_point == "operator"] == [Vote.DEAD]
+    observer.close()
 
 
 async def test_a_periodic_look_is_not_repeated_before_its_period() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maestro_operator.model.seen import NodeSeen, Unknown, VoteSeen
+from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.observe.atrest import AtRest
 from maestro_operator.observe.credentials import CredentialWatch
@@ -69,8 +69,13 @@ def unlooked(spec: PairSpec, barred: Barred) -> Look:
 class Observer:
     """Looks at one pair as its spec says; made anew when the spec changes."""
 
-    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock, pairs: Callable[[], int]) -> None:
-        """Keep one lookout for every part that can fail by itself; `pairs` tells how many this operator has."""
+    def __init__(
+        self, spec: PairSpec, drivers: Drivers, *, clock: Clock, pairs: Callable[[], int], wake: Callable[[], None]
+    ) -> None:
+        """Keep one lookout for every part that can fail by itself.
+
+        `pairs` tells how many this operator has; `wake` is called when somebody finds a node unwell between two looks.
+        """
         self._spec = spec
         self._drivers = drivers
         self._clock = clock
@@ -78,7 +83,8 @@ class Observer:
         self._flaps = FlapMemory()
         self._silent: set[str] = set()
         """Nodes that could not be read at the last look."""
-        self._vantage = VantagePoints(spec, drivers, clock=clock)
+        self._wake = wake
+        self._vantage = VantagePoints(spec, drivers, clock=clock, heard=self._hear)
         self._nodes = {name: self._node_lookout(name) for name in spec.names}
         self._traffic = [self._traffic_lookout(index) for index in range(len(spec.traffic))]
         self._is_calm = False
@@ -121,6 +127,14 @@ class Observer:
             clock=self._clock,
             period_seconds=lambda: SUSPICION_PERIOD_SECONDS if name in self._silent else DEVICE_PERIOD_SECONDS,
         )
+
+    def _hear(self, name: str, vote: Vote) -> None:
+        """Let the turn under way wait no longer for what is dead to somebody, and the next one come now."""
+        if vote is Vote.DEAD:
+            self._nodes[name].doubt()
+            for traffic in self._traffic:
+                traffic.doubt()
+        self._wake()
 
     async def look(
         self,
@@ -179,13 +193,19 @@ class Observer:
         """Look at the nodes and at where traffic goes; a brief look asks nothing that costs a node a command."""
         good_for = {name: UNTOUCHED_GOOD_FOR_SECONDS if name in untouched else 0.0 for name in self._spec.names}
         seldom = self._rest_seconds if is_brief else 0.0
+        doubted = {name for name in self._spec.names if self._vantage.is_dead_to_somebody(name)}
         nodes, traffic = await asyncio.gather(
             asyncio.gather(
-                *(item.look(good_for_seconds=max(good_for[name], seldom)) for name, item in self._nodes.items())
+                *(
+                    item.look(good_for_seconds=max(good_for[name], seldom), is_doubted=name in doubted)
+                    for name, item in self._nodes.items()
+                )
             ),
             asyncio.gather(
                 *(
-                    item.look(good_for_seconds=seldom if entry.floating_address is not None else 0.0)
+                    item.look(
+                        good_for_seconds=seldom if entry.floating_address is not None else 0.0, is_doubted=bool(doubted)
+                    )
                     for entry, item in zip(self._spec.traffic, self._traffic, strict=True)
                 )
             ),

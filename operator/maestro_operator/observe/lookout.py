@@ -1,8 +1,9 @@
 """One thing to look at, never waited for longer than it deserves.
 
-A node that answers is waited for; a node that did not answer last time is looked at in the
-background, so that a dead side costs a turn nothing. A look that began before the turn may bring
-bad news, never good: what was read before the last effect says nothing about after it.
+A node that answers is waited for, and for a moment only where somebody else finds nobody there; a
+node that did not answer last time is looked at in the background, so that a dead side costs a turn
+nothing. A look that began before the turn may bring bad news, never good: what was read before the
+last effect says nothing about after it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DOUBTED_PATIENCE_SECONDS = 1.0
+"""As long as a turn waits for what somebody found dead: longer than a living node takes to be read."""
+
 
 class Lookout(Generic[T]):
     """Looks at one thing; `look` gives the newest answer that may be believed."""
@@ -36,11 +40,14 @@ class Lookout(Generic[T]):
         self._last: T | Unknown = Unknown(Reason.NOT_YET_KNOWN, f"{name} was not looked at yet")
         self._is_first = True
         self._began_seconds = 0.0
+        self._doubted: asyncio.Event | None = None
+        """Where a turn waits: set when it is to wait for a moment only."""
 
-    async def look(self, *, good_for_seconds: float = 0.0) -> T | Unknown:
+    async def look(self, *, good_for_seconds: float = 0.0, is_doubted: bool = False) -> T | Unknown:
         """Return what is there now, or the last failure while a new look is under way.
 
-        A good answer to a look that began at most `good_for_seconds` ago stands in for a new look.
+        A good answer to a look that began at most `good_for_seconds` ago stands in for a new look. What is doubted, or
+        comes to be, is waited for in vain for a moment only: the look goes on in the background.
         """
         if self.is_good_for(good_for_seconds):
             return self._last
@@ -54,9 +61,35 @@ class Lookout(Generic[T]):
         self._begin()
         if isinstance(self._last, Unknown) and not self._is_first:
             return self._last
-        await asyncio.wait({self._task} if self._task else set())
-        self._take()
+        self._doubted = asyncio.Event()
+        if is_doubted:
+            self._doubted.set()
+        if await self._is_awaited(self._doubted):
+            self._take()
+        else:
+            text = f"{self._name} did not answer in {DOUBTED_PATIENCE_SECONDS:.1f} s, and somebody finds nobody there"
+            self._last, self._is_first = Unknown(Reason.TIMED_OUT, text), False
+        self._doubted = None
         return self._last
+
+    def doubt(self) -> None:
+        """Let a turn wait for a moment only: somebody finds nobody there."""
+        if self._doubted is not None:
+            self._doubted.set()
+
+    async def _is_awaited(self, doubted: asyncio.Event) -> bool:
+        """Tell whether the look ended; it is waited for to its end, or for a moment once there is a doubt."""
+        if self._task is None:
+            return True
+        doubt = asyncio.ensure_future(doubted.wait())
+        try:
+            await asyncio.wait({self._task, doubt}, return_when=asyncio.FIRST_COMPLETED)
+            left = self._began_seconds + DOUBTED_PATIENCE_SECONDS - self._clock.monotonic_seconds()
+            if not self._task.done():
+                await asyncio.wait({self._task}, timeout=max(0.0, left))
+            return self._task.done()
+        finally:
+            doubt.cancel()
 
     def is_good_for(self, seconds: float) -> bool:
         """Tell whether the last look gave something and began less than so long ago."""

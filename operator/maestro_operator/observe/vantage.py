@@ -2,7 +2,7 @@
 
 The law of this file: a vantage point that gives no vote in time is one that says nothing. While a node
 is silent or anybody finds it unwell, all are asked more often, with more patience and at one more port:
-what is concluded of an outage is concluded from those looks.
+what is concluded of an outage is concluded from those looks. Who finds a node unwell is heard at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from maestro_operator.observe.lookout import Periodic
 from maestro_operator.observe.votes import STALE_PERIODS, VoteMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from maestro_operator.clock import Clock
     from maestro_operator.drivers.ports import Drivers
@@ -28,13 +28,14 @@ HARDER = 2.0
 """How many times longer an answer is waited for on suspicion."""
 LEAST_PERIOD_SECONDS = 1.0
 """How often is asked at most, however much is suspected."""
+UNWELL = (Vote.SICK, Vote.DEAD)
 
 
 class VantagePoints:
     """The votes of one pair's vantage points."""
 
-    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock) -> None:
-        """Keep whom to ask; nobody was asked yet."""
+    def __init__(self, spec: PairSpec, drivers: Drivers, *, clock: Clock, heard: Callable[[str, Vote], None]) -> None:
+        """Keep whom to ask; nobody was asked yet. `heard` is told of a node that somebody finds sick or dead."""
         self._spec = spec
         self._points = tuple(
             point for point in spec.detection.vantage_points if spec.machine is None or not _is_on_the_pair(point)
@@ -42,6 +43,7 @@ class VantagePoints:
         """Nothing is installed on the hosts of a virtual machine by which one could ask the other."""
         self._drivers = drivers
         self._clock = clock
+        self._heard = heard
         self._memory = VoteMemory()
         self._asked: dict[tuple[str, str], Periodic[VoteSeen | Unknown]] = {}
         self._suspects: set[str] = set()
@@ -60,15 +62,27 @@ class VantagePoints:
         """Return the newest vote of each vantage point on a node, of those whose looks were begun."""
         votes = [self._vote(point, name) for point in self._points]
         found = tuple(vote for vote in votes if vote is not None)
-        is_doubtful = isinstance(reading, Unknown) or any(vote.vote in (Vote.SICK, Vote.DEAD) for vote in found)
-        if not is_doubtful:
+        is_doubtful = isinstance(reading, Unknown) or any(vote.vote in UNWELL for vote in found)
+        if is_doubtful:
+            self._suspect(name)
+        else:
             self._suspects.discard(name)
-        elif name not in self._suspects:
-            self._suspects.add(name)
-            for (_, about), periodic in self._asked.items():
-                if about == name:
-                    periodic.hasten()
         return found
+
+    def _suspect(self, name: str) -> None:
+        """Ask everybody about a node now, and harder from here on."""
+        if name in self._suspects:
+            return
+        self._suspects.add(name)
+        for (_, about), periodic in self._asked.items():
+            if about == name:
+                periodic.hasten()
+                periodic.latest()
+
+    def is_dead_to_somebody(self, name: str) -> bool:
+        """Tell whether the newest vote of anybody on a node is that it is dead."""
+        newest = (periodic.taken() for (_, about), periodic in self._asked.items() if about == name)
+        return any(isinstance(vote, VoteSeen) and vote.vote is Vote.DEAD for vote in newest)
 
     def _vote(self, point: VantagePoint, about: str) -> VoteSeen | None:
         detection = self._spec.detection
@@ -105,6 +119,13 @@ class VantagePoints:
         return float(detection.period_seconds * (detection.full_look_periods if is_costly else 1))
 
     async def _ask(self, point: VantagePoint, about: str) -> VoteSeen | Unknown:
+        found = await self._said(point, about)
+        if isinstance(found, VoteSeen) and found.vote in UNWELL:
+            self._suspect(about)
+            self._heard(about, found.vote)
+        return found
+
+    async def _said(self, point: VantagePoint, about: str) -> VoteSeen | Unknown:
         node, detection = self._frozen(about), self._spec.detection
         is_hard = about in self._suspects
         timeout = detection.timeout_seconds * (HARDER if is_hard else 1.0)
