@@ -5,6 +5,9 @@ import hashlib
 from pathlib import Path
 
 BRIDGE = "bed0"
+SWITCH_ADDRESS = "02:be:d0:00:00:01"
+"""A switch's own hardware address, said aloud: a bridge without one takes the lowest of its ports', and takes another
+when that port goes. Who then still sends to the old one is heard by nobody, for as long as ARP remembers."""
 PREFIX_LENGTH = 24
 BED_ADDRESS = "10.77.0.1"
 """The operator, clients, the API server and the BMCs live here."""

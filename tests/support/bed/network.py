@@ -39,7 +39,7 @@ def port_of(node: str) -> str:
 
 def make_far_switch() -> None:
     """Creates the bridge of the site behind the router; the bed itself reaches it by the router alone."""
-    _run("ip", "link", "add", layout.FAR_BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    _add_bridge(layout.FAR_BRIDGE)
     _run("ip", "link", "set", layout.FAR_BRIDGE, "up")
     _run("ip", "route", "add", layout.FAR_NETWORK, "via", layout.ROUTER_ADDRESS)
 
@@ -63,7 +63,7 @@ def console_of(node: str) -> str:
 def make_switch() -> None:
     """Creates the bridge with the bed's own addresses."""
     _run("ip", "link", "set", "lo", "up")
-    _run("ip", "link", "add", layout.BRIDGE, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    _add_bridge(layout.BRIDGE)
     for address in (layout.BED_ADDRESS, layout.NAMESERVER_ADDRESS):
         _run("ip", "address", "add", f"{address}/{layout.PREFIX_LENGTH}", "dev", layout.BRIDGE)
     _run("ip", "link", "set", layout.BRIDGE, "up")
@@ -130,6 +130,12 @@ def remove_port(node: str) -> None:
     for name in (port_of(node), console_of(node)):
         with contextlib.suppress(subprocess.CalledProcessError):
             _run("ip", "link", "delete", name)
+
+
+def _add_bridge(name: str) -> None:
+    """Adds a bridge that keeps its hardware address, whatever is plugged in and out."""
+    kind = ("type", "bridge", "forward_delay", "0", "stp_state", "0")
+    _run("ip", "link", "add", name, "address", layout.SWITCH_ADDRESS, *kind)
 
 
 def _sets(direction: Direction) -> tuple[str, ...]:

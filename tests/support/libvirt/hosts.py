@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.bed import clock, namespace
+from support.bed import clock, layout, namespace
 from support.libvirt.guest import boot_sector
 from support.libvirt.hypervisor import QEMU, SSHD, START_SECONDS
 
@@ -37,7 +37,7 @@ auth_tcp = "none"
 SUDO = '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n'
 HUB = """
 ip link set lo up
-ip link add sw0 type bridge forward_delay 0 stp_state 0
+ip link add sw0 address {switch} type bridge forward_delay 0 stp_state 0
 ip address add {address}/24 dev sw0
 ip link set sw0 up
 exec qemu-storage-daemon --blockdev driver=file,node-name=disk,filename={folder}/disk.img,locking=off \
@@ -251,7 +251,7 @@ class Hosts:
         (self.folder / "disk.img").write_bytes(boot_sector())
         told = {"name": GUEST, "uuid": self.uuid, "disk": DISK_ADDRESS, "port": DISK_PORT}
         (self.folder / "domain.xml").write_text(DOMAIN.format(**told))
-        script = HUB.format(address=DISK_ADDRESS, port=DISK_PORT, folder=self.folder)
+        script = HUB.format(switch=layout.SWITCH_ADDRESS, address=DISK_ADDRESS, port=DISK_PORT, folder=self.folder)
         with (self.folder / "hub.log").open("ab") as log:
             self._hub = subprocess.Popen(
                 ("unshare", "--net", "sh", "-ec", script),
