@@ -46,7 +46,7 @@ LEASE_SECONDS = Knob(
 SHARD = Knob(
     "MAESTRO_SHARD",
     "1/1",
-    "The share of the pairs that is looked after, such as 2/3; the operators of one share have a Lease of their own.",
+    "The share of the pairs that is looked after, such as 2/3; its number ends the Lease's name, such as `-2-of-3`.",
 )
 LISTEN_ADDRESS = Knob("MAESTRO_LISTEN_ADDRESS", "0.0.0.0", "Where /livez, /readyz and /metrics are served.")  # noqa: S104 - a pod's own address
 LISTEN_PORT = Knob("MAESTRO_LISTEN_PORT", "8080", "The port they are served on; 0 takes a free one and logs it.")
@@ -137,16 +137,17 @@ class Settings:
             except ValueError:
                 raise BadInput(knob.variable, f"write an IP address, not {text(knob)!r}") from None
 
-        kubeconfig, level = text(KUBECONFIG), text(LOG_LEVEL)
+        kubeconfig, level, shard = text(KUBECONFIG), text(LOG_LEVEL), _shard(text(SHARD))
         if level not in LEVELS:
             raise BadInput(LOG_LEVEL.variable, f"write one of {', '.join(LEVELS)}, not {level!r}")
         return Settings(
             kubeconfig=Path(kubeconfig) if kubeconfig else None,
             watch_namespace=text(WATCH_NAMESPACE) or None,
             lease_namespace=text(LEASE_NAMESPACE),
-            lease_name=text(LEASE_NAME),
+            # Two shares with one Lease would wait for each other, and one share's pairs be looked after by nobody.
+            lease_name=shard.own_name(text(LEASE_NAME)),
             lease_seconds=whole(LEASE_SECONDS, least=LEAST_LEASE_SECONDS, most=MOST_SECONDS),
-            shard=_shard(text(SHARD)),
+            shard=shard,
             listen_address=text(LISTEN_ADDRESS),
             listen_port=whole(LISTEN_PORT, least=0, most=MOST_PORT),
             relist_seconds=whole(RELIST_SECONDS, least=1, most=MOST_SECONDS),

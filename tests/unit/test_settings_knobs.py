@@ -63,8 +63,17 @@ def test_every_knob_turns_something() -> None:
 
     shown = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     assert shown.pop("addresses") == AddressPolicy((ip_network("127.0.0.0/8"), ip_network("fe80::1/128")))
-    del chosen["MAESTRO_ALLOWED_ADDRESSES"]
+    assert shown.pop("lease_name") == "mine-2-of-3"
+    del chosen["MAESTRO_ALLOWED_ADDRESSES"], chosen["MAESTRO_LEASE_NAME"]
     assert [str(value) for value in shown.values()] == list(chosen.values())
+
+
+def test_two_shares_never_wait_for_one_lease() -> None:
+    shares = [f"{number}/{count}" for count in (1, 2, 3, 12) for number in range(1, count + 1)]
+
+    names = {Settings.from_environment({"MAESTRO_SHARD": share}).lease_name for share in shares}
+
+    assert len(names) == len(shares)
 
 
 @pytest.mark.parametrize(

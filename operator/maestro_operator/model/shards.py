@@ -40,6 +40,10 @@ class Shard:
         """Return it as it is written."""
         return f"{self.number}/{self.count}"
 
+    def own_name(self, name: str) -> str:
+        """Return the name of what the operators of this share have of their own: where all is one share, the name."""
+        return name if self.count == 1 else f"{name}-{self.number}-of-{self.count}"
+
     def has(self, uid: str) -> bool:
         """Tell whether a pair belongs to this share."""
         return int(hashlib.sha256(uid.encode()).hexdigest()[:12], 16) % self.count == self.number - 1
