@@ -15,6 +15,7 @@ from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Completed, Sessions
+from support.dark_relay import dark_relay
 from support.loopback_ssh import LoopbackSsh, loopback_ssh
 
 
@@ -210,6 +211,22 @@ async def test_a_caller_that_loses_patience_leaves_no_dark_session_behind(
 
     assert answer == Completed(0, "new\n", "")
     assert len(server.secret_reads) == 2
+
+
+async def test_a_node_that_goes_dark_under_a_command_holds_nobody_for_its_whole_deadline(
+    server: LoopbackSsh, sessions: Sessions
+) -> None:
+    clock = SystemClock()
+    async with dark_relay(server.port) as relay:
+        node = node_of(server, port=relay.port)
+        assert await sessions.run(node, ("true",), deadline_seconds=5) == Completed(0, "", "")
+        relay.cut_power()
+        began = clock.monotonic_seconds()
+
+        answer = await sessions.run(node, ("true",), deadline_seconds=60)
+
+        assert reason_of(answer) is Reason.TIMED_OUT
+        assert clock.monotonic_seconds() - began < 20
 
 
 async def test_a_port_is_reached_from_the_node(server: LoopbackSsh, sessions: Sessions) -> None:

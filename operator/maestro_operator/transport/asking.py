@@ -122,7 +122,7 @@ class Asking:
     ) -> Unknown:
         """Settle every question that is answered; return what is to be said of those that are not."""
         what = f"{node.name}: {len(batch.questions)} questions"
-        link.in_flight += 1
+        link.use()
         try:
             async with asyncio.timeout(self._links.left_seconds(ends)):
                 return await self._exchange_all(node, batch.questions, link, ends=ends, was_fresh=was_fresh)
@@ -130,7 +130,7 @@ class Asking:
             self._links.forget(node.ssh, link)
             return Unknown(Reason.TIMED_OUT, f"{what}: no answer in time")
         except EXPECTED as error:
-            self._links.forget(node.ssh, link)
+            self._links.forget(node.ssh, link, fell_silent=True)
             return unknown_from(error, what=what)
         finally:
             link.release()

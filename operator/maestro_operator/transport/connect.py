@@ -27,8 +27,9 @@ REMEDIES = {
     Reason.WRONG_CREDENTIALS: "put the key of {secret_field} among that user's authorized keys",
 }
 _FIELDS = {"key_field": "hostKey", "secret_field": "credentialsSecret"}
-KEEPALIVE_SECONDS = 5
-KEEPALIVE_MISSES = 3
+IDLE, BUSY = (5, 3), (2, 3)
+"""Seconds between two signs of life that are asked for, and how many may fail to come: while a command is awaited, more
+often, for its node may have gone dark since."""
 
 
 async def open_connection(
@@ -79,8 +80,8 @@ async def connect_pinned(
             gss_kex=False,
             host_based_auth=False,
             tunnel=None,
-            keepalive_interval=KEEPALIVE_SECONDS,
-            keepalive_count_max=KEEPALIVE_MISSES,
+            keepalive_interval=IDLE[0],
+            keepalive_count_max=IDLE[1],
         )
     except EXPECTED as error:
         what = f"{node.name}: ssh {node.ssh.user}@{node.ssh.host}:{node.ssh.port}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown
-from maestro_operator.transport.connect import open_connection
+from maestro_operator.transport.connect import BUSY, IDLE, open_connection
 
 if TYPE_CHECKING:
     import asyncssh
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 """The most that one attempt to connect may take, whatever the command's own deadline."""
+RECONNECT_SECONDS = 3.0
+"""The same for the one that follows a silence: a node that rebooted lets in at once, and one that is off never."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,12 @@ class Link:
     in_flight: int = 0
     is_retired: bool = False
 
+    def use(self) -> None:
+        """Begin one use of the link."""
+        self.in_flight += 1
+        if self.in_flight == 1:
+            self.connection.set_keepalive(*BUSY)
+
     def retire(self) -> None:
         """Take no new command; end when the last one has."""
         self.is_retired = True
@@ -40,8 +48,12 @@ class Link:
     def release(self) -> None:
         """End one use of the link."""
         self.in_flight -= 1
-        if self.is_retired and not self.in_flight:
+        if self.in_flight:
+            return
+        if self.is_retired:
             self.connection.abort()
+        elif not self.connection.is_closed():
+            self.connection.set_keepalive(*IDLE)
 
 
 class Links:
@@ -55,12 +67,13 @@ class Links:
         self._policy = policy
         self._links: dict[Ssh, Link] = {}
         self._connecting: dict[Ssh, asyncio.Lock] = {}
+        self._fell_silent: set[Ssh] = set()
 
     async def to(self, node: FrozenNode, *, ends: float) -> tuple[Link | Unknown, bool]:
         """Return an open link, and whether it was opened just now."""
         lock = self._connecting.setdefault(node.ssh, asyncio.Lock())
         try:
-            async with asyncio.timeout(min(self.left_seconds(ends), CONNECT_SECONDS)), lock:
+            async with asyncio.timeout(min(self.left_seconds(ends), self._most_seconds(node.ssh))), lock:
                 link = self._links.get(node.ssh)
                 if link is not None and not link.connection.is_closed():
                     return link, False
@@ -74,10 +87,19 @@ class Links:
         except TimeoutError:
             return Unknown(Reason.TIMED_OUT, f"{node.name}: {node.ssh.host} did not let us in in time"), True
 
-    def forget(self, ssh: Ssh, link: Link) -> None:
+    def _most_seconds(self, ssh: Ssh) -> float:
+        """Return how long an attempt may take; one after a silence is short, those after it are not."""
+        if ssh not in self._fell_silent:
+            return CONNECT_SECONDS
+        self._fell_silent.discard(ssh)
+        return RECONNECT_SECONDS
+
+    def forget(self, ssh: Ssh, link: Link, *, fell_silent: bool = False) -> None:
         """Let the next command open a new session: this one gave no answer."""
         if self._links.get(ssh) is link:
             del self._links[ssh]
+            if fell_silent:
+                self._fell_silent.add(ssh)
         link.retire()
 
     def left_seconds(self, ends: float) -> float:

@@ -114,7 +114,7 @@ class Sessions:
         if isinstance(link, Unknown):
             return link
         what = f"{node.name}: connecting from there to {address[0]}:{address[1]}"
-        link.in_flight += 1
+        link.use()
         try:
             async with asyncio.timeout(self._links.left_seconds(ends)):
                 return await _talk(link.connection, address, send=send)
@@ -148,7 +148,7 @@ class Sessions:
         if isinstance(link, Unknown):
             yield link
             return
-        link.in_flight += 1
+        link.use()
         try:
             reader, writer = await link.connection.open_connection(*address, encoding=None)
         except BaseException:
@@ -179,7 +179,7 @@ class Sessions:
         link, was_fresh = await self._links.to(node, ends=ends)
         if isinstance(link, Unknown):
             return link, True
-        link.in_flight += 1
+        link.use()
         try:
             async with asyncio.timeout(self._links.left_seconds(ends)):
                 left, words = self._links.left_seconds(ends), tuple(argv)
@@ -194,7 +194,7 @@ class Sessions:
             self._links.forget(node.ssh, link)
             raise
         except EXPECTED as error:
-            self._links.forget(node.ssh, link)
+            self._links.forget(node.ssh, link, fell_silent=True)
             return unknown_from(error, what=f"{node.name}: {short(argv)}"), was_fresh
         finally:
             link.release()
