@@ -229,6 +229,40 @@ async def test_a_silent_node_is_waited_for_once(floating: Floating) -> None:
     assert seen == TrafficSeen("float", (floating.b.address,))
 
 
+async def test_nothing_is_taken_for_granted_before_the_holder_has_asked_whether_it_is_alone(floating: Floating) -> None:
+    if ":" in floating.address:
+        return
+    floating.put("a")
+    await floating.read()
+    floating.put("client")
+
+    outcome = await floating.move()
+
+    assert isinstance(outcome, Failed)
+    assert floating.holders() == {"client"}
+
+
+async def test_what_its_only_holder_gave_up_is_taken_at_once_and_asked_for_afterwards(floating: Floating) -> None:
+    if ":" in floating.address:
+        return
+    clock = SystemClock()
+    assert isinstance(await floating.move("a"), Done)
+    async with asyncio.timeout(15):
+        while not floating.traffic.is_alone("float"):
+            await clock.sleep(0.1)
+    floating.put("client")
+
+    assert isinstance(await floating.move("b"), Done)
+
+    seen = await floating.read()
+    async with asyncio.timeout(15):
+        while isinstance(seen, TrafficSeen) and len(seen.addresses) == 1:
+            await clock.sleep(0.2)
+            seen = await floating.read()
+    assert isinstance(seen, TrafficSeen)
+    assert seen.addresses == (floating.b.address, "somebody else")
+
+
 async def test_a_move_keeps_clients_waiting_for_less_than_a_second_look(floating: Floating) -> None:
     if ":" in floating.address:
         return

@@ -1,7 +1,8 @@
 """An address that moves between the nodes, probed before it is taken and announced until everybody knows.
 
 The law of this file: the address is withdrawn from the old holder, or that one is proven off, before the new one takes
-it; and it is taken only where nobody on the segment answers for it. An old holder that cannot be asked still holds it.
+it; and it is taken only where nobody on the segment answers for it, or where it was this pair's alone until it was
+withdrawn. An old holder that cannot be asked still holds it.
 Clients wait for a move, so what is announced and asked again afterwards goes on beside it; and a node that is silent
 is waited for once.
 """
@@ -43,6 +44,8 @@ class Found:
 
     is_held: bool
     others: bool = False
+    had: bool = False
+    """It was withdrawn there just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class FloatingTraffic:
         self._clock = clock
         self._announce_at: dict[str, float] = {}
         self._answered_for: dict[str, bool] = {}
-        """By entry: whether somebody else answered for the address at the last probe from its holder."""
+        """By entry: whether somebody else answered for the address when its holder asked last, since it moved."""
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._announcing: dict[str, asyncio.Task[Found | Failed | Refused]] = {}
         self._silent: dict[tuple[str, Ssh], _Silent] = {}
@@ -116,6 +119,10 @@ class FloatingTraffic:
         if isinstance(alone, Found):
             self._answered_for[name] = alone.others
 
+    def is_alone(self, name: str) -> bool:
+        """Tell whether the holder of an entry's address asked since it took it, and nobody else answered."""
+        return self._answered_for.get(name) is False
+
     async def move(self, entry: Traffic, way: Way, *, deadline_seconds: float) -> Outcome:
         """Withdraw the address from the source, then take it on the target."""
         item = entry.floating_address
@@ -124,6 +131,7 @@ class FloatingTraffic:
         if entry.name in self._announcing:
             # What a former holder still says would take clients back to it.
             await asyncio.wait({self._announcing[entry.name]})
+        verb = "take"
         if not way.source_is_off:
             dropped = await self._asked(way.source, item, "drop", seconds=STEP_SECONDS)
             if not isinstance(dropped, Found) and not way.keeps_owner:
@@ -133,12 +141,14 @@ class FloatingTraffic:
                 # One that holds it already took it lawfully; a silent standby of old times is asked for there.
                 if not isinstance(held, Found) or not held.is_held:
                     return Failed(Reason.TRAFFIC_UNPROVEN, f"{item.address} was not withdrawn: {dropped.message}")
-        taken = await self._asked(way.target, item, "take", seconds=min(TAKE_SECONDS, deadline_seconds))
+            if isinstance(dropped, Found) and dropped.had and not dropped.is_held and self.is_alone(entry.name):
+                verb = "succeed"
+        taken = await self._asked(way.target, item, verb, seconds=min(TAKE_SECONDS, deadline_seconds))
         if isinstance(taken, Failed | Refused):
             return taken
         if not taken.is_held:
             return Failed(Reason.TRAFFIC_UNPROVEN, f"{way.target.name} did not take {item.address}")
-        self._answered_for[entry.name] = False
+        self._answered_for.pop(entry.name, None)
         self._keep_known(entry.name, item, way.target)
         self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
         return Done({"address": way.target.address})
@@ -162,4 +172,4 @@ class FloatingTraffic:
             return Refused(_REFUSING[answer.exit_status], f"{node.name}: {said.text('message')}")
         if answer.exit_status != 0:
             return Failed(Reason.COMMAND_FAILED, f"{what}: {verb}: {shortened(answer)}")
-        return Found(said.text("held") == "yes", said.text("others") == "yes")
+        return Found(said.text("held") == "yes", said.text("others") == "yes", said.text("had") == "yes")

@@ -1,6 +1,7 @@
 # An address that one of two nodes has beside its own: looked for, taken, announced, withdrawn.
-# Arguments: root, verb, address, prefix length, interface. Verbs: read, take, drop, announce, probe.
-# Prints held=yes or no, and others=yes where somebody else on the segment answers for it.
+# Arguments: root, verb, address, prefix length, interface. Verbs: read, take, succeed, drop, announce, probe.
+# To succeed is to take what the other node has just withdrawn: whether anybody else has it is asked afterwards.
+# Prints held=yes or no, had=yes where drop found it here, and others=yes where somebody else on the segment answers for it.
 # Exit statuses: 20 no such interface, 21 somebody else has it, 22 a program is missing, 23 it could not be done.
 
 set -u
@@ -30,12 +31,15 @@ somebody_answers() { # seconds that each question waits, as many times
     return 1
 }
 
-announce() { # for how many seconds: arping stays for a whole one, and the first of each kind is out at once
+announce() {
     if [ "$family" = -4 ]; then
         need arping
-        timeout "$1" arping -q -U -I "$interface" -c 2 -w 1 "$address" >/dev/null 2>&1 &
-        timeout "$1" arping -q -A -I "$interface" -c 1 -w 1 "$address" >/dev/null 2>&1 &
-        wait
+        # Each is out at once, but its program stays for a whole second, for which nobody waits.
+        (
+            trap '' HUP
+            arping -q -U -I "$interface" -c 1 -w 1 "$address" &
+            arping -q -A -I "$interface" -c 1 -w 1 "$address" &
+        ) </dev/null >/dev/null 2>&1
     elif command -v python3 >/dev/null 2>&1; then
         python3 -I -S -c "$NEIGHBOUR" "$interface" "$address"
     else
@@ -60,9 +64,9 @@ for _ in range(2):
 '
 
 take() {
-    if is_held && ! is_doubled; then announce 0.2; return; fi
+    if is_held && ! is_doubled; then announce; return; fi
     if [ "$family" = -4 ]; then
-        ! somebody_answers 0.2 0.2 || taken_elsewhere
+        [ "$verb" = succeed ] || ! somebody_answers 0.2 0.2 || taken_elsewhere
         ip address add "$address/$length" dev "$interface" || exit 23
     else
         ip -6 address delete "$address/$length" dev "$interface" 2>/dev/null
@@ -75,25 +79,26 @@ take() {
             taken_elsewhere
         fi
     fi
-    announce 0.2
+    announce
 }
 
 drop() {
     is_held || return 0
+    had=yes
     ip "$family" -o address show to "$address/$whole" | while read -r _ where _ found _; do
         ip address delete "$found" dev "$where" || exit 23
     done
     ! is_held || exit 23
 }
 
-others=no
+others=no had=no
 case $verb in
     read) ;;
     probe) if somebody_answers 0.5 1; then others=yes; fi ;;
-    take) take ;;
-    announce) if is_held; then announce 1.5; fi ;;
+    take | succeed) take ;;
+    announce) if is_held; then announce; fi ;;
     drop) drop ;;
     *) exit 23 ;;
 esac
 if is_held && ! is_doubled; then printf '%s\n' held=yes; else printf '%s\n' held=no; fi
-printf '%s\n' "others=$others"
+printf '%s\n' "others=$others" "had=$had"
