@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from maestro_operator.drivers.memory.guard_twin import LOST, NEVER, GuardState
+from support.bed import clock
 from support.guard_pair import Node, two_nodes
 
 
@@ -172,3 +173,22 @@ def test_who_holds_the_lock_already_says_so_and_does_not_wait_for_himself(node: 
 
     assert done.returncode == 0
     assert "state=valid" in done.stdout
+
+
+def test_a_silent_peer_is_waited_for_as_long_as_the_configuration_says(node: Node) -> None:
+    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+        # Nobody takes the first connection off its short queue, so that no later one gets an answer.
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for waiting in (first, second):
+            waiting.settimeout(0)
+            waiting.connect_ex(deaf.getsockname())
+        port = str(deaf.getsockname()[1])
+        configured(node, peer_address="127.0.0.1", ports=port, peer_port=port, probe_seconds="1")
+        node.wire("down")
+
+        began = clock.monotonic_seconds()
+        lines = node.run("probe-peer").lines
+
+        assert (lines[f"port.{port}"], lines["ssh"], lines["peer_answers"]) == ("silent", "silent", "no")
+        assert clock.monotonic_seconds() - began < 2.8

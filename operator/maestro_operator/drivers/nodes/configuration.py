@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from maestro_operator.model.pair import PairSpec
 
 WATCH_SECONDS = 3
+MOST_PROBE_SECONDS = 3
+"""How long a node waits at most for its peer's kernel when it is asked what it sees of it; a question has a bound."""
 _VALUE = re.compile(r"[A-Za-z0-9@._:/ -]*")
 
 
@@ -49,6 +51,7 @@ def configuration(equipment: Equipment) -> str:
         *_backups(spec),
         *_spool(spec, view.live),
         ("watch_seconds", str(WATCH_SECONDS)),
+        ("probe_seconds", str(min(MOST_PROBE_SECONDS, spec.detection.timeout_seconds))),
         ("start_seconds", str(max(service.start_timeout_seconds for service in spec.services))),
         ("stop_seconds", str(max(service.stop_timeout_seconds for service in spec.services))),
     ]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 8.0
 VOTE_SECONDS = 15.0
-"""A silent peer costs the asked node three seconds, a peer that hangs eight."""
+"""A silent peer costs the asked node up to three seconds, a peer that hangs eight."""
 VERSIONS_SECONDS = 300.0
 SSH_PORT = 22
 _PUBLIC_KEY = re.compile(r"(ssh-ed25519 [A-Za-z0-9+/]+={0,2})( [^\r\n]*)?")
