@@ -1,8 +1,10 @@
 """The operator beside its peers: `python -m support.peers`.
 
-ROUNDS=7 rounds; in each, every side is dealt every accident. SIDES=floor,operator and KINDS=planned,power-cut play
-these alone, and the report is then not what is asked for. BREAK=two-writers or forgets plants a fault in a planned move
-of the operator; the command must then fail. `python -m support.peers list` prints the ids of the claims.
+ROUNDS=7 rounds; in each, every side is dealt every accident, all with the same silence before a node counts as gone;
+and then three of them a power cut once more, each with the least silence that is safe for it. SIDES=floor,operator and
+KINDS=planned,power-cut play these alone, and the report is then not what is asked for. BREAK=two-writers or forgets
+plants a fault in a planned move of the operator; the command must then fail. `python -m support.peers list` prints the
+ids of the claims.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from support.peers.judge import Cost, NotSeenError, cost_of
 from support.peers.keepalived import Keepalived
 from support.peers.own import Own
 from support.peers.pacemaker import Pacemaker
-from support.peers.play import KINDS, PLANNED, Player
-from support.peers.ratios import OWN, Cell, ratio_claims
+from support.peers.parts import Parts, parts_of
+from support.peers.play import CUT, KINDS, PLANNED, Player
+from support.peers.ratios import BEST, OWN, Cell, ratio_claims
+from support.peers.spent import Spent, spent_claims
 from support.peers.stage import PeerStage
 from support.report import BUILD, Claim, write_report
 
@@ -31,11 +35,16 @@ if TYPE_CHECKING:
     from support.peers.sides import Side
 
 TARGET = "bench-peers"
-SIDES = ("floor", "keepalived", "pacemaker", OWN)
-ADVERT_SECONDS = 1.0
+SAME = ("floor", "keepalived", "pacemaker", OWN)
+SIDES = (*SAME, *(f"{name}{BEST}" for name in SAME if name != "floor"))
+"""Those at their best are dealt a power cut alone."""
+ADVERT_SECONDS, BEST_ADVERT_SECONDS = 1.0, 0.3
 """A master that is silent is given up after 3.6 of them."""
-TOKEN_MILLISECONDS = 1650
-"""With the consensus, 1.2 times as long, a node is gone after 3.6 seconds: as with keepalived."""
+TOKEN_MILLISECONDS, BEST_TOKEN_MILLISECONDS = 1650, 1000
+"""With the consensus, 1.2 times as long, a node is gone after 3.6 seconds: as with keepalived. The best is what was
+Corosync's own default up to its version 3.0."""
+DOWN_FOR_SECONDS, BEST_DOWN_FOR_SECONDS = 3, 2
+"""The best is the least that the schema takes: a period and a time-out of one second each."""
 USAGE = 2
 
 
@@ -65,11 +74,20 @@ def main() -> int:
 
 def ids() -> list[str]:
     """Return the ids of all claims of a whole run."""
-    cells = [f"{side}-{kind}" for kind in KINDS for side in SIDES]
+    cells = [f"{side}-{kind}" for kind in KINDS for side in SIDES if _is_dealt(side, kind)]
     # Nobody moves anything when only the nodes' own link is cut, so there is no outage to divide by.
-    return ["versions", *cells] + [
-        f"ratio-{kind}-{side}" for kind in KINDS for side in SIDES if side != OWN and _divides(kind)
+    ratios = [
+        f"ratio-{kind}-{side}"
+        for kind in KINDS
+        for side in SIDES
+        if side.removesuffix(BEST) != OWN and _divides(kind) and _is_dealt(side, kind)
     ]
+    spent = [*(f"parts-{side}" for side in SIDES), "after-verdict-pacemaker", f"after-verdict-pacemaker{BEST}"]
+    return ["versions", *cells, *ratios, *spent]
+
+
+def _is_dealt(side: str, kind: str) -> bool:
+    return kind == CUT or not side.endswith(BEST)
 
 
 def _divides(kind: str) -> bool:
@@ -78,16 +96,35 @@ def _divides(kind: str) -> bool:
 
 def claims_of(folder: Path, *, sides: tuple[str, ...], kinds: tuple[str, ...], rounds: int) -> list[Claim]:
     """Return what the files of a run show."""
-    cells = {(side, kind): _cell(folder, side, kind, rounds=rounds) for kind in kinds for side in sides}
+    cells = {
+        (side, kind): _cell(folder, side, kind, rounds=rounds)
+        for kind in kinds
+        for side in sides
+        if _is_dealt(side, kind)
+    }
     evidence = str(folder.relative_to(BUILD.parent)) if folder.is_relative_to(BUILD.parent) else str(folder)
     claims = [_versions(folder, sides), *(cell.claim(rounds, evidence=evidence) for cell in cells.values())]
-    return claims + ratio_claims({key: cell for key, cell in cells.items() if _divides(key[1])}, rounds)
+    claims += ratio_claims({key: cell for key, cell in cells.items() if _divides(key[1])}, rounds)
+    spent = [_spent(folder, side, rounds=rounds) for side in sides] if CUT in kinds else []
+    return claims + spent_claims(spent, rounds)
+
+
+def _spent(folder: Path, side: str, *, rounds: int) -> Spent:
+    found: dict[int, Parts] = {}
+    unseen: list[str] = []
+    for number in range(rounds):
+        try:
+            found[number] = parts_of(folder / f"{number}-{side}-{CUT}")
+        except (NotSeenError, FileNotFoundError) as error:
+            unseen.append(f"round {number}: {error}")
+    return Spent(side=side, parts=found, unseen=unseen)
 
 
 def _versions(folder: Path, sides: tuple[str, ...]) -> Claim:
     said: dict[str, str] = {}
     for path in sorted(folder.glob("versions-*.json")):
         said |= json.loads(path.read_text())
+    sides = tuple(side for side in sides if not side.endswith(BEST))
     missing = [side for side in sides if not (folder / f"versions-{side}.json").exists()]
     words = ", ".join(f"{name} {version}" for name, version in sorted(said.items())) or "this tree alone"
     return Claim(id="versions", ok=not missing, measured=words, bound=f"said by {', '.join(sides)}")
@@ -119,14 +156,19 @@ def _play(folder: Path, *, sides: tuple[str, ...], kinds: tuple[str, ...], round
             "floor": Floor(stage.bed, folder / "connections"),
             "keepalived": Keepalived(stage.bed, advert_seconds=ADVERT_SECONDS),
             "pacemaker": Pacemaker(stage.bed, token_milliseconds=TOKEN_MILLISECONDS),
-            OWN: Own(stage),
+            OWN: Own(stage, down_for_seconds=DOWN_FOR_SECONDS),
+            f"keepalived{BEST}": Keepalived(stage.bed, advert_seconds=BEST_ADVERT_SECONDS),
+            f"pacemaker{BEST}": Pacemaker(stage.bed, token_milliseconds=BEST_TOKEN_MILLISECONDS),
+            f"{OWN}{BEST}": Own(stage, down_for_seconds=BEST_DOWN_FOR_SECONDS),
         }
         meddle = meddling(planted, stage.bed) if planted else None
         for number in range(rounds):
             for name in sides:
-                side = made[name]
+                side, dealt = made[name], [kind for kind in kinds if _is_dealt(name, kind)]
+                if not dealt:
+                    continue
                 side.begin()
-                for kind in kinds:
+                for kind in dealt:
                     Player(side, stage.bed).play(folder / f"{number}-{name}-{kind}", kind=kind, meddle=meddle)
                     say(f"round {number}: {name}, {kind}")
                 if number == 0:

@@ -47,17 +47,16 @@ class Own:
 
     place = OPERATOR
 
-    def __init__(self, stage: PeerStage) -> None:
-        """Take the stage on which it is up already."""
+    def __init__(self, stage: PeerStage, *, down_for_seconds: int) -> None:
+        """Take the stage on which it is up already, and how long a node has to be silent."""
         self._stage = stage
-        self._is_applied = False
+        self._down_for_seconds = down_for_seconds
 
     def begin(self) -> None:
         """Apply the pair, or let it be managed again, and wait until it is protected."""
-        if not self._is_applied:
+        if not self._stage.kubectl("get", "mp", "-n", NAMESPACE, "-o", "name").strip():
             self._stage.kubectl("apply", "-f", "-", input_text=json.dumps(self._stage.manifest()))
-            self._is_applied = True
-        self._patch({"management": "Enforce"})
+        self._patch({"management": "Enforce", "detection": {"downForSeconds": self._down_for_seconds}})
         self.settle()
 
     def active(self) -> str:

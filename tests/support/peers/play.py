@@ -56,7 +56,7 @@ class Player:
         try:
             _until(lambda: _is_steady(answers, 0), seconds=SERVE_SECONDS, what=f"{old} to serve {place.name}")
             clock.pause(BEFORE_PLANNED_SECONDS if kind == PLANNED else BEFORE_SECONDS)
-            began = clock.monotonic_nanoseconds()
+            began, began_wall = clock.monotonic_nanoseconds(), clock.wall()
             self._strike(kind, old)
             served = self._await_service(kind, answers, began)
             if meddle:
@@ -68,8 +68,8 @@ class Player:
             asker.stop()
         self._side.settle()
         self._side.keep(folder)
-        told = {"side": place.name, "kind": kind, "began_ns": began, "old": old, "served": served}
-        self._keep(folder, told)
+        told = {"side": place.name, "kind": kind, "began_ns": began, "began_wall": began_wall}
+        self._keep(folder, {**told, "old": old, "served": served})
 
     def _strike(self, kind: str, old: str) -> None:
         node, new = self._bed.nodes[old], other(old)
