@@ -29,7 +29,7 @@ from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen,
 from maestro_operator.model.status import PairStatus
 from maestro_operator.model.steps import LEAVES_ALONE
 from maestro_operator.observe.census import Census
-from maestro_operator.observe.gather import Observer, unlooked
+from maestro_operator.observe.gather import Observer, looks_alike, unlooked
 from maestro_operator.observe.maintenance import maintenance
 from maestro_operator.observe.wallclock import (
     block_remaining_seconds,
@@ -274,9 +274,7 @@ class PairLoop:
         now = self._clock.now()
         monotonic = self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
-        last = memory.last
-        if last is not None:
-            last = replace(last, age_seconds=monotonic - memory.last_at_seconds)
+        last = memory.last and replace(memory.last, age_seconds=monotonic - memory.last_at_seconds)
         seen = Seen(
             key=resource.key,
             generation=resource.generation,
@@ -322,13 +320,14 @@ class PairLoop:
             self._census.note(self._uid, is_silent=isinstance(active, Unknown))
 
     def _observer_for(self, spec: PairSpec) -> Observer:
-        """Return the observer of this spec; a changed spec looks with new eyes."""
-        if self._observer is None or (self._observer[0] is not spec and self._observer[0] != spec):
+        """Return the observer of this spec; what asks for other looks is looked at with new eyes."""
+        observer = self._observer[1] if self._observer and looks_alike(self._observer[0], spec) else None
+        if observer is None:
             self.close_observer()
             known, wake = (lambda: self._census.known), self._wake.set
             observer = Observer(spec, self._drivers, clock=self._clock, pairs=known, wake=wake)
-            self._observer = (spec, observer)
-        return self._observer[1]
+        self._observer = (spec, observer)
+        return observer
 
     def close_observer(self) -> None:
         """End every look under way."""

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maestro_operator.model.pair import Management
 from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.observe.atrest import AtRest
@@ -66,8 +67,17 @@ def unlooked(spec: PairSpec, barred: Barred) -> Look:
     )
 
 
+def looks_alike(one: PairSpec, other: PairSpec) -> bool:
+    """Tell whether two specs ask for the same looks: an order or an answer must not make an outage begin anew."""
+    return one is other or _but_for_orders(one) == _but_for_orders(other)
+
+
+def _but_for_orders(spec: PairSpec) -> PairSpec:
+    return spec.model_copy(update={"active_node": "", "answers": (), "management": Management.ENFORCE})
+
+
 class Observer:
-    """Looks at one pair as its spec says; made anew when the spec changes."""
+    """Looks at one pair as its spec says; made anew when that asks for other looks."""
 
     def __init__(
         self, spec: PairSpec, drivers: Drivers, *, clock: Clock, pairs: Callable[[], int], wake: Callable[[], None]
