@@ -1,11 +1,13 @@
 """The one screen of `kubectl maestro status`: aligned, with the arrow on the way the data goes, and what to do next."""
 
+import argparse
 from typing import Any
 
 import pytest
 import yaml
 
 from maestro_operator.cli.change import answered
+from maestro_operator.cli.reading import as_asked
 from maestro_operator.cli.screen import screen
 
 WIDTH = 200
@@ -182,6 +184,18 @@ def test_no_line_is_longer_than_the_terminal() -> None:
 
     assert max(map(len, lines)) == 60
     assert any(line.endswith("…") for line in lines)
+
+
+def test_a_pipe_gets_every_line_whole() -> None:
+    shown = serving()
+    shown["status"]["nodes"][0]["votes"] = [
+        {"vantagePoint": f"a witness in town {number}", "vote": "Alive"} for number in range(9)
+    ]
+
+    text = as_asked(argparse.Namespace(output="text"), shown)
+
+    assert "a witness in town 8 says Alive" in text
+    assert "…" not in text
 
 
 def test_the_git_change_survives_every_word_a_person_may_write() -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from maestro_operator.model.seen import Seen
 
-WIDTH_UNKNOWN = (140, 24)
-"""Where the output is no terminal."""
+UNCUT = 10_000
+"""The width where the output is no terminal: a pipe or a log keeps every vote."""
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -39,16 +39,17 @@ def status(given: argparse.Namespace) -> None:
     """Print one screen, or the status as it is; once, or after every change until it is stopped."""
     pair = pair_of(given)
     if not given.watch:
-        print(_of(given, pair.obj))
+        print(as_asked(given, pair.obj))
         return
     for found in follow(pair, seconds=math.inf, clock=SystemClock()):
-        text = _of(given, found.obj)
+        text = as_asked(given, found.obj)
         print(f"{CLEAR}{text}" if sys.stdout.isatty() else f"{text}\n", flush=True)
 
 
-def _of(given: argparse.Namespace, pair: dict[str, Any]) -> str:
+def as_asked(given: argparse.Namespace, pair: dict[str, Any]) -> str:
+    """Return a pair's screen, as wide as the terminal where there is one, or its status as data."""
     if given.output == "text":
-        return screen(pair, width=shutil.get_terminal_size(WIDTH_UNKNOWN).columns)
+        return screen(pair, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else UNCUT)
     return as_data(pair.get("status", {}), given.output)
 
 
