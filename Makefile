@@ -68,7 +68,7 @@ docs-check: venv ## Run every command and judge every manifest of the docs (PAGE
 	@$(PY) -m support.docscheck --page "$(PAGE)" --break "$(BREAK)"
 
 .PHONY: journey
-journey: venv ## The tutorial and the night on call in an empty cluster, with a real Git, Helm and Prometheus (BREAK=no-alert)
+journey: venv ## The tutorial and the night on call, on two real servers and an empty cluster, typed from the docs (BREAK=no-alert)
 	@$(PY) -m support.journey --break "$(BREAK)"
 
 .PHONY: lint

@@ -1,26 +1,46 @@
-"""What the journey claims, seen to fail: a block that failed, a quiet alert, another move, something left behind."""
+"""What the journey claims, seen to fail: a block that failed, a quiet alert, another move, a trace left."""
 
-from typing import cast
+import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
-from support.docscheck.desk import Desk
 from support.docscheck.pages import TUTORIAL
-from support.docscheck.record import Record, Tried
-from support.journey.__main__ import MOVES, Journey, judge
-from support.journey.alerting import Alerts
+from support.docscheck.record import Tried
+from support.journey import judge, own_words
+from support.journey.reader import Seen
+from support.judge.database import Postgres
 
 RUNBOOK = "docs/runbooks/MaestroPairDown.md"
-
-
-def a_journey() -> Journey:
-    found = Journey(cast("Desk", None), cast("Alerts", None), cast("Record", None))
-    found.alert = {"labels": {"alertname": "MaestroPairDown"}, "annotations": {"runbook_url": RUNBOOK}}
-    found.history = [
-        {"kind": kind, "source": one, "target": other, "result": "Done"} for kind, one, other in reversed(MOVES)
-    ]
-    found.writers_at_once = []
-    return found
+WELL_SEEN = Seen(
+    alert={"labels": {"alertname": judge.ALERT}, "annotations": {"runbook_url": RUNBOOK}},
+    unanswered=[],
+    pair={
+        "status": {
+            "history": [
+                {"kind": kind, "source": one, "target": other, "result": "Done"}
+                for kind, one, other in reversed(judge.MOVES)
+            ]
+        }
+    },
+    before_upgrade="11 12",
+    after_upgrade="11 12",
+    at_the_end="11 12",
+    left=[],
+)
+MANIFEST = """# CHANGE marks what only you know
+spec:
+  nodes:
+    - address: 10.0.0.1  # CHANGE: its address
+      ssh: {host: 10.0.0.1, port: 22}  # CHANGE where it is another
+      fencing:
+        - identity: serial-a  # CHANGE: the serial number
+  traffic:
+    - servers: [192.0.2.53]  # CHANGE: every one
+  unit: maestro.service  # assumed: its name
+"""
 
 
 def tried(page: str, *, code: int = 0) -> Tried:
@@ -30,44 +50,93 @@ def tried(page: str, *, code: int = 0) -> Tried:
 WELL = [tried(TUTORIAL), tried(TUTORIAL), tried(RUNBOOK)]
 
 
-def failed(journey: Journey, lines: list[Tried], *, left: list[str] | None = None) -> set[str]:
-    return {claim.id for claim in judge(journey, lines, wanted=2, left=left or []) if not claim.ok}
+def failed(
+    seen: Seen, lines: list[Tried], *, unused: list[str] | None = None, left: list[str] | None = None
+) -> set[str]:
+    claims = judge.walked(seen, lines, wanted=2, unused=unused or [], left=left or [])
+    return {claim.id for claim in claims if not claim.ok}
 
 
 def test_a_journey_that_went_well_claims_all() -> None:
-    assert failed(a_journey(), WELL) == set()
+    assert failed(WELL_SEEN, WELL) == set()
+
+
+def test_a_journey_that_did_not_begin_claims_nothing_of_the_way() -> None:
+    assert failed(Seen(), []) == set(judge.WALKED) - {"parts", "every-example-was-met"}
 
 
 @pytest.mark.parametrize("lines", [WELL[1:], [tried(TUTORIAL), tried(TUTORIAL, code=1), tried(RUNBOOK)]])
 def test_a_block_that_was_not_reached_or_failed_is_found(lines: list[Tried]) -> None:
-    assert failed(a_journey(), lines) == {"every-block-of-the-tutorial-ran"}
+    assert failed(WELL_SEEN, lines) == {"every-block-of-the-tutorial-ran"}
+
+
+def test_an_example_of_the_page_that_was_never_met_is_found() -> None:
+    assert failed(WELL_SEEN, WELL, unused=["192.0.2.10"]) == {"every-example-was-met"}
+
+
+def test_a_line_marked_change_that_was_left_is_found() -> None:
+    assert failed(replace(WELL_SEEN, unanswered=["spec.x"]), WELL) == {"every-CHANGE-was-answered"}
 
 
 def test_an_alert_that_stayed_quiet_is_found() -> None:
-    journey = a_journey()
-    journey.alert = {}
-
-    assert failed(journey, WELL[:2]) == {"the-alert-fired", "its-runbook-was-followed"}
+    assert failed(replace(WELL_SEEN, alert={}), WELL[:2]) == {"the-alert-fired", "its-runbook-was-followed"}
 
 
 def test_a_command_of_the_runbook_that_failed_is_found() -> None:
-    assert failed(a_journey(), [*WELL, tried(RUNBOOK, code=1)]) == {"its-runbook-was-followed"}
+    assert failed(WELL_SEEN, [*WELL, tried(RUNBOOK, code=1)]) == {"its-runbook-was-followed"}
 
 
 def test_another_move_than_git_ordered_is_found() -> None:
-    journey = a_journey()
-    journey.history = journey.history[1:]
+    history = WELL_SEEN.pair["status"]["history"][1:]
 
-    assert failed(journey, WELL) == {"the-moves-were-those-of-git"}
-
-
-@pytest.mark.parametrize("moments", [None, ["at noon: a and b"]])
-def test_two_writers_or_nobody_who_looked_are_found(moments: list[str] | None) -> None:
-    journey = a_journey()
-    journey.writers_at_once = moments
-
-    assert failed(journey, WELL) == {"one-writer"}
+    assert failed(replace(WELL_SEEN, pair={"status": {"history": history}}), WELL) == {"the-moves-were-those-of-git"}
 
 
-def test_what_is_left_is_found() -> None:
-    assert failed(a_journey(), WELL, left=["deployment/x"]) == {"nothing-is-left"}
+def test_a_move_that_was_begun_and_given_up_is_found() -> None:
+    given_up = {"kind": "Switchover", "source": "b", "target": "a", "result": "Abandoned"}
+    history = [*WELL_SEEN.pair["status"]["history"], given_up]
+
+    assert failed(replace(WELL_SEEN, pair={"status": {"history": history}}), WELL) == {"the-moves-were-those-of-git"}
+
+
+@pytest.mark.parametrize("after", ["11 13", "11 0"])
+def test_a_service_that_the_upgrade_touched_is_found(after: str) -> None:
+    found = failed(replace(WELL_SEEN, after_upgrade=after), WELL)
+
+    assert found == {"the-upgrade-stopped-nothing"}
+
+
+def test_a_service_that_did_not_outlive_the_operator_is_found() -> None:
+    assert failed(replace(WELL_SEEN, at_the_end="0 0"), WELL) == {"what-ran-runs-on"}
+
+
+@pytest.mark.parametrize(("in_cluster", "on_nodes"), [(["deployment/x"], []), ([], ["a:/etc/maestro-guard"])])
+def test_what_is_left_is_found(in_cluster: list[str], on_nodes: list[str]) -> None:
+    assert failed(replace(WELL_SEEN, left=on_nodes), WELL, left=in_cluster) == {"nothing-is-left"}
+
+
+def test_data_of_which_there_is_no_evidence_is_claimed_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "pair.json").write_text(json.dumps({}))
+
+    claims = judge.data(tmp_path, Postgres())
+
+    assert [claim.ok for claim in claims] == [False] * len(judge.HELD_TO)
+    assert str(tmp_path) not in json.dumps([claim.measured for claim in claims])
+
+
+def test_every_value_that_is_marked_change_is_asked_for() -> None:
+    assert own_words.asked_to_change(MANIFEST) == {
+        "spec.nodes.0.address",
+        "spec.nodes.0.ssh.host",
+        "spec.nodes.0.ssh.port",
+        "spec.nodes.0.fencing.0.identity",
+        "spec.traffic.0.servers.0",
+    }
+
+
+def test_what_was_marked_and_stayed_is_named_but_for_what_the_command_line_said() -> None:
+    after = yaml.safe_load(MANIFEST)
+    after["spec"]["nodes"][0]["fencing"][0]["identity"] = "4711"
+    after["spec"]["nodes"][0]["ssh"]["port"] = 2222
+
+    assert own_words.unanswered(MANIFEST, after) == ["spec.traffic.0.servers.0"]

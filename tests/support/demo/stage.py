@@ -248,10 +248,10 @@ class Stage:
 
     def keep_disk(self, name: str) -> None:
         """Keep the disk of a node that is off."""
-        _copy_disk(self.bed.nodes[name].srv_path, self.evidence / "disks" / name)
+        copy_disk(self.bed.nodes[name].srv_path, self.evidence / "disks" / name)
 
 
-def _copy_disk(srv: Path, to: Path) -> None:
+def copy_disk(srv: Path, to: Path) -> None:
     """Copy what a judge reads: the live group, what is kept aside, and the replica's own records."""
     to.mkdir(parents=True)
     for part in ("maestro", ".maestro-replica/quarantine", ".maestro-replica/meta"):

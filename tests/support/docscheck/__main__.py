@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from support.controlplane.clock import monotonic_seconds
 from support.docscheck import looks
 from support.docscheck.breaks import BREAKS, broken
-from support.docscheck.desk import Desk
 from support.docscheck.judge import judge
+from support.docscheck.memory_desk import MemoryDesk
 from support.docscheck.pages import TUTORIAL, read_pages
 from support.docscheck.play import AT_ONCE, Player, skips
 from support.docscheck.record import Record, read
-from support.docscheck.tutorial import play_tutorial
+from support.docscheck.tutorial import MemoryReader, play_tutorial
 from support.report import BUILD, write_report
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def played(pages: list[Page], directory: Path) -> None:
             record.note(tried)
     others = [page for page in pages if page.name not in (TUTORIAL, INSTALLS)]
     if others:
-        with Desk(directory / "desk") as desk:
+        with MemoryDesk(directory / "desk") as desk:
             desk.plane.ensure_namespace("maestro")
             player = Player(desk, record)
             for page in read_pages():
@@ -76,8 +76,8 @@ def played(pages: list[Page], directory: Path) -> None:
                 list(pool.map(player.play, others))
     for page in pages:
         if page.name == TUTORIAL:
-            with Desk(directory / "tutorial") as desk:
-                play_tutorial(page, desk, record)
+            with MemoryDesk(directory / "tutorial") as desk:
+                play_tutorial(page, desk, record, reader=MemoryReader(desk))
 
 
 if __name__ == "__main__":

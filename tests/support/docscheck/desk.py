@@ -1,7 +1,7 @@
-"""A reader's desk: a shell with kubectl, helm and the plugin, an empty cluster, and what becomes of a Deployment.
+"""A reader's desk: a shell with kubectl, helm and the plugin, and an empty cluster.
 
-There is no controller in the cluster, so this stands in for the one that matters: where the chart's Deployment is, an
-operator runs with its environment, its ServiceAccount and its rights, over nodes in memory; where it goes, that ends.
+There is no controller in the cluster, so a desk stands in for the one that matters: where the chart's Deployment is, an
+operator runs with its environment, its ServiceAccount and its rights; where it goes, that ends.
 """
 
 from __future__ import annotations
@@ -12,48 +12,55 @@ import os
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 import yaml
 
-from maestro_operator.settings import Settings
-from support.controlplane import CommandError, ControlPlane, obtain_programs
+from support.controlplane import CommandError, obtain_programs
 from support.controlplane.clock import await_condition
-from support.demo.cluster import FREE_LEASE, OPERATOR, OPERATOR_NAMESPACE
-from support.demo.memory_operator import MemoryOperator
+from support.demo.cluster import OPERATOR, OPERATOR_NAMESPACE
 from support.docscheck.pages import ROOT
 from support.docscheck.scenes import NAMESPACE
-from support.docscheck.worlds import Worlds
-from support.operator_environment import belonging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
-    from maestro_operator.drivers.memory.world import MemoryWorld
+    from support.controlplane import ControlPlane
     from support.manifests import Manifest
 
-BLOCK_SECONDS = 240
 AWAIT_SECONDS = 120.0
 END_SECONDS = 10.0
 PREPARE = """set -eu -o pipefail
 """
 
 
-class Desk:
+class Desk(ABC):
     """The running parts; leaving the block takes all of them down."""
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
-        """Keep where everything is; the operator's pages are on the port."""
+    enter: tuple[str, ...] = ()
+    """What to put before a command so that it runs where the cluster is."""
+    block_seconds: float = 240.0
+    """How long a block of commands may take."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep where everything is."""
         self.directory = directory
-        self._port = port
         self.folder = directory / "repository"
         """What the reader has before him."""
         self._undo = ExitStack()
-        self._operator: MemoryOperator | None = None
         self._number = itertools.count(1)
+
+    @abstractmethod
+    def _bring_up(self, undo: ExitStack) -> ControlPlane:
+        """Brings up a cluster with nothing in it, and all that the operator acts on."""
+
+    @abstractmethod
+    def _roll_out(self, deployment: Manifest | None) -> None:
+        """Does as the chart's Deployment says now; None where there is none."""
 
     def __enter__(self) -> Self:
         """Bring up a cluster with nothing in it, and lay the desk."""
@@ -71,10 +78,8 @@ class Desk:
         ):
             (self.folder / name).symlink_to(ROOT / name)
         with ExitStack() as undo:
-            self.plane = undo.enter_context(ControlPlane.start(self.directory / "plane", own_processes=True))
-            undo.callback(self._stop_operator)
+            self.plane = self._bring_up(undo)
             self._lay()
-            self.worlds = Worlds(self._spec_of)
             self._undo = undo.pop_all()
         return self
 
@@ -107,13 +112,13 @@ class Desk:
 
     # ------------------------------------------------------------ what the reader does
 
-    def run(self, text: str, *, seconds: float = BLOCK_SECONDS) -> tuple[int, str]:
+    def run(self, text: str) -> tuple[int, str]:
         """Runs a block of commands in the reader's folder; returns how it ended and all that it said."""
         log = self.directory / f"said-{next(self._number)}"
         with log.open("w") as said:
             try:
                 shell = subprocess.Popen(
-                    ["bash", "-c", PREPARE + text],
+                    [*self.enter, "bash", "-c", PREPARE + text],
                     cwd=self.folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
@@ -123,7 +128,7 @@ class Desk:
                     start_new_session=True,
                 )
                 self._undo.callback(_end, shell)
-                code = shell.wait(timeout=seconds)
+                code = shell.wait(timeout=self.block_seconds)
             except subprocess.TimeoutExpired:
                 code = -1
         if "helm " in text:
@@ -138,16 +143,6 @@ class Desk:
             return {"state": "gone"}
         return dict(json.loads(text).get("status") or {})
 
-    def writers_at_once(self, pair: str) -> list[str]:
-        """Returns the moments in which both of a pair's nodes ran services."""
-        assert self._operator is not None
-        return self._operator.call(lambda: list(self.worlds.world_of(pair).moments_with_two_writers))
-
-    def befalls(self, pair: str, accident: Callable[[MemoryWorld], None]) -> None:
-        """Lets something happen to a pair's nodes."""
-        assert self._operator is not None
-        self._operator.call(lambda: accident(self.worlds.world_of(pair)))
-
     def comes(self, pair: str, condition: Callable[[Mapping[str, object]], bool]) -> bool:
         """Waits until a pair's status is as it is to be, and returns whether it came to that."""
         return await_condition(lambda: condition(self.status(pair)), within_seconds=AWAIT_SECONDS, every_seconds=0.5)
@@ -161,31 +156,16 @@ class Desk:
     # ------------------------------------------------------------ what a cluster would do
 
     def mind_the_deployment(self) -> None:
-        """Starts or ends the operator as the chart's Deployment says."""
+        """Starts, replaces or ends operators as the chart's Deployment says."""
         words = ("get", "deployment", OPERATOR, f"--namespace={OPERATOR_NAMESPACE}", "--ignore-not-found", "-o", "json")
         text = self.plane.run_kubectl(*words)
-        if not text.strip():
-            self._stop_operator()
-        elif self._operator is None:
-            (container,) = json.loads(text)["spec"]["template"]["spec"]["containers"]
-            self._start_operator({item["name"]: item.get("value", "") for item in container["env"]})
+        self._roll_out(json.loads(text) if text.strip() else None)
 
-    def _start_operator(self, chosen: Mapping[str, str]) -> None:
-        self.plane.run_kubectl("apply", "-f", "-", input_text=yaml.safe_dump(FREE_LEASE))
-        kubeconfig = self.plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR)
-        watch = chosen["MAESTRO_WATCH_NAMESPACE"]
-        here = belonging(kubeconfig, watch=watch, home=OPERATOR_NAMESPACE, port=self._port)
-        settings = Settings.from_environment({**chosen, **here})
-        self._operator = MemoryOperator(settings, self.worlds, log=self.directory / "operator.log")
 
-    def _stop_operator(self) -> None:
-        if self._operator is not None:
-            self._operator.stop()
-            self._operator = None
-
-    def _spec_of(self, pair: str) -> Manifest:
-        text = self.plane.run_kubectl("get", "mp", pair, f"--namespace={NAMESPACE}", "-o", "json")
-        return dict(json.loads(text)["spec"])
+def environment_of(deployment: Manifest) -> dict[str, str]:
+    """Returns what a Deployment tells its operators by their environment."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value", "") for item in container["env"]}
 
 
 def _end(shell: subprocess.Popen[bytes]) -> None:

@@ -20,7 +20,7 @@ from support.manifests import RenderError, rendered
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from support.docscheck.desk import Desk
+    from support.docscheck.memory_desk import MemoryDesk
     from support.docscheck.pages import Block, Page
     from support.docscheck.record import Record
 
@@ -73,7 +73,7 @@ def is_at_desk(block: Block) -> bool:
 class Player:
     """Plays pages at a desk and notes what came of it."""
 
-    def __init__(self, desk: Desk, record: Record) -> None:
+    def __init__(self, desk: MemoryDesk, record: Record) -> None:
         """Keep where to play and where to note."""
         self._desk = desk
         self._record = record

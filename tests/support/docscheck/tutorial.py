@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from support.docscheck.record import Tried
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.drivers.memory.world import MemoryWorld
     from support.docscheck.desk import Desk
+    from support.docscheck.memory_desk import MemoryDesk
     from support.docscheck.pages import Block, Page
     from support.docscheck.record import Record
 
@@ -21,22 +22,48 @@ ACCIDENTS: Mapping[str, Callable[[MemoryWorld, str], None]] = {
 }
 
 
-def play_tutorial(page: Page, desk: Desk, record: Record, *, after: Callable[[Block], None] = lambda _: None) -> None:
-    """Runs every block in its order, and ends at the first that fails: what follows stands on it.
+class Reader(Protocol):
+    """Who reads the tutorial and does what it says."""
 
-    `after` is called after each block that went well.
-    """
+    def typed(self, text: str) -> str:
+        """Returns a block's commands as this reader types them: with words of his own for the page's examples."""
+
+    def happens(self, what: str, node: str) -> None:
+        """Lets an accident happen to a node."""
+
+    def after(self, block: Block) -> None:
+        """Does what the page says in words after a block, and looks at what there is to be seen."""
+
+
+class MemoryReader:
+    """A reader whose servers are in memory: the page's own words are right there."""
+
+    def __init__(self, desk: MemoryDesk) -> None:
+        """Keep where the servers are."""
+        self._desk = desk
+
+    def typed(self, text: str) -> str:
+        """Returns the commands as they stand."""
+        return text
+
+    def happens(self, what: str, node: str) -> None:
+        """Lets an accident happen in the pair's world."""
+        self._desk.befalls(PAIR, lambda world: ACCIDENTS[what](world, node))
+
+    def after(self, block: Block) -> None:
+        """Does nothing more."""
+
+
+def play_tutorial(page: Page, desk: Desk, record: Record, *, reader: Reader) -> None:
+    """Runs every block in its order, and ends at the first that fails: what follows stands on it."""
     for block in page.blocks:
         if block.language == "accident":
-            _happens(block, desk)
+            what, node = block.text.split()
+            reader.happens(what, node)
         elif block.language == "sh":
-            code, said = desk.run(block.text)
-            record.note(Tried("command", block.page, block.line, block.text, code, said))
+            text = reader.typed(block.text)
+            code, said = desk.run(text)
+            record.note(Tried("command", block.page, block.line, text, code, said))
             if code != 0:
                 return
-        after(block)
-
-
-def _happens(block: Block, desk: Desk) -> None:
-    what, node = block.text.split()
-    desk.befalls(PAIR, lambda world: ACCIDENTS[what](world, node))
+        reader.after(block)

@@ -1,1 +1,1 @@
-"""The tutorial and a night on call, from an empty cluster to an empty cluster, with only what the docs say."""
+"""The tutorial and a night on call, from two plain servers and an empty cluster, with only what the docs say."""

@@ -49,12 +49,15 @@ class Alerts:
 
 
 @contextlib.contextmanager
-def alerting(folder: Path, *, scraped_port: int, leaves_out: str = "") -> Iterator[Alerts]:
-    """Gives what fires by the chart's alerts, without those of one file where it is left out on purpose."""
+def alerting(folder: Path, *, discovery: Path, leaves_out: str = "") -> Iterator[Alerts]:
+    """Gives what fires by the chart's alerts, without those of one file where it is left out on purpose.
+
+    Whom to scrape stands in the file `discovery`, and is read again whenever that changes.
+    """
     folder.mkdir(parents=True)
     rules = [str(path) for path in sorted((CHART / "alerts").glob("*.yaml")) if path.stem != leaves_out]
-    targets = [{"targets": [f"{HERE}:{scraped_port}"]}]
-    scrape = {"job_name": "maestro", "honor_labels": True, "scrape_interval": "5s", "static_configs": targets}
+    found = [{"files": [str(discovery)], "refresh_interval": "5s"}]
+    scrape = {"job_name": "maestro", "honor_labels": True, "scrape_interval": "5s", "file_sd_configs": found}
     config = {"global": {"evaluation_interval": "5s"}, "rule_files": rules, "scrape_configs": [scrape]}
     with prometheus_server(config, folder) as port:
         yield Alerts(port)
