@@ -189,6 +189,7 @@ async def test_after_a_silent_death_the_next_command_opens_a_new_session(
     server: LoopbackSsh, sessions: Sessions
 ) -> None:
     node = node_of(server)
+    await sessions.run(node, ("true",), deadline_seconds=5)
     # What it leaves behind keeps the output open, so that no end of it ever comes.
     silent = await sessions.run(node, ("sh", "-c", "setsid sleep 3 &"), deadline_seconds=0.5)
     assert reason_of(silent) is Reason.TIMED_OUT
@@ -203,6 +204,7 @@ async def test_a_caller_that_loses_patience_leaves_no_dark_session_behind(
     server: LoopbackSsh, sessions: Sessions
 ) -> None:
     node = node_of(server)
+    await sessions.run(node, ("true",), deadline_seconds=5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await sessions.run(node, ("sleep", "5"), deadline_seconds=10)
@@ -227,6 +229,43 @@ async def test_a_node_that_goes_dark_under_a_command_holds_nobody_for_its_whole_
 
         assert reason_of(answer) is Reason.TIMED_OUT
         assert clock.monotonic_seconds() - began < 20
+
+
+async def test_a_node_that_lets_in_slowly_is_read_all_the_same(server: LoopbackSsh, sessions: Sessions) -> None:
+    server.server.lets_in.clear()
+    node = node_of(server)
+    first = await sessions.run(node, ("true",), deadline_seconds=0.5)
+    assert reason_of(first) is Reason.TIMED_OUT
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await sessions.run(node, ("true",), deadline_seconds=10)
+
+    server.server.lets_in.set()
+    answer = await sessions.run(node, ("echo", "in"), deadline_seconds=5)
+
+    assert answer == Completed(0, "in\n", "")
+    assert server.server.accepted == 1, "an attempt goes on, whoever loses patience"
+
+
+async def test_a_session_that_took_its_time_to_open_is_kept_for_the_next_command(
+    server: LoopbackSsh, sessions: Sessions
+) -> None:
+    node = node_of(server)
+    late = await sessions.run(node, ("sleep", "3"), deadline_seconds=0.5)
+    assert reason_of(late) is Reason.TIMED_OUT
+
+    answer = await sessions.run(node, ("echo", "kept"), deadline_seconds=5)
+
+    assert answer == Completed(0, "kept\n", "")
+    assert len(server.secret_reads) == 1
+
+
+async def test_an_attempt_that_nobody_waits_for_ends_with_the_sessions(server: LoopbackSsh) -> None:
+    server.server.lets_in.clear()
+    async with sessions_to(server) as sessions:
+        await sessions.run(node_of(server), ("true",), deadline_seconds=0.3)
+
+    await until(lambda: not server.server.connections)
 
 
 async def test_a_port_is_reached_from_the_node(server: LoopbackSsh, sessions: Sessions) -> None:

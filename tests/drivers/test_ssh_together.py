@@ -137,6 +137,7 @@ async def test_one_that_loses_patience_takes_nothing_from_the_others_and_the_nex
     server: LoopbackSsh, sessions: Sessions
 ) -> None:
     node = node_of(server)
+    await sessions.ask(node, ("true",), deadline_seconds=9)
     other = asyncio.create_task(sessions.ask(node, ("sh", "-c", "sleep 1.5; echo well"), deadline_seconds=9))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.8):

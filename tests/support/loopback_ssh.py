@@ -45,6 +45,9 @@ class _Server:
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.commands: list[str] = []
         self.children: list[asyncio.subprocess.Process] = []
+        self.accepted = 0
+        self.lets_in = asyncio.Event()
+        self.lets_in.set()
 
     async def run(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
         self.commands.append(process.command or "")
@@ -93,11 +96,17 @@ class _Connection(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         self._server.connections.add(conn)
+        self._server.accepted += 1
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection is not None:
             self._server.connections.discard(self._connection)
+
+    @override
+    async def begin_auth(self, username: str) -> bool:
+        await self._server.lets_in.wait()
+        return True
 
     @override
     def public_key_auth_supported(self) -> bool:

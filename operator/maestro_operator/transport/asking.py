@@ -54,6 +54,7 @@ class _Batch:
     questions: list[Question] = field(default_factory=list)
     carrier: asyncio.Task[None] | None = None
     link: Link | None = None
+    was_fresh: bool = False
     is_closed: bool = False
     """Nothing may be added: it has left, or nobody waits for it."""
 
@@ -87,11 +88,11 @@ class Asking:
                 return await question.answer
         except TimeoutError:
             if batch.link is not None:
-                self._links.forget(node.ssh, batch.link)
+                self._links.give_up(node.ssh, batch.link, was_fresh=batch.was_fresh)
             return Unknown(Reason.TIMED_OUT, f"{node.name}: no answer to {short(argv)} in time"), False
         except asyncio.CancelledError:
             if batch.link is not None:
-                self._links.forget(node.ssh, batch.link)
+                self._links.give_up(node.ssh, batch.link, was_fresh=batch.was_fresh)
             raise
         finally:
             batch.drop()
@@ -112,7 +113,7 @@ class Asking:
         if isinstance(link, Unknown):
             left: Unknown = link
         else:
-            batch.link = link
+            batch.link, batch.was_fresh = link, was_fresh
             left = await self._carry_over(node, batch, link, ends=ends, was_fresh=was_fresh)
         for question in questions:
             question.settle(left, was_fresh=was_fresh)
@@ -127,7 +128,7 @@ class Asking:
             async with asyncio.timeout(self._links.left_seconds(ends)):
                 return await self._exchange_all(node, batch.questions, link, ends=ends, was_fresh=was_fresh)
         except TimeoutError:
-            self._links.forget(node.ssh, link)
+            self._links.give_up(node.ssh, link, was_fresh=was_fresh)
             return Unknown(Reason.TIMED_OUT, f"{what}: no answer in time")
         except EXPECTED as error:
             self._links.forget(node.ssh, link, fell_silent=True)

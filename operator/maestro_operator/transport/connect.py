@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,6 +32,9 @@ _FIELDS = {"key_field": "hostKey", "secret_field": "credentialsSecret"}
 IDLE, BUSY = (5, 3), (2, 3)
 """Seconds between two signs of life that are asked for, and how many may fail to come: while a command is awaited, more
 often, for its node may have gone dark since."""
+ACCEPT_SECONDS = 4.0
+"""As long as a machine is waited for to accept. What is lost is sent anew ever more rarely, so a new attempt hears
+sooner of a machine that came back than an old one would."""
 
 
 async def open_connection(
@@ -67,6 +72,7 @@ async def connect_pinned(
         return await asyncssh.connect(
             address,
             node.ssh.port,
+            sock=await _accepted(address, node.ssh.port),
             username=node.ssh.user,
             known_hosts=([pinned], [], []),
             client_keys=[key],
@@ -88,6 +94,22 @@ async def connect_pinned(
         failed = unknown_from(error, what=what)
         remedy = REMEDIES.get(failed.reason)
         return failed if remedy is None else replace(failed, message=f"{failed.message}: {remedy.format(**fields)}")
+
+
+async def _accepted(address: str, port: int) -> socket.socket:
+    """Return a connection that a machine accepted, or raise OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    family, kind, protocol, _, there = found[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.settimeout(0)
+        async with asyncio.timeout(ACCEPT_SECONDS):
+            await loop.sock_connect(opened, there)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 async def _private_key(node: FrozenNode, *, secrets: ReadSecret, namespace: str) -> asyncssh.SSHKey | Unknown:

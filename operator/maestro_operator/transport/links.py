@@ -66,26 +66,41 @@ class Links:
         self._clock = clock
         self._policy = policy
         self._links: dict[Ssh, Link] = {}
-        self._connecting: dict[Ssh, asyncio.Lock] = {}
+        self._opening: dict[Ssh, asyncio.Task[Link | Unknown]] = {}
         self._fell_silent: set[Ssh] = set()
 
     async def to(self, node: FrozenNode, *, ends: float) -> tuple[Link | Unknown, bool]:
-        """Return an open link, and whether it was opened just now."""
-        lock = self._connecting.setdefault(node.ssh, asyncio.Lock())
+        """Return an open link, and whether it was waited for."""
+        link = self._links.get(node.ssh)
+        if link is not None and not link.connection.is_closed():
+            return link, False
+        opening = self._opening.get(node.ssh)
+        if opening is None or opening.done():
+            opening = self._opening[node.ssh] = asyncio.create_task(self._open(node))
         try:
-            async with asyncio.timeout(min(self.left_seconds(ends), self._most_seconds(node.ssh))), lock:
-                link = self._links.get(node.ssh)
-                if link is not None and not link.connection.is_closed():
-                    return link, False
+            async with asyncio.timeout(self.left_seconds(ends)):
+                # It outlives whoever loses patience: a node that lets in slowly would else never be read.
+                return await asyncio.shield(opening), True
+        except TimeoutError:
+            return _not_let_in(node), True
+
+    async def _open(self, node: FrozenNode) -> Link | Unknown:
+        try:
+            async with asyncio.timeout(self._most_seconds(node.ssh)):
                 opened = await open_connection(
                     node, secrets=self._secrets, namespace=self._namespace, policy=self._policy
                 )
-                if isinstance(opened, Unknown):
-                    return opened, True
-                link = self._links[node.ssh] = Link(opened)
-                return link, True
         except TimeoutError:
-            return Unknown(Reason.TIMED_OUT, f"{node.name}: {node.ssh.host} did not let us in in time"), True
+            return _not_let_in(node)
+        if isinstance(opened, Unknown):
+            return opened
+        link = self._links[node.ssh] = Link(opened)
+        return link
+
+    def give_up(self, ssh: Ssh, link: Link, *, was_fresh: bool) -> None:
+        """Take note that patience ran out: a link that just came about is alive, and worth another command."""
+        if not was_fresh:
+            self.forget(ssh, link)
 
     def _most_seconds(self, ssh: Ssh) -> float:
         """Return how long an attempt may take; one after a silence is short, those after it are not."""
@@ -107,7 +122,11 @@ class Links:
         return max(0.0, ends - self._clock.monotonic_seconds())
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end every attempt at one."""
+        opening, self._opening = list(self._opening.values()), {}
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
         links, self._links = list(self._links.values()), {}
         for link in links:
             link.connection.close()
@@ -117,3 +136,7 @@ class Links:
                     await link.connection.wait_closed()
             except TimeoutError:
                 link.connection.abort()
+
+
+def _not_let_in(node: FrozenNode) -> Unknown:
+    return Unknown(Reason.TIMED_OUT, f"{node.name}: {node.ssh.host} did not let us in in time")

@@ -187,11 +187,11 @@ class Sessions:
                     words = as_root(words, left_seconds=left) if needs_root else bounded(words, left_seconds=left)
                 return await self._exchange(node, link, argv=words, stdin=stdin, what=short(argv)), was_fresh
         except TimeoutError:
-            self._links.forget(node.ssh, link)
+            self._links.give_up(node.ssh, link, was_fresh=was_fresh)
             return Unknown(Reason.TIMED_OUT, f"{node.name}: no answer to {short(argv)} in time"), was_fresh
         except asyncio.CancelledError:
             # Whoever waited lost patience, which is how a dark node looks: the next one tries a new session.
-            self._links.forget(node.ssh, link)
+            self._links.give_up(node.ssh, link, was_fresh=was_fresh)
             raise
         except EXPECTED as error:
             self._links.forget(node.ssh, link, fell_silent=True)
