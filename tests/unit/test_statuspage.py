@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from maestro_operator.model.pair import PairKey
+from maestro_operator.model.pair import FencingDevice, FencingRung, PairKey
 from maestro_operator.statuspage.board import Board
+from maestro_operator.statuspage.discreet import words_of
 from maestro_operator.statuspage.server import StatusPage, is_own
-from support.boards import board_of_every_world, lively_board, shown_in
+from support.boards import PAST, board_of_every_world, lively_board, shown_in
 from support.looks import seen
+from support.worlds import pair_spec
 
 LIMIT_SECONDS = 5
 
@@ -56,6 +58,45 @@ def test_nothing_is_shown_of_hosts_users_keys_and_devices() -> None:
 
     assert spec.nodes[0].ssh.host_key not in page
     assert all(word not in page for word in ("hostKey", "credentials", "parameters", "secret", "machineId"))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a: ssh maestro@10.0.0.1:22: [Errno 111] Connect call failed ('10.0.0.1', 22)",
+         "a: ssh a: [Errno 111] Connect call failed ('a', 22)"),
+        ("10.0.0.2 did not answer in 2 s", "b did not answer in 2 s"),
+        ("fence_redfish serial-a at bmc-a.example.org: off", "fence_redfish its device at its device: off"),
+        ("192.0.2.53 refused the update; root@192.0.2.7:2222 too", "an address refused the update; an address too"),
+        ("answer FailOver for a; PostgreSQL 15.3 on b", "answer FailOver for a; PostgreSQL 15.3 on b"),
+    ],
+)  # fmt: skip
+def test_a_sentence_names_nodes_and_no_hosts(said: str, shown: str) -> None:
+    device = FencingDevice(agent="fence_redfish", identity="serial-a", parameters={"ip": "bmc-a.example.org"})
+    spec = pair_spec()
+    first, second = (
+        node.model_copy(
+            update={
+                "address": address,
+                "ssh": node.ssh.model_copy(update={"host": address, "port": 22, "user": "maestro"}),
+                "fencing": (FencingRung(name="bmc", devices=(device,)),),
+            }
+        )
+        for node, address in zip(spec.nodes, ("10.0.0.1", "10.0.0.2"), strict=True)
+    )
+
+    assert words_of(spec.model_copy(update={"nodes": (first, second)}))(said) == shown
+
+
+def test_every_sentence_on_the_board_is_made_discreet() -> None:
+    board, address = Board(), seen().spec.nodes[1].address
+    step = {"name": "Fence", "state": "Failed", "seconds": 4.1, "message": f"{address}: no answer"}
+
+    shown_in(board, "lists", plan=f"ask {address}", history=[PAST | {"steps": [step]}])
+
+    (pair,) = json.loads(board.page())["pairs"]
+    assert address not in json.dumps(pair)
+    assert (pair["plan"], pair["history"][0]["steps"][0]["message"]) == ("ask b", "b: no answer")
 
 
 def test_a_pair_that_is_gone_is_off_the_board() -> None:

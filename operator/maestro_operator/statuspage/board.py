@@ -1,13 +1,15 @@
 """What the status page shows of each pair: taken from what a turn reported, and nothing that status does not hold.
 
 The law of this file: what is shown is chosen field by field. A Secret is in no status; hosts, users, keys and the
-parameters of devices are in the spec, and are not shown.
+parameters of devices are in the spec, and are not shown; in sentences their names stand for them.
 """
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+
+from maestro_operator.statuspage.discreet import discreet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +37,7 @@ class Board:
 
     def show(self, seen: Seen, status: PairStatus) -> None:
         """Take what a turn reported; the whole pair is replaced at once."""
-        self._pairs[seen.key.uid] = _pair(seen, status)
+        self._pairs[seen.key.uid] = discreet(_pair(seen, status), seen.spec)
 
     def forget(self, key: PairKey) -> None:
         """Take a pair that is gone off the board."""
