@@ -213,9 +213,14 @@ def test_the_git_change_survives_every_word_a_person_may_write() -> None:
     assert yaml.safe_load(change.git) == {"spec": {"answers": [answer]}} == {"spec": dict(change.spec)}
 
 
-def test_a_copy_that_is_in_sync_is_not_said_to_be_in_sync_behind() -> None:
-    shown = screen(
-        serving() | {"status": serving()["status"] | {"replication": {"inSync": True, "lag": "in sync"}}}, width=WIDTH
-    )
+@pytest.mark.parametrize(
+    ("replication", "said"),
+    [
+        ({"inSync": True, "lag": "in sync"}, "data: in sync\n"),
+        ({"inSync": False, "reason": "SyncBehind", "lag": "SyncBehind"}, "data: NOT IN SYNC (SyncBehind)\n"),
+    ],
+)
+def test_only_a_span_of_time_is_said_to_be_behind(replication: dict[str, object], said: str) -> None:
+    shown = serving() | {"status": serving()["status"] | {"replication": replication}}
 
-    assert "data: in sync\n" in shown
+    assert said in screen(shown, width=WIDTH)

@@ -92,7 +92,7 @@ def _replication(status: Mapping[str, Any]) -> str:
     words = ["in sync" if found.get("inSync") else f"NOT IN SYNC ({reason})"]
     if found.get("generation"):
         words.append(f"copy {found['generation']['epoch']}.{found['generation']['counter']}")
-    if found.get("lag", "in sync") != "in sync":
+    if any(letter.isdigit() for letter in found.get("lag") or ""):
         words.append(f"{found['lag']} behind")
     return ", ".join(words)
 

@@ -42,7 +42,8 @@ function world(pair) {
   if (!second) return make("p", "quiet", "The nodes were not looked at yet.");
   const at = pair.active === first.name ? "first" : pair.active === second.name ? "second" : null;
   const sync = pair.data.inSync ? "data in sync" : `data not in sync: ${pair.data.reason ?? "nothing known"}`;
-  const lag = pair.data.lag && pair.data.lag !== "in sync" ? `, ${pair.data.lag} behind` : "";
+  // Where it is no span of time it is the reason, which is said already.
+  const lag = /\d/.test(pair.data.lag ?? "") ? `, ${pair.data.lag} behind` : "";
   const told = make("span", "", sync + lag, pair.data.generation ? make("span", "quiet", ` (copy ${pair.data.generation})`) : null);
   const data = make("div", "data", ...(at === "second" ? arrow("←", "↑", told) : at === "first" ? arrow("→", "↓", told) : [told]));
   const clients = at
