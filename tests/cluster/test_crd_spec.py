@@ -120,6 +120,19 @@ def shared(**fields: object) -> Manifest:
     return but(replication={"sharedDisk": {**ON_A_SAN, **fields}})
 
 
+COMMAND = "spec.replication.command"
+PRODUCT: Manifest = {
+    "data": "/var/lib/postgresql/15/main",
+    "standbyUnit": "postgresql-standby.service",
+    **{verb: {"program": f"/usr/local/lib/product/{verb}"} for verb in ("status", "lag", "promote", "demote")},
+}
+
+
+def replicating(**fields: object) -> Manifest:
+    """Returns the pair with a product that replicates itself in the place of its copies."""
+    return but(replication={"command": {**PRODUCT, **fields}}, failover__maxDataLossSeconds=300)
+
+
 CHECK = {"name": "both", "http": {}, "log": {"path": "/x", "fail": ["x"]}}
 
 REPORTS = {"folder": "/opt/hub/logs", "paths": ["/opt/hub/backup", "/opt/lui/backup"]}
@@ -510,7 +523,73 @@ CASES = (
         "exactly one driver",
         bad=but(replication__sharedDisk=ON_A_SAN),
         good=shared(),
-        remedy="or sharedDisk",
+        remedy="sharedDisk or command",
+    ),
+    case(
+        "spec.replication",
+        "exactly one driver",
+        bad=but(replication__command=PRODUCT),
+        good=replicating(),
+        remedy="or command",
+    ),
+    *(
+        case(
+            f"{COMMAND}.{verb}",
+            "program must be a plain absolute path",
+            bad=replicating(**{verb: {"program": "/usr/local/../product"}}),
+            good=replicating(**{verb: {"program": "/usr/local/lib/p.d/ask", "arguments": [verb, "-x", "a@b:1"]}}),
+            remedy="without ..",
+            field=f"{COMMAND}.{verb}.program",
+        )
+        for verb in ("status", "lag", "promote", "demote")
+    ),
+    case(
+        COMMAND,
+        "standbyUnit must be the full name",
+        bad=replicating(standbyUnit="maestro-replica.service"),
+        good=replicating(standbyUnit="postgresql@15-standby.service"),
+        remedy="such as postgresql-standby.service",
+        field=f"{COMMAND}.standbyUnit",
+    ),
+    case(
+        COMMAND,
+        "data must be a plain absolute path",
+        bad=replicating(data="/var/lib//postgresql"),
+        good=replicating(data="/var/lib/postgresql"),
+        remedy="without ..",
+        field=f"{COMMAND}.data",
+    ),
+    case(
+        COMMAND,
+        "data may not be a folder of the system",
+        bad=replicating(data="/var/lib"),
+        good=replicating(data="/srv/database"),
+        remedy="the one folder of the",
+        field=f"{COMMAND}.data",
+    ),
+    case(
+        "spec",
+        "standbyUnit is one of services too",
+        bad=replicating(standbyUnit=base()["spec"]["services"][0]["unit"]),
+        good=replicating(),
+        remedy="a unit of its own",
+        field="spec.services",
+    ),
+    case(
+        "spec",
+        "spool is for a queue that lies in the data",
+        bad=changed(replicating(), "spec.spool", {"folders": ["/var/lib/postgresql/15/main/spool"]}),
+        good=replicating(),
+        remedy="take spool out",
+        field="spec.spool",
+    ),
+    case(
+        "spec",
+        "a product that replicates itself may lose more",
+        bad=changed(replicating(), "spec.failover.maxDataLossSeconds", 149),
+        good=changed(replicating(), "spec.failover.maxDataLossSeconds", 150),
+        remedy="write 150 or more",
+        field="spec.failover.maxDataLossSeconds",
     ),
     case(
         SHARED,

@@ -5,15 +5,25 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from maestro_operator.drivers.ports import Equipment, Order
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.model.outcome import Done, Failed, Refused
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import GuardState, NodeSeen, Unknown, Vote
-from maestro_operator.model.status import EpochMark, Generation
-from support.bed.clock import monotonic_seconds
+from maestro_operator.model.seen import GuardState, Unknown, Vote
+from maestro_operator.model.status import EpochMark
 from support.contracts.bed_pair import BedPair
 from support.contracts.memory_pair import MemoryPair
-from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, SPOOL, UNITS, PairWorld, frozen
+from support.contracts.pair_world import PAIR_UID, PUBLIC_NAME, UNITS, PairWorld, frozen
+from support.contracts.steps import (
+    activated,
+    created,
+    done,
+    equip,
+    made_ready,
+    order,
+    read,
+    refusal,
+    start,
+    stop,
+)
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,103 +37,6 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[PairWorld]:
     await pair.clean()
     yield pair
     await pair.close()
-
-
-async def order(
-    world: PairWorld,
-    name: str,
-    verb: str,
-    *,
-    epoch: int | None = None,
-    owner: str | None = None,
-    source: str | None = None,
-    term: int = 1,
-    episode: str = "ep-1",
-    pair: str = PAIR_UID,
-    anew: bool = False,
-    deadline_seconds: float = 30,
-) -> Outcome:
-    words = Order(
-        verb=verb,
-        pair_uid=pair,
-        node=name,
-        term=term,
-        episode=episode,
-        epoch=epoch,
-        owner=owner,
-        source=source,
-        anew=anew,
-    )
-    return await world.nodes.order(frozen(world, name), words, deadline_seconds=deadline_seconds)
-
-
-async def done(world: PairWorld, name: str, verb: str, **words: object) -> None:
-    outcome = await order(world, name, verb, **words)  # type: ignore[arg-type]
-    assert isinstance(outcome, Done), (name, verb, outcome)
-
-
-async def equip(world: PairWorld, name: str) -> str:
-    outcome = await world.nodes.equip(frozen(world, name), Equipment(PAIR_UID, world.spec, name), deadline_seconds=30)
-    assert isinstance(outcome, Done), outcome
-    return outcome.facts["public_key"]
-
-
-async def read(world: PairWorld, name: str) -> NodeSeen:
-    seen = await world.nodes.read(frozen(world, name))
-    assert isinstance(seen, NodeSeen), seen
-    return seen
-
-
-async def created(world: PairWorld, name: str) -> None:
-    """Equip one node and create its state."""
-    await equip(world, name)
-    await done(world, name, "create")
-
-
-async def made_ready(world: PairWorld) -> None:
-    """Equip both nodes, create their state and introduce them to each other."""
-    keys = dict(zip("ab", await asyncio.gather(*(equip(world, name) for name in "ab")), strict=True))
-
-    async def introduce(name: str, peer: str) -> None:
-        await done(world, name, "create")
-        introduced = await world.nodes.introduce(
-            frozen(world, name), peer=frozen(world, peer), peer_public_key=keys[peer], deadline_seconds=30
-        )
-        assert isinstance(introduced, Done), introduced
-
-    await asyncio.gather(introduce("a", "b"), introduce("b", "a"))
-
-
-async def activated(world: PairWorld) -> None:
-    """Let node a own epoch 1 and run the services."""
-    await made_ready(world)
-    await done(world, "a", "promise", epoch=1, owner="a")
-    await done(world, "b", "demote", epoch=1, owner="a")
-    await done(world, "a", "promote", epoch=1)
-    await done(world, "a", "permit", epoch=1)
-    started = await start(world, "a")
-    assert isinstance(started, Done), started
-
-
-async def receiving(world: PairWorld) -> None:
-    """Let node a run, and node b receive from it."""
-    await activated(world)
-    kept = await world.replication.quarantine(frozen(world, "b"), episode="ep-1", deadline_seconds=30)
-    assert isinstance(kept, Done), kept
-    await done(world, "b", "quarantined", epoch=1)
-    await done(world, "b", "grant", epoch=1, source="a")
-
-
-async def start(world: PairWorld, name: str) -> Outcome:
-    return await world.nodes.start(frozen(world, name), world.spec.services, deadline_seconds=40)
-
-
-async def stop(world: PairWorld, name: str) -> Outcome:
-    return await world.nodes.stop(frozen(world, name), world.spec.services, deadline_seconds=40)
-
-
-def refusal(outcome: Outcome) -> Reason | None:
-    return outcome.reason if isinstance(outcome, Refused) else None
 
 
 async def test_a_node_that_nobody_touched_is_read_as_it_is(world: PairWorld) -> None:
@@ -294,141 +207,3 @@ async def test_the_peer_sees_what_the_active_node_does(world: PairWorld) -> None
     dark = await vote()
 
     assert (running, stopped, dark) == (Vote.ALIVE, Vote.SICK, Vote.DEAD)
-
-
-async def test_a_whole_copy_is_sent_committed_and_promoted(world: PairWorld) -> None:
-    await receiving(world)
-    await world.write("a")
-    await world.write("a")
-    await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
-
-    synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
-
-    assert isinstance(synced, Done), synced
-    seen = await read(world, "b")
-    assert seen.replica.newest is not None
-    assert synced.facts["generation"] == str(seen.replica.newest)
-    assert (seen.replica.is_whole, seen.replica.newest.epoch) == (True, 1)
-    promoted = await world.replication.promote(
-        frozen(world, "b"), episode="ep-2", generation=seen.replica.newest, deadline_seconds=30
-    )
-    assert isinstance(promoted, Done), promoted
-    assert await world.records("b") == await world.records("a")
-    assert (await read(world, "b")).replica.promoted_episode == "ep-2"
-
-
-async def test_the_queue_that_came_up_is_counted_once_an_episode_on_live_data_alone(world: PairWorld) -> None:
-    world.spec = world.spec.model_copy(update={"spool": SPOOL})
-    await receiving(world)
-    await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
-    synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
-    assert isinstance(synced, Done), synced
-    generation = (await read(world, "b")).replica.newest
-
-    async def hold(episode: str) -> Outcome:
-        return await world.replication.hold_queue(frozen(world, "b"), episode=episode, deadline_seconds=30)
-
-    early = await hold("ep-2")
-    promoted = await world.replication.promote(
-        frozen(world, "b"), episode="ep-2", generation=generation, deadline_seconds=30
-    )
-    assert isinstance(promoted, Done), promoted
-    await world.queue("b", 2)
-    first = await hold("ep-2")
-    await world.queue("b", 5)
-    again = await hold("ep-2")
-    replica = (await read(world, "b")).replica
-    later = await hold("ep-3")
-
-    assert isinstance(early, Refused), early
-    assert early.remote_reason == "LiveAbsent"
-    counted = [item.facts["queued"] for item in (first, again, later) if isinstance(item, Done)]
-    assert counted == ["2", "2", "5"], (first, again, later)
-    assert (replica.queued, replica.queued_episode) == (2, "ep-2")
-
-
-async def holding_a_copy(world: PairWorld, name: str, *, epoch: int = 1, seconds: float = 30) -> NodeSeen:
-    """Returns the node as it is read once it has a generation of that epoch."""
-    deadline = monotonic_seconds() + seconds
-    while True:
-        seen = await read(world, name)
-        if seen.replica.newest is not None and seen.replica.newest.epoch == epoch:
-            return seen
-        assert monotonic_seconds() < deadline, f"{name} got no generation"
-
-
-async def test_without_a_grant_nothing_is_received(world: PairWorld) -> None:
-    await activated(world)
-
-    begun = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
-
-    assert isinstance(begun, Done), begun
-    with pytest.raises(AssertionError, match="b got no generation"):
-        await holding_a_copy(world, "b", seconds=3)
-
-
-async def test_a_sync_is_begun_and_not_waited_for_and_its_end_is_read_back(world: PairWorld) -> None:
-    await receiving(world)
-    await world.write("a")
-
-    begun = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
-    again = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
-
-    assert isinstance(begun, Done), begun
-    assert isinstance(again, Done), again
-    seen = await holding_a_copy(world, "b")
-    assert seen.replica.newest is not None
-    assert (seen.replica.is_whole, seen.replica.newest.epoch) == (True, 1)
-
-
-async def test_a_generation_that_is_not_there_is_not_promoted(world: PairWorld) -> None:
-    await created(world, "b")
-    missing = Generation(epoch=1, counter=1)
-
-    refused = await world.replication.promote(
-        frozen(world, "b"), episode="ep-2", generation=missing, deadline_seconds=30
-    )
-
-    assert refusal(refused) is Reason.COPY_NOT_WHOLE
-
-
-async def test_what_a_node_wrote_last_is_kept_aside(world: PairWorld) -> None:
-    await created(world, "a")
-    await world.write("a")
-
-    kept = await world.replication.quarantine(frozen(world, "a"), episode="ep-7", deadline_seconds=30)
-    again = await world.replication.quarantine(frozen(world, "a"), episode="ep-7", deadline_seconds=30)
-
-    assert isinstance(kept, Done), kept
-    assert isinstance(again, Done), again
-    assert await world.records("a") is None
-    assert [name for name, _ in (await read(world, "a")).replica.quarantine] == ["ep-7"]
-
-
-async def test_after_a_planned_move_the_old_source_receives(world: PairWorld) -> None:
-    await receiving(world)
-    await world.write("a")
-    await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
-    synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
-    assert isinstance(synced, Done), synced
-    await done(world, "b", "promise", epoch=2, owner="b", episode="ep-2")
-    await done(world, "a", "demote", epoch=2, owner="b", episode="ep-2")
-    await done(world, "b", "promote", epoch=2, episode="ep-2")
-    generation = (await read(world, "b")).replica.newest
-    assert generation is not None
-    await world.replication.promote(frozen(world, "b"), episode="ep-2", generation=generation, deadline_seconds=30)
-
-    turned = await world.replication.reverse(
-        frozen(world, "a"), episode="ep-2", generation=generation, deadline_seconds=30
-    )
-    await done(world, "a", "quarantined", epoch=2, episode="ep-2")
-    await done(world, "a", "grant", epoch=2, source="b", episode="ep-2")
-    await done(world, "b", "permit", epoch=2, episode="ep-2")
-    back = await world.replication.sync(frozen(world, "b"), frozen(world, "a"), deadline_seconds=60)
-
-    assert isinstance(turned, Done), turned
-    assert isinstance(back, Done), back
-    await holding_a_copy(world, "a", epoch=2)

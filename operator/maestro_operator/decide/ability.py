@@ -79,12 +79,12 @@ def _switchover_preflight(seen: Seen, episode: Episode) -> Hold | None:
         return mirror.unsafe(seen, episode.target) or mirror.behind(seen, episode.target)
     if seen.spec.replication.shared_disk is not None:
         return sharing.behind(seen, episode.target)
-    rsync = seen.spec.replication.rsync
-    if rsync is None:
+    interval_seconds = seen.spec.replication.copy_interval_seconds
+    if interval_seconds is None:
         return Hold(Reason.NOT_CONFIGURED, "spec.replication names no driver")
     target = facts.readable(seen, episode.target)
     arrived = target.replica.arrived if target is not None else None
-    age, limit = arrived[1] if arrived is not None else None, SYNC_INTERVALS * rsync.interval_seconds
+    age, limit = arrived[1] if arrived is not None else None, SYNC_INTERVALS * interval_seconds
     if age is None or age > limit:
         text = f"{episode.target}'s newest copy is older than {limit} s"
         return Hold(Reason.SYNC_BEHIND, f"{text}: wait for a young one, or answer FailOver of {episode.id}")

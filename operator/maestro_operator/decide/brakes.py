@@ -221,7 +221,7 @@ def outage(seen: Seen) -> Hold | None:
 
 def out_of_sync(seen: Seen) -> Hold | None:
     """Return why the standby's copy is not in sync, or None where it is."""
-    active, rsync = seen.status.active_node, seen.spec.replication.rsync
+    active, replication = seen.status.active_node, seen.spec.replication
     if active is None:
         return Hold(Reason.NOT_YET_KNOWN, "no node is active")
     standby = facts.other_name(seen, active)
@@ -229,16 +229,22 @@ def out_of_sync(seen: Seen) -> Hold | None:
     if not isinstance(node, NodeSeen):
         return Hold(Reason.STANDBY_ABSENT, f"{standby} cannot be read: {node.message}")
     mark, newest = seen.status.epoch.in_force, node.replica.newest
-    if seen.spec.replication.shared_disk is not None:
+    if replication.shared_disk is not None:
         return sharing.behind(seen, standby)
-    if rsync is None:
+    interval_seconds = replication.copy_interval_seconds
+    if interval_seconds is None:
         # What is set on the active node decides whether it freezes, and so what a failover declares.
         return mirror.unsafe(seen, standby) or mirror.unsafe(seen, active) or mirror.behind(seen, standby)
-    if rsync.consistency.plain is not None:
+    if replication.rsync is not None and replication.rsync.consistency.plain is not None:
         return Hold(Reason.COPY_NOT_WHOLE, f"{standby}'s copies are made of running files and of no one moment")
+    product = node.replica.product
+    if product is not None and product.trouble is not None:
+        return Hold(
+            Reason.COPY_NOT_WHOLE, f"{standby}'s product does not say for certain what it is: {product.trouble}"
+        )
     if not node.replica.is_whole or newest is None or mark is None or newest.epoch != mark.number:
         return Hold(Reason.RESYNCING, f"{standby} has no whole copy of this epoch yet")
-    age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * rsync.interval_seconds
+    age, limit = node.replica.announced_age_seconds, SYNC_INTERVALS * interval_seconds
     if age is None or age > limit:
         return Hold(Reason.SYNC_BEHIND, f"{standby}'s copy is older than {limit} s")
     return None

@@ -322,7 +322,7 @@ def _resynced(seen: Seen, episode: Episode) -> bool:
 
 def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
     """The run that the step begins is the source's own; it is awaited by looking, and begun again when it ended."""
-    owner, last = facts.readable(seen, episode.source), seen.last
+    owner, taker, last = facts.readable(seen, episode.source), facts.readable(seen, episode.target), seen.last
     halves = split(seen, episode) or unable(seen, episode.target)
     if halves is not None and facts.last_done(seen, episode, StepName.RESYNC):
         return halves
@@ -330,6 +330,8 @@ def _resync_ready(seen: Seen, episode: Episode) -> Hold | None:
     began = age_seconds is not None and age_seconds < RUN_SHOWS_SECONDS
     if owner is not None and owner.replica.is_sending:
         return Hold(Reason.RESYNCING, f"{episode.source} is sending a generation to {episode.target}")
+    if taker is not None and taker.replica.product is not None and taker.replica.is_sending:
+        return Hold(Reason.RESYNCING, f"{episode.target} is made a standby of {episode.source}")
     if owner is not None and began:
         return Hold(Reason.RESYNCING, f"{episode.source} was told to send a generation to {episode.target}")
     return _needs(source=True, target=True)(seen, episode)

@@ -22,6 +22,7 @@ from maestro_operator.model.checks import (
     OldAddress,
     Tcpgui,
 )
+from maestro_operator.model.commanding import Command
 from maestro_operator.model.copying import BtrfsConsistency as BtrfsConsistency  # noqa: PLC0414 - found here too
 from maestro_operator.model.copying import Consistency as Consistency  # noqa: PLC0414 - found here too
 from maestro_operator.model.copying import Rsync as Rsync  # noqa: PLC0414 - found here too
@@ -163,6 +164,7 @@ class Replication(ResourceValue):
     drbd: Drbd | None = None
     virtual_machine: VirtualMachine | None = None
     shared_disk: SharedDisk | None = None
+    command: Command | None = None
 
     @property
     def driver(self) -> str:
@@ -171,13 +173,21 @@ class Replication(ResourceValue):
             return "virtualMachine"
         if self.shared_disk is not None:
             return "sharedDisk"
+        if self.command is not None:
+            return "command"
         return "drbd" if self.drbd is not None else "rsync"
 
     @property
     def shares_data(self) -> bool:
         """Tell whether what one node writes is the other one's data too, as the driver says; so it is without one."""
-        chosen = self.rsync or self.drbd or self.shared_disk or self.virtual_machine
+        chosen = self.rsync or self.drbd or self.shared_disk or self.virtual_machine or self.command
         return chosen is None or chosen.shares_data
+
+    @property
+    def copy_interval_seconds(self) -> int | None:
+        """Return how often the standby's data are known to be whole anew, None where that is no matter of intervals."""
+        chosen = self.rsync or self.command
+        return chosen.interval_seconds if chosen is not None else None
 
 
 class UnverifiedPlatforms(StrEnum):

@@ -60,6 +60,21 @@ class SharedSide:
 
 
 @dataclass(frozen=True, slots=True)
+class Product:
+    """One node's side of a product that replicates itself, as its programs and systemd say it."""
+
+    role: str = "unknown"
+    """primary, standby, absent where there are no data, unknown where nobody says so for certain."""
+    is_running: bool = False
+    is_connected: bool = False
+    behind_bytes: int | None = None
+    behind_seconds: int | None = None
+    """How much of the owner's the standby did not have when it was asked last."""
+    trouble: str | None = None
+    """Why it cannot be believed now, in fixed words: `StatusTimedOut`."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeptBackup:
     """One backup of the application that a node keeps, whole and with checksums."""
 
@@ -111,6 +126,8 @@ class Replica:
     """What DRBD says, where the driver is a mirror."""
     disk: SharedSide | None = None
     """What the shared disk says, where there is one."""
+    product: Product | None = None
+    """What the site's programs say, where the product replicates itself."""
 
     backups: tuple[KeptBackup, ...] = ()
     queued: int | None = None

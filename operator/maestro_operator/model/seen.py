@@ -16,6 +16,7 @@ from maestro_operator.model.pair import PairKey, PairSpec
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.replica import KeptBackup as KeptBackup  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import Mirror as Mirror  # noqa: PLC0414 - found here too
+from maestro_operator.model.replica import Product as Product  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import Replica as Replica  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import SharedSide as SharedSide  # noqa: PLC0414 - found here too
 from maestro_operator.model.replica import TriedRestore as TriedRestore  # noqa: PLC0414 - found here too

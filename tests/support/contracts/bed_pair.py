@@ -37,6 +37,9 @@ NEW_DATA = "btrfs subvolume create /srv/maestro >/dev/null && mkdir /srv/maestro
 class BedPair:
     """The bed's nodes with two small services."""
 
+    follows = False
+    new_data = NEW_DATA
+
     def __init__(self, bed: Bed) -> None:
         self._bed = bed
         self._key = bed.ssh_key.read_bytes()
@@ -57,10 +60,14 @@ class BedPair:
         if not node.is_on():
             await self.power_on(name)
         script = CLEAN
-        for unit, port in zip(UNITS, PORTS, strict=True):
-            script += f"cat >/etc/systemd/system/{unit} <<'END'\n{UNIT.format(port=port)}END\n"
+        for unit, text in self.unit_files().items():
+            script += f"cat >/etc/systemd/system/{unit} <<'END'\n{text}END\n"
         script += f"systemctl daemon-reload; systemctl reset-failed; systemctl --quiet enable {' '.join(UNITS)}\n"
-        await self.do(name, script + (NEW_DATA if name == next(iter(self._bed.nodes)) else ""))
+        await self.do(name, script + (self.new_data if name == next(iter(self._bed.nodes)) else ""))
+
+    def unit_files(self) -> dict[str, str]:
+        """Return the text of each unit by its name."""
+        return {unit: UNIT.format(port=port) for unit, port in zip(UNITS, PORTS, strict=True)}
 
     async def close(self) -> None:
         """End the sessions."""

@@ -1,6 +1,7 @@
 """The contract's world in memory."""
 
-from maestro_operator.drivers.memory.ports import MemoryNodes, MemoryReplication
+from maestro_operator.drivers.memory.ports import MemoryNodes, memory_replication
+from maestro_operator.drivers.memory.product import ProductWorld
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
 from maestro_operator.drivers.ports import NodePort, ReplicationPort
 from support.contracts.pair_world import UNITS, pair_spec, spec_node
@@ -11,12 +12,13 @@ ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
 class MemoryPair:
     """Two nodes of a `MemoryWorld`."""
 
-    def __init__(self) -> None:
-        self._world = MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+    def __init__(self, world: MemoryWorld | None = None) -> None:
+        self._world = world or MemoryWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock())
+        self.follows = isinstance(self._world, ProductWorld)
         one, other = (spec_node(name, address=ADDRESSES[name], host_key=f"ssh-ed25519 {name}") for name in ADDRESSES)
         self.spec = pair_spec(nodes=(one, other))
         self.nodes: NodePort = MemoryNodes(self._world)
-        self.replication: ReplicationPort = MemoryReplication(self._world)
+        self.replication: ReplicationPort = memory_replication(self._world)
 
     async def power_cut(self, name: str) -> None:
         """Take a node's power away."""
@@ -46,3 +48,8 @@ class MemoryPair:
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has."""
         return self._world.nodes[name].records
+
+
+def memory_product() -> MemoryPair:
+    """Returns a world whose product replicates itself."""
+    return MemoryPair(ProductWorld(nodes=ADDRESSES.items(), units=UNITS, clock=MemoryClock()))

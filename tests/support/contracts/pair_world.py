@@ -35,6 +35,8 @@ class PairWorld(Protocol):
     spec: PairSpec
     nodes: NodePort
     replication: ReplicationPort
+    follows: bool
+    """The other node's copy is a standby that has to run before the owner is stopped."""
 
     async def power_cut(self, name: str) -> None:
         """Take a node's power away."""

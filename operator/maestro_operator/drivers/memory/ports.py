@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.memory.commanding import MemoryProduct
 from maestro_operator.drivers.memory.fencing import MemoryFencing as MemoryFencing  # noqa: PLC0414 - found here too
 from maestro_operator.drivers.memory.filing import hold_queue, settle_files
 from maestro_operator.drivers.memory.guard_twin import NEVER
@@ -15,6 +16,7 @@ from maestro_operator.drivers.memory.machine import MemoryMachine
 from maestro_operator.drivers.memory.mirror import MirrorWorld
 from maestro_operator.drivers.memory.mirroring import MemoryMirror
 from maestro_operator.drivers.memory.naming import MemoryNames
+from maestro_operator.drivers.memory.product import ProductWorld
 from maestro_operator.drivers.memory.reach import Reaching
 from maestro_operator.drivers.memory.reading import node_seen
 from maestro_operator.drivers.memory.sharing import MemoryShared, SharedWorld
@@ -53,6 +55,8 @@ def memory_replication(world: MemoryWorld) -> ReplicationPort:
     """Return the replication port that fits a world."""
     if isinstance(world, SharedWorld):
         return MemoryShared(world)
+    if isinstance(world, ProductWorld):
+        return MemoryProduct(world)
     return MemoryMirror(world) if isinstance(world, MirrorWorld) else MemoryReplication(world)
 
 

@@ -47,6 +47,7 @@ def configuration(equipment: Equipment) -> str:
         ("interval_seconds", str(view.interval_seconds)),
         *_mirror(spec),
         *_shared(spec),
+        *_product(spec),
         *_copies(spec),
         *_backups(spec),
         *_spool(spec, view.live),
@@ -78,6 +79,16 @@ def _mirror(spec: PairSpec) -> tuple[tuple[str, str], ...]:
 def _shared(spec: PairSpec) -> tuple[tuple[str, str], ...]:
     shared = spec.replication.shared_disk
     return () if shared is None else (("shared_disk", shared.disk), ("shared_identity", shared.identity))
+
+
+def _product(spec: PairSpec) -> tuple[tuple[str, str], ...]:
+    """Return the standby's unit, and of each program its deadline, its path and its arguments, none with a space."""
+    command = spec.replication.command
+    if command is None:
+        return ()
+    said = ((f"command_{verb}", item, seconds) for verb, item, seconds in command.programs)
+    words = ((key, " ".join((str(seconds), item.program, *item.arguments))) for key, item, seconds in said)
+    return (("command_unit", command.standby_unit), *words)
 
 
 def _copies(spec: PairSpec) -> tuple[tuple[str, str], ...]:

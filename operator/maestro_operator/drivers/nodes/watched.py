@@ -67,6 +67,9 @@ def _live(spec: PairSpec) -> tuple[str, int]:
         return drbd.mount.rstrip("/"), CONTACT_SECONDS
     if spec.replication.shared_disk is not None:
         return spec.replication.shared_disk.mount.rstrip("/"), CONTACT_SECONDS
+    command = spec.replication.command
+    if command is not None:
+        return command.data.rstrip("/"), command.interval_seconds
     if rsync is None or len(rsync.paths) != 1:
         raise BadInput("spec.replication.rsync.paths", "name exactly one path: the subvolume with files and database")
     return rsync.paths[0].rstrip("/"), rsync.interval_seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.replication.command import CommandReplication
 from maestro_operator.drivers.replication.drbd import DrbdReplication
 from maestro_operator.drivers.replication.rsync import RsyncReplication
 from maestro_operator.drivers.replication.shared import SharedReplication
@@ -28,12 +29,15 @@ class ChosenReplication:
         self._rsync = RsyncReplication(sessions, clock=clock)
         self._drbd = DrbdReplication(sessions)
         self._shared = SharedReplication(sessions)
+        self._command = CommandReplication(sessions)
 
     @property
     def _port(self) -> ReplicationPort:
         chosen = self._spec().replication
         if chosen.shared_disk is not None:
             return self._shared
+        if chosen.command is not None:
+            return self._command
         return self._rsync if chosen.drbd is None else self._drbd
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maestro_operator.drivers.replication.command_text import product_of
 from maestro_operator.drivers.replication.drbd_text import mirror_of
 from maestro_operator.drivers.replication.shared_text import shared_side_of
 from maestro_operator.model.reasons import Reason
@@ -89,6 +90,7 @@ def replica_of(lines: Lines, *, prefix: str = "") -> Replica:
         tested=next((_tested(value) for value in lines.every(f"{prefix}tested")), None),
         mirror=mirror_of(lines, prefix=prefix) if driver == "drbd" else None,
         disk=shared_side_of(lines, prefix=prefix) if driver == "sharedDisk" else None,
+        product=product_of(lines, prefix=prefix) if driver == "command" else None,
     )
 
 
