@@ -121,7 +121,7 @@ outages: venv ## What counts as an outage and what does not, three times each: S
 	@SHAPES=$(SHAPES) ROUNDS=$(ROUNDS) BEDS=$(BEDS) FRESH=$(FRESH) BREAK=$(BREAK) $(PY) -m support.outages
 
 .PHONY: e2e
-e2e: venv ## What each move and accident costs with a driver: DRIVER=rsync or drbd (CELLS=a,b; BREAK=forget plants a fault)
+e2e: venv ## What each move and accident costs with a driver: DRIVER=rsync, drbd or command (CELLS=a,b; BREAK=forget plants a fault)
 	@$(PY) -m support.driven --driver "$(or $(DRIVER),rsync)" --cells "$(CELLS)" --break "$(BREAK)"
 
 .PHONY: mirror

@@ -10,6 +10,7 @@ import pytest
 
 from support.driven.cells import CELLS, claim_ids
 from support.driven.judge import Evidence, claims, lines, printed
+from support.driven.rows_disk import rows_are_whole
 from support.judge.clients import ClientEvidence
 from support.judge.events import Event
 from support.judge.evidence import Ack, Disk, Group, StoredRecord
@@ -155,3 +156,38 @@ def test_every_cell_of_the_issue_has_its_line() -> None:
     assert wanted < {cell.id for cell in CELLS}
     assert len([cell for cell in CELLS if cell.id.startswith("both-")]) == 2
     assert {claim.id for claim in claims(evidence(), NAMES)} == set(claim_ids(NAMES))
+
+
+def test_an_accident_right_at_a_cell_s_begin_is_that_cell_s_downtime() -> None:
+    found = evidence()
+    late = [dict(line) for line in found.told]
+    late[1] |= {"monotonic_ns": int(15.2 * SECOND), "wall": wall(15.2)}
+    late[2] |= {"monotonic_ns": int(15.3 * SECOND), "wall": wall(15.3)}
+
+    first, second = lines(replace(found, told=tuple(late)), NAMES)
+
+    assert first is not None
+    assert second is not None
+    assert (first.downtime_seconds, second.downtime_seconds) == (3.0, 10.0)
+
+
+def test_rows_alone_are_judged_by_their_digests_and_by_what_is_kept_aside() -> None:
+    sound = evidence(lost=(13, 14))
+    standby = Disk("b", None, (), frozenset({("c1", 13)}))
+    found = replace(sound, disks={**sound.disks, "b": standby})
+    rows = {ack.key: stored(ack) for ack in ACKS}
+    torn = {key: replace(row, payload="other") if row.number == 3 else row for key, row in rows.items()}
+    spoilt = Disk("a", Group(place="live", files=torn, rows=torn), (), frozenset())
+
+    said = {claim.id: claim for claim in claims(found, NAMES, driver="command")}
+
+    assert (said["lost-is-kept"].ok, said["lost-is-kept"].evidence) == (False, ("c1 14",))
+    assert said["rows-are-whole"].ok
+    assert not rows_are_whole(spoilt).ok
+    assert not rows_are_whole(Disk("a", None, (), frozenset())).ok
+
+
+def test_each_driver_has_its_own_cells_and_claims() -> None:
+    assert "standby-lost.loss" in claim_ids(driver="command")
+    assert "standby-lost.loss" not in claim_ids()
+    assert ("files-and-rows-agree" in claim_ids(), "lost-is-kept" in claim_ids()) == (True, False)

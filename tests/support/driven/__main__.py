@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.bed import clock
-from support.driven.cells import BY_ID, DRIVERS, claim_ids
+from support.driven.cells import DRIVERS, cells_of, claim_ids
 from support.judge.database import Postgres
 from support.report import BUILD, write_report
 
@@ -35,32 +35,33 @@ def main() -> int:
     parser.add_argument("--break", dest="fault", default="", choices=("", *FAULTS))
     options = parser.parse_args()
     if options.what == "list":
-        print("\n".join(claim_ids()))
+        print("\n".join(claim_ids(driver=options.driver)))
         return 0
     names = tuple(name for name in options.cells.split(",") if name)
-    if unknown := [name for name in names if name not in BY_ID]:
-        raise SystemExit(f"CELLS are {', '.join(BY_ID)}, not {', '.join(unknown)}")
-    names = names or (("switchover",) if options.fault else tuple(BY_ID))
-    suffix = f"-{options.fault}" if options.fault else "" if names == tuple(BY_ID) else "-part"
+    every = cells_of(options.driver)
+    if unknown := [name for name in names if name not in every]:
+        raise SystemExit(f"CELLS are {', '.join(every)}, not {', '.join(unknown)}")
+    names = names or (("switchover",) if options.fault else every)
+    suffix = f"-{options.fault}" if options.fault else "" if names == every else "-part"
     target = f"e2e-{options.driver}{suffix}"
     began = clock.monotonic_seconds()
     if options.what == "play":
         _play(options.driver, names, target=target)
         if options.fault:
-            forget(BUILD / target / "evidence")
-    return _judge(names, target=target, seconds=clock.monotonic_seconds() - began)
+            (forget_rows if options.driver == "command" else forget)(BUILD / target / "evidence")
+    return _judge(options.driver, names, target=target, seconds=clock.monotonic_seconds() - began)
 
 
 def _play(driver: Driver, names: tuple[str, ...], *, target: str) -> None:
     from support.driven import play  # noqa: PLC0415 - judging needs no bed
-    from support.driven.stages import STAGES  # noqa: PLC0415
+    from support.driven.stages import stage_of  # noqa: PLC0415
 
     began = clock.monotonic_seconds()
 
     def say(text: str) -> None:
         print(f"[{clock.monotonic_seconds() - began:6.1f}] {text}", flush=True)
 
-    play.tell(STAGES[driver], names, folder=BUILD / target, say=say)
+    play.tell(stage_of(driver), names, folder=BUILD / target, say=say)
     for part in ("plane", "bed"):
         shutil.rmtree(BUILD / target / part, ignore_errors=True)
 
@@ -73,16 +74,21 @@ def forget(folder: Path) -> None:
         path.unlink()
 
 
-def _judge(names: tuple[str, ...], *, target: str, seconds: float) -> int:
+def forget_rows(folder: Path) -> None:
+    """Take the newest records from what is read of the survivor's rows, as a standby that was behind would have."""
+    (folder / "forgotten").write_text(f"{FORGOTTEN}\n")
+
+
+def _judge(driver: Driver, names: tuple[str, ...], *, target: str, seconds: float) -> int:
     from support.driven import judge  # noqa: PLC0415
 
     folder = BUILD / target / "evidence"
     postgres = Postgres()
     if not postgres.binaries.exists():
         postgres = Postgres(root=Path((folder / "root-file-system").read_text().strip()))
-    evidence = judge.read(folder, postgres)
+    evidence = judge.read(folder, postgres, rows_alone=driver == "command")
     print(f"\n{judge.printed(judge.lines(evidence, names), names)}\n")
-    made = judge.claims(evidence, names)
+    made = judge.claims(evidence, names, driver=driver)
     path = write_report(target, made, seconds=seconds)
     bad = [claim for claim in made if not claim.ok]
     for claim in bad:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Driver = Literal["rsync", "drbd"]
-DRIVERS: tuple[Driver, ...] = ("rsync", "drbd")
+Driver = Literal["rsync", "drbd", "command"]
+DRIVERS: tuple[Driver, ...] = ("rsync", "drbd", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Cell:
     about: str
     loses_nothing: bool
     """No line that was acknowledged may be lost, whatever was declared."""
+    only: Driver | None = None
+    """The one driver it is played with; None for every one."""
 
 
 CELLS = (
@@ -30,15 +32,34 @@ CELLS = (
         "both-active-first", "the active node dies, then its successor; the first one boots first", loses_nothing=False
     ),
     Cell("operator-killed", "the operator is killed in the middle of a switchover", loses_nothing=True),
+    Cell("standby-lost", "the standby loses its power and comes back", loses_nothing=True, only="command"),
+    Cell(
+        "killed-in-failover", "the operator is killed in the middle of a failover", loses_nothing=False, only="command"
+    ),
+    Cell(
+        "killed-in-rejoin",
+        "the operator is killed while an old owner is made a standby",
+        loses_nothing=False,
+        only="command",
+    ),
 )
 BY_ID = {cell.id: cell for cell in CELLS}
 ALWAYS = ("one-writer", "files-and-rows-agree", "fence-was-true", "lost-in-no-cell")
 """What is claimed of a whole run."""
+OF_ROWS = ("one-writer", "rows-are-whole", "fence-was-true", "lost-in-no-cell", "lost-is-kept")
+"""The same where there are rows alone: and what was lost lies in what the old owner's node keeps aside."""
 
 
-def claim_ids(names: tuple[str, ...] = tuple(BY_ID)) -> tuple[str, ...]:
-    """Return the ids of all claims of a run of these cells."""
-    return (*(f"{name}.{claim}" for name in names for claim in ("played", "loss")), *ALWAYS)
+def cells_of(driver: Driver) -> tuple[str, ...]:
+    """Return the cells that are played with a driver, in their order."""
+    return tuple(cell.id for cell in CELLS if cell.only in (None, driver))
+
+
+def claim_ids(names: tuple[str, ...] | None = None, *, driver: Driver = "rsync") -> tuple[str, ...]:
+    """Return the ids of all claims of a run of these cells, or of all of the driver's."""
+    chosen = cells_of(driver) if names is None else names
+    always = OF_ROWS if driver == "command" else ALWAYS
+    return (*(f"{name}.{claim}" for name in chosen for claim in ("played", "loss")), *always)
 
 
 if __name__ == "__main__":

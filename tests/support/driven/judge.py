@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from support.driven.cells import ALWAYS, BY_ID, Cell, claim_ids
+from support.driven.cells import ALWAYS, BY_ID, Cell, Driver, claim_ids
+from support.driven.rows_disk import lost_is_kept, read_rows_disk, rows_are_whole
 from support.judge import jsonlines
 from support.judge.clients import ClientEvidence, read_clients
 from support.judge.disk import read_disk
@@ -118,13 +119,14 @@ class Line:
         return all(move.is_covered for move in self.moves) and not (self.cell.loses_nothing and self.lost_records)
 
 
-def read(folder: Path, postgres: Postgres) -> Evidence:
+def read(folder: Path, postgres: Postgres, *, rows_alone: bool = False) -> Evidence:
     """Read the whole folder; a missing piece is an error, never an empty list."""
     pair = json.loads((folder / "pair.json").read_text())
+    read_node = read_rows_disk if rows_alone else read_disk
     return Evidence(
         status=pair["status"],
         clients=read_clients(sorted(folder.glob("acks-*.jsonl"))),
-        disks={name: read_disk(folder / "disks" / name, node=name, postgres=postgres) for name in NODES},
+        disks={name: read_node(folder / "disks" / name, node=name, postgres=postgres) for name in NODES},
         bmc=read_bmc(folder / "bmc.jsonl"),
         writes=read_status_writes(folder / "audit.jsonl", name=PAIR),
         told=jsonlines.read(folder / "told.jsonl"),
@@ -201,7 +203,8 @@ def lines(evidence: Evidence, names: Sequence[str]) -> list[Line | None]:
             continue
         (begin, begin_wall), (end, end_wall) = window
         mine = tuple(move for move in every if begin_wall <= move.finished_ns <= end_wall)
-        cuts = [outage.seconds for outage in outages if begin <= outage.began_ns <= end]
+        # It begins with the last acknowledgement before the accident, which may be one of the cell before.
+        cuts = [outage.seconds for outage in outages if begin <= (outage.ended_ns or outage.began_ns) <= end]
         found.append(Line(BY_ID[name], mine, max(cuts, default=0.0)))
     return found
 
@@ -217,7 +220,7 @@ def window_of(told: Iterable[Mapping[str, Any]], name: str) -> tuple[tuple[int, 
     return None if begin is None or end is None else (begin, end)
 
 
-def claims(evidence: Evidence, names: tuple[str, ...]) -> list[Claim]:
+def claims(evidence: Evidence, names: tuple[str, ...], *, driver: Driver = "rsync") -> list[Claim]:
     """Return every claim of a run."""
     found: dict[str, Claim] = {}
     table = lines(evidence, names)
@@ -228,11 +231,19 @@ def claims(evidence: Evidence, names: tuple[str, ...]) -> list[Claim]:
             bound = "0 records" if line.cell.loses_nothing else "<= declared, counted from the proof"
             found[f"{name}.loss"] = Claim(f"{name}.loss", line.is_covered, measured, bound)
     _, stray = moves(evidence)
-    for claim in (_one_writer(evidence), files_and_rows_agree(evidence), fence_was_true(evidence)):
+    last = evidence.disks[str(evidence.status["activeNode"])]
+    of_data = (
+        (rows_are_whole(last), lost_is_kept(evidence.audit))
+        if driver == "command"
+        else (files_and_rows_agree(evidence),)
+    )
+    for claim in (_one_writer(evidence), *of_data, fence_was_true(evidence)):
         found[claim.id] = claim
     shown = tuple(printed(table, names).splitlines())
     found["lost-in-no-cell"] = Claim("lost-in-no-cell", not stray, len(stray), 0, shown)
-    never = {key: Claim(key, ok=False, measured=None, bound="played to its end") for key in claim_ids(names)}
+    never = {
+        key: Claim(key, ok=False, measured=None, bound="played to its end") for key in claim_ids(names, driver=driver)
+    }
     return [found.get(key, claim) for key, claim in never.items()]
 
 

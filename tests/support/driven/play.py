@@ -29,8 +29,6 @@ QUIET_SECONDS = 15.0
 WRITES_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
-LARGE = "head -c 60000000 /dev/urandom >/srv/maestro/files/large-$RANDOM && sync -f /srv/maestro"
-"""What makes a copy, and a resync, take a moment."""
 
 
 class Player:
@@ -92,7 +90,7 @@ class Player:
 
     def _cut_in_sync(self) -> None:
         old, new = self.active, self.standby
-        self._node(old).run(LARGE, timeout_seconds=MOVE_SECONDS)
+        self._stage.make_large(old)
         clock.wait_until(
             lambda: self._stage.is_sending(old),
             timeout_seconds=self._long(60),
@@ -108,7 +106,7 @@ class Player:
         old, new = self.active, self.standby
         self._node(old).power_cut()
         self._moved(to=new)
-        self._node(new).run(LARGE, timeout_seconds=MOVE_SECONDS)
+        self._stage.make_large(new)
         self._node(old).power_on()
         self._until(_is_resyncing, "the resync of the old owner", seconds=MOVE_SECONDS)
         self._node(new).power_cut()
@@ -143,11 +141,42 @@ class Player:
         target = self.standby
         self._order_meaning_it(target)
         self._until(_is_past("FinalSync"), "the middle of the switchover", seconds=MOVE_SECONDS)
-        self._hands.kill_operators()
-        self._hands.start_operator()
+        self._restart_operator()
         self._moved(to=target)
 
+    def _standby_lost(self) -> None:
+        """Take the standby's power away: the owner goes on as if nothing were, and says that it is alone."""
+        standby = self.standby
+        self._node(standby).power_cut()
+        self._until(
+            lambda status: condition(status, "DataInSync") != "True", "a standby that is gone", seconds=HOLD_SECONDS
+        )
+        self._writes()
+        self._node(standby).power_on()
+
+    def _killed_in_failover(self) -> None:
+        old, new = self.active, self.standby
+        self._node(old).power_cut()
+        self._until(_is_past("Fence"), "the middle of the failover", seconds=MOVE_SECONDS)
+        self._restart_operator()
+        self._moved(to=new)
+        self._writes()
+        self._node(old).power_on()
+
+    def _killed_in_rejoin(self) -> None:
+        old, new = self.active, self.standby
+        self._node(old).power_cut()
+        self._moved(to=new)
+        self._stage.make_large(new)
+        self._node(old).power_on()
+        self._until(_is_resyncing, "the old owner to be made a standby", seconds=MOVE_SECONDS)
+        self._restart_operator()
+
     # ------------------------------------------------------------ what cells share
+
+    def _restart_operator(self) -> None:
+        self._hands.kill_operators()
+        self._hands.start_operator()
 
     @property
     def active(self) -> str:

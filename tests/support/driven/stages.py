@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCRIPT_SECONDS = 180.0
 MOUNT = "/srv/maestro"
 FREEZE_SECONDS = 120
+LARGE = "head -c 60000000 /dev/urandom >/srv/maestro/files/large-$RANDOM && sync -f /srv/maestro"
 
 
 class DrivenStage(Stage):
@@ -40,6 +41,10 @@ class DrivenStage(Stage):
         """Change what this stage has otherwise."""
         spec["failover"]["blockSeconds"] = 0
         spec["detection"]["flapLimit"] = 100
+
+    def make_large(self, name: str) -> None:
+        """Make a copy, and a resync, take a moment."""
+        self.bed.nodes[name].run(LARGE, timeout_seconds=SCRIPT_SECONDS)
 
     def is_sending(self, name: str) -> bool:
         """Tell whether the owner sends a copy at this moment."""
@@ -98,4 +103,8 @@ class MirrorStage(DrivenStage):
             raise clock.TimedOutError(f"{name}: {script[:80]}: {ran.stderr.decode(errors='replace')[-400:]}")
 
 
-STAGES: dict[Driver, type[DrivenStage]] = {"rsync": DrivenStage, "drbd": MirrorStage}
+def stage_of(driver: Driver) -> type[DrivenStage]:
+    """Return the stage on which a driver's cells are played."""
+    from support.driven.product_stage import ProductStage  # noqa: PLC0415 - it is made of this one
+
+    return {"rsync": DrivenStage, "drbd": MirrorStage, "command": ProductStage}[driver]

@@ -37,7 +37,7 @@ def main(config: Path) -> int:
     except DatabaseFailedError as error:
         lui_log.severe(f"start-up failed: no system database at {chosen.database_host}: {error}")
         return 1
-    _serve(server, stopping)
+    serve(server, stopping)
     server.store.stop()
     server.server_close()
     chosen.running_mark.unlink(missing_ok=True)
@@ -65,7 +65,8 @@ def _make_server(
     return server
 
 
-def _serve(server: ApplicationServer, stopping: threading.Event) -> None:
+def serve(server: ApplicationServer, stopping: threading.Event) -> None:
+    """Serve until told to stop, and tell systemd so."""
     thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     _tell_systemd("READY=1")
