@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
 
-from maestro_operator.drivers.memory.ports import memory_drivers
+from typing_extensions import override
+
+from maestro_operator.drivers.memory.ports import MemoryNodes, memory_drivers
 from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Unknown, Vote, VoteSeen
+from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.model.status import AutomaticMove, StepRecord
 from maestro_operator.model.steps import StepName
 from maestro_operator.observe.gather import Observer
@@ -17,6 +21,22 @@ from maestro_operator.observe.wallclock import block_remaining_seconds, deadline
 from support.beginnings import serving
 from support.looks import NOW, move, status, vote
 from support.worlds import pair_spec
+
+if TYPE_CHECKING:
+    import pytest
+
+    from maestro_operator.model.status import FrozenNode
+
+
+class SlowNodes(MemoryNodes):
+    """Nodes that take their time to say anything."""
+
+    seconds = 0.1
+
+    @override
+    async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
+        await asyncio.sleep(self.seconds)
+        return await super().read(node)
 
 
 def test_a_vote_counts_from_the_moment_it_was_first_said_without_interruption() -> None:
@@ -106,6 +126,25 @@ async def test_a_doubted_node_that_answers_is_read_all_the_same() -> None:
     lookout = Lookout("node", look, clock=MemoryClock(), patience_seconds=60)
 
     assert await lookout.look(is_doubted=True) == 1
+
+
+async def test_a_node_that_is_known_to_be_slow_is_waited_for_as_long_as_the_spec_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("maestro_operator.observe.gather.NODE_PATIENCE_SECONDS", 0.01)
+    pair = await serving()
+    await pair.settle()
+    drivers = memory_drivers(pair.world)
+    nodes = SlowNodes(pair.world)
+    spec = pair_spec()
+    observer = Observer(
+        spec, dataclasses.replace(drivers, nodes=nodes), clock=pair.world.clock, pairs=lambda: 1, wake=lambda: None
+    )
+
+    look = await observer.look("a")
+
+    assert spec.detection.timeout_seconds > SlowNodes.seconds
+    assert all(isinstance(node, NodeSeen) for node in look.nodes.values()), look.nodes
 
 
 async def test_a_vote_that_finds_a_node_dead_wakes_the_next_look_and_has_everybody_asked_at_once() -> None:

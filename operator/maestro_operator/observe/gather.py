@@ -117,7 +117,7 @@ class Observer:
             name,
             lambda: self._drivers.nodes.read(node),
             clock=self._clock,
-            patience_seconds=NODE_PATIENCE_SECONDS,
+            patience_seconds=max(NODE_PATIENCE_SECONDS, self._spec.detection.timeout_seconds),
         )
 
     def _traffic_lookout(self, index: int) -> Lookout[TrafficSeen]:

@@ -79,7 +79,12 @@ class MirrorStage(DrivenStage):
             }
         }
         spec["failover"]["maxDataLossSeconds"] = 0
-        spec["detection"] |= {"timeoutSeconds": 3, "periodSeconds": 2, "downForSeconds": 10, "startupGraceSeconds": 20}
+        spec["detection"] |= {
+            "timeoutSeconds": 20,
+            "periodSeconds": 10,
+            "downForSeconds": 40,
+            "startupGraceSeconds": 60,
+        }
 
     @override
     def is_sending(self, name: str) -> bool:

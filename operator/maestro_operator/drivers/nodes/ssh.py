@@ -79,7 +79,8 @@ class SshNodes:
         known = self._versions.get(node.name)
         is_due = known is None or not known.serves(view, self._clock.monotonic_seconds())
         words = observe_words(view, with_versions=is_due)
-        answer = await self._sessions.ask(node, words, deadline_seconds=READ_SECONDS)
+        most = max(READ_SECONDS, self._spec().detection.timeout_seconds)
+        answer = await self._sessions.ask(node, words, deadline_seconds=most)
         if isinstance(answer, Unknown):
             return answer
         if answer.exit_status != 0:
