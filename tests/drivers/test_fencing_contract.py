@@ -43,6 +43,9 @@ class FencingWorld(Protocol):
     def set_device(self, name: str, device: Device) -> None:
         """Let a node's device behave like that from now on."""
 
+    def change_secret(self, name: str) -> None:
+        """Change the password in the Secret of a node's device."""
+
 
 class MemoryFences(FencingWorld):
     def __init__(self) -> None:
@@ -61,10 +64,15 @@ class MemoryFences(FencingWorld):
     def set_device(self, name: str, device: Device) -> None:
         self._world.devices[name] = device
 
+    @override
+    def change_secret(self, name: str) -> None:
+        self._world.secret_changes[name] += 1
+
 
 class BedFences(FencingWorld):
     def __init__(self, bed: Bed, *, clock: Clock | None = None) -> None:
         self._bed = bed
+        self.changed: dict[str, str] = {}
         self.fencing = AgentFencing(
             namespace="pairs", folder=Path("/usr/sbin"), secrets=self.secrets, clock=clock or SystemClock()
         )
@@ -81,8 +89,13 @@ class BedFences(FencingWorld):
     def set_device(self, name: str, device: Device) -> None:
         self._bed.bmcs[name].set_mode("offline" if device == "dead" else device)
 
+    @override
+    def change_secret(self, name: str) -> None:
+        self.changed[name] = self.changed.get(name, "") + "+"
+
     async def secrets(self, _namespace: str, name: str) -> Mapping[str, bytes]:
-        return {"password": self._bed.bmcs[name.removesuffix("-bmc")].account.password.encode()}
+        node = name.removesuffix("-bmc")
+        return {"password": (self._bed.bmcs[node].account.password + self.changed.get(node, "")).encode()}
 
 
 def frozen(name: str, device: FencingDevice) -> FrozenNode:
@@ -177,6 +190,25 @@ async def test_a_check_reads_every_device_and_changes_nothing(world: FencingWorl
     (seen,) = await world.fencing.check(world.node("a"))
     assert isinstance(seen, DeviceSeen)
     assert seen.state == "off"
+
+
+async def test_the_mark_of_the_credentials_changes_with_the_secret_of_this_node_only_and_tells_none(
+    world: FencingWorld,
+) -> None:
+    async def marks() -> tuple[str, str]:
+        found = [await world.fencing.credentials(world.node(name)) for name in ("a", "b")]
+        assert isinstance(found[0], str)
+        assert isinstance(found[1], str)
+        return found[0], found[1]
+
+    first, again = await marks(), await marks()
+    world.change_secret("a")
+    changed = await marks()
+
+    assert again == first
+    assert (changed[0] != first[0], changed[1] == first[1]) == (True, True)
+    secrets = await world.secrets("pairs", "a-bmc") if isinstance(world, BedFences) else {}
+    assert not [word for word in secrets.values() if word.decode() in changed[0]]
 
 
 # ---------------------------------------------------------------- real BMCs only
