@@ -76,6 +76,18 @@ def test_the_declared_loss_counts_from_the_observed_contact_less_the_freeze(
     assert (loss.declared_seconds if loss else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("age_seconds", "peer_lost", "expected"),
+    [(12.0, PeerLost.GO_ON, 0.0), (FREEZE_SECONDS - 10.0, PeerLost.GO_ON, 5.0), (12.0, PeerLost.FREEZE, 0.0)],
+)
+def test_what_a_fence_would_add_is_in_the_freeze_as_long_as_it_lasts(
+    age_seconds: float, peer_lost: PeerLost, expected: float
+) -> None:
+    found = look(b=other(age_seconds=age_seconds), replication=drbd(peer_lost=peer_lost))
+
+    assert copy_age_seconds(found, "b", later_seconds=15.0) == expected
+
+
 def test_the_age_of_a_node_that_cannot_be_read_is_not_known() -> None:
     assert copy_age_seconds(look(b=GONE), "b") is None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.drivers.memory.sharing import Hold, SharedWorld
 from maestro_operator.drivers.memory.world import MemoryClock
-from maestro_operator.model.pair import FencingDevice, FencingRung, Replication
+from maestro_operator.model.pair import Automatic, Failover, FencingDevice, FencingRung, Replication
 from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.sharing import SharedDisk
@@ -65,8 +65,9 @@ async def test_a_pair_on_one_disk_is_activated_and_switched_without_loss_and_bac
     assert world.moments_with_two_writers == []
 
 
-async def test_a_failover_after_a_power_cut_loses_and_declares_nothing() -> None:
+async def test_a_failover_after_a_power_cut_loses_and_declares_nothing_where_nothing_may_be_lost() -> None:
     pair, world = shared()
+    pair.change(failover=Failover(automatic=Automatic.ENABLED, max_data_loss_seconds=0))
     await pair.run_until(settled_on("a"))
     before = world.acknowledged
     world.power_cut("a")

@@ -110,11 +110,10 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     hold = target_able(seen, episode) or _unfenceable(seen, episode)
     if hold is not None:
         return restoring.with_ways(seen, episode, hold)
-    age = _copy_age_seconds(seen, episode)
+    expected = _copy_age_seconds(seen, episode, later_seconds=_fence_seconds(episode))
     accepted = facts.accepted_loss_seconds(seen, episode)
-    if age is None:
+    if expected is None:
         return Hold(Reason.COPY_OVER_BUDGET, "the age of the copy is not known; answer AcceptLoss with an amount")
-    expected = age + _fence_seconds(episode)
     if expected > accepted:
         most = coarse.loss_to_accept(expected)
         text = f"up to {most} s may be lost, {accepted:.0f} s are accepted; answer AcceptLoss of {most}"
@@ -122,12 +121,13 @@ def _failover_preflight(seen: Seen, episode: Episode) -> Hold | None:
     return None
 
 
-def _copy_age_seconds(seen: Seen, episode: Episode) -> float | None:
-    """Return how long ago what the target brings up was announced, None where that cannot be said."""
+def _copy_age_seconds(seen: Seen, episode: Episode, *, later_seconds: float = 0.0) -> float | None:
+    """Return how much may be lost of what the target brings up now, or later, None where that cannot be said."""
     item, node = restoring.restore_of(seen, episode), facts.readable(seen, episode.target)
-    if item is not None:
-        return node.replica.restorable(item)[1] if node is not None else None
-    return mirror.copy_age_seconds(seen, episode.target)
+    if item is None:
+        return mirror.copy_age_seconds(seen, episode.target, later_seconds=later_seconds)
+    age = node.replica.restorable(item)[1] if node is not None else None
+    return None if age is None else age + later_seconds
 
 
 def _fence_seconds(episode: Episode) -> float:

@@ -32,18 +32,21 @@ def mirror_of(seen: Seen, name: str) -> Mirror | None:
     return node.replica.mirror if node is not None else None
 
 
-def copy_age_seconds(seen: Seen, name: str) -> float | None:
+def copy_age_seconds(seen: Seen, name: str, *, later_seconds: float = 0.0) -> float | None:
     """Return for how long the owner may have written what this node's copy lacks, None where that cannot be said.
 
-    Of a copy that is its announcement's age. Of a mirror: max(0, age of the last observed contact - freeze), and the
-    freeze counts only while status does not say that the owner went on before its time or has settings that let it,
-    and while this node's own settings, which are one file with the owner's, would make it freeze.
+    With `later_seconds` what it will be then, where nothing arrives any more. Of a copy that is its announcement's age,
+    of a disk that both nodes reach none, whenever: what was stored is there. Of a mirror: max(0, age of the last
+    observed contact - freeze), and the freeze counts only while status does not say that the owner went on before its
+    time or has settings that let it, and while this node's own settings, which are one file with the owner's, would
+    make it freeze.
     """
     node, drbd = facts.readable(seen, name), seen.spec.replication.drbd
     age_seconds = node.replica.announced_age_seconds if node is not None else None
-    if age_seconds is None or drbd is None:
+    if age_seconds is None or seen.spec.replication.shared_disk is not None:
         return age_seconds
-    if _is_alone(seen) or unsafe(seen, name) is not None:
+    age_seconds += later_seconds
+    if drbd is None or _is_alone(seen) or unsafe(seen, name) is not None:
         return age_seconds
     if drbd.peer_lost is PeerLost.FREEZE:
         return 0.0
