@@ -347,6 +347,22 @@ def test_the_timer_run_is_quiet_on_the_standby_and_sends_on_the_owner(pair: Pair
     assert (owner.code, owner.values["generation"]) == (0, "1.1")
 
 
+def test_what_final_goes_over_is_opened_beforehand_and_nothing_is_sent_by_that(pair: Pair) -> None:
+    opened = pair.a.replica("connect")
+
+    assert (opened.code, opened.values["connected"]) == (0, "yes")
+    assert not pair.b.at(f"{STORE}/generations").exists()
+    wire = pair.a.at("wire")
+    assert (wire / "asked").read_text().splitlines() == ["epoch"]
+    assert pair.send() == "1.1"
+
+
+def test_a_peer_that_is_not_reached_beforehand_is_said_so_within_a_bound(pair: Pair) -> None:
+    pair.a.at("wire/ssh").write_text("#!/bin/sh\nexit 255\n")
+
+    assert pair.a.replica("connect").values["failed"] == "PeerUnreachable"
+
+
 def test_age_is_counted_by_uptime_in_the_same_boot_and_by_wall_clock_after_it(pair: Pair) -> None:
     pair.b.at("proc/uptime").write_text("1000.50 1.00\n")
     pair.send()

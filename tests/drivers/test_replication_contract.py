@@ -47,6 +47,8 @@ async def test_a_whole_copy_is_sent_committed_and_promoted(world: PairWorld) -> 
     await receiving(world)
     await world.write("a")
     await world.write("a")
+    connected = await world.replication.connect(frozen(world, "a"), frozen(world, "b"), deadline_seconds=20)
+    assert isinstance(connected, Done), connected
     await done(world, "a", "quiesce", epoch=1, episode="ep-2")
     await stop(world, "a")
 

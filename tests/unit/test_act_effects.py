@@ -107,9 +107,17 @@ async def test_an_effect_ends_at_the_first_verb_that_is_not_done() -> None:
     refused = Refused(Reason.REFUSED_BY_GUARD, "no", "NotInForce")
     nodes = Nodes(quiesce=refused)
 
-    assert await perform(drivers(nodes), seen(), action(StepName.QUIESCE)) == refused
+    assert await perform(drivers(nodes, Nodes()), seen(), action(StepName.QUIESCE)) == refused
 
     assert nodes.told == ["a: quiesce"]
+
+
+async def test_a_source_reaches_for_its_target_before_it_stops_and_stops_whatever_comes_of_that() -> None:
+    nodes = Nodes(connect=Failed(Reason.COMMAND_FAILED, "no way"))
+
+    assert await perform(drivers(nodes), seen(), action(StepName.QUIESCE)) == Done()
+
+    assert nodes.told == ["a: connect", "a: quiesce", "a: stop"]
 
 
 async def test_a_graceful_fence_demotes_also_where_the_last_copy_failed() -> None:

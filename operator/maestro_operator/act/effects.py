@@ -16,6 +16,7 @@ from maestro_operator.act.combined import first_bad, in_order
 from maestro_operator.act.keeping import discard, hold_queue, restore
 from maestro_operator.act.receipts import may_come_up_alone, standby_lost
 from maestro_operator.act.steering import localise, lower_ttl, move_traffic
+from maestro_operator.act.stopping import quiesce, stop_source
 from maestro_operator.drivers.ports import Drivers, Equipment
 from maestro_operator.model.errors import MaestroError
 from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
@@ -86,14 +87,6 @@ async def _create(acting: Acting, node: FrozenNode) -> Outcome:
     return await acting.order(node, "create", anew=state is GuardState.LOST)
 
 
-async def _quiesce(acting: Acting) -> Outcome:
-    nodes, services = acting.drivers.nodes, acting.to_stop(acting.source.name)
-    return await in_order(
-        lambda: acting.order(acting.source, "quiesce", epoch=acting.in_force.number),
-        lambda: nodes.stop(acting.source, services, deadline_seconds=acting.deadline_seconds),
-    )
-
-
 async def _raise(acting: Acting) -> Outcome:
     episode = acting.episode
     return await acting.order(acting.target, "promise", epoch=episode.epoch, owner=episode.target)
@@ -119,7 +112,7 @@ async def _fence(acting: Acting) -> Outcome:
         return await acting.drivers.fencing.off(
             acting.source, rung=rung.name, deadline_seconds=float(rung.deadline_seconds)
         )
-    quiesced = await _quiesce(acting)
+    quiesced = await stop_source(acting)
     if not isinstance(quiesced, Done):
         return quiesced
     # A last copy saves needless loss; where it fails the demotion still is the proof. Older data are no last copy.
@@ -366,7 +359,7 @@ EFFECTS: Mapping[StepName, Callable[[Acting], Awaitable[Outcome]]] = MappingProx
         S.EQUIP: _equip,
         S.PREFLIGHT: _nothing,
         S.LOWER_TTL: lower_ttl,
-        S.QUIESCE: _quiesce,
+        S.QUIESCE: quiesce,
         S.CONCLUDE: _nothing,
         S.RAISE: _raise,
         S.FINAL_SYNC: _final_sync,

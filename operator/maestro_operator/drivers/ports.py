@@ -136,6 +136,9 @@ class NodePort(Protocol):
 class ReplicationPort(Protocol):
     """The one consistency group, as whole numbered generations."""
 
+    async def connect(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Open what the last copy goes over, while the services still run; nothing is sent, and nobody relies on it."""
+
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has; fact `generation` names what the target committed."""
 

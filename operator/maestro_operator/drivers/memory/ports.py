@@ -244,6 +244,11 @@ def _vote(world: MemoryWorld, vantage_point: str, *, seer: str, about: str) -> V
 class MemoryReplication(Reaching):
     """The replication port."""
 
+    async def connect(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Open nothing: here a copy takes no time."""
+        del target, deadline_seconds
+        return self._silent(source) or Done()
+
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has."""
         del deadline_seconds

@@ -40,6 +40,10 @@ class ChosenReplication:
             return self._command
         return self._rsync if chosen.drbd is None else self._drbd
 
+    async def connect(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Open what the last copy goes over."""
+        return await self._port.connect(source, target, deadline_seconds=deadline_seconds)
+
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Bring the target what the stopped source has."""
         return await self._port.final_sync(source, target, deadline_seconds=deadline_seconds)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from typing_extensions import override
+
 from maestro_operator.drivers.replication.calling import READ_SECONDS, CallsReplica
 from maestro_operator.drivers.replication.observation import generation_of, observe
 from maestro_operator.model.outcome import Done, Failed, Outcome
@@ -40,6 +42,12 @@ class RsyncReplication(CallsReplica):
         """Keep the way to the nodes."""
         super().__init__(sessions)
         self._clock = clock
+
+    @override
+    async def connect(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Let the source open its connection to the target, which lasts for a minute."""
+        del target
+        return await self._call(source, "connect", deadline_seconds=deadline_seconds)
 
     async def final_sync(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Send what the stopped source has; fact `generation` names what the target committed."""
