@@ -27,7 +27,6 @@ from maestro_operator.model.printable import first_fault, one_line
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import LastOutcome, Leadership, NodeSeen, Seen, Unknown
 from maestro_operator.model.status import PairStatus
-from maestro_operator.model.steps import LEAVES_ALONE
 from maestro_operator.observe.census import Census
 from maestro_operator.observe.gather import Observer, looks_alike, unlooked
 from maestro_operator.observe.maintenance import maintenance
@@ -69,7 +68,7 @@ class _Memory:
     trouble: str = ""
     """What was said last of an API server that cannot be used."""
     untouched: frozenset[str] = frozenset()
-    """Nodes that the step just performed left alone, and whose reading no proof or permit rests on next."""
+    """What the last step left alone: the traffic, and nodes on whose reading no proof or permit rests next."""
     at_rest: bool = False
     """The last turn found nothing to do."""
 
@@ -391,7 +390,7 @@ class PairLoop:
             api_writes=self._memory.writes - writes,
         )
         self._memory.last_at_seconds = ended
-        self._memory.untouched = action.episode.sides(LEAVES_ALONE.get(action.step, ()))
+        self._memory.untouched = action.episode.left_alone(action.step)
         log_outcome(action, outcome, ended - began)
         return 0.0
 

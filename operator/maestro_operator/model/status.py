@@ -16,7 +16,7 @@ from maestro_operator.model.pair import FencingRung, Ssh
 from maestro_operator.model.proof import Proof
 from maestro_operator.model.rehearsal import Rehearsal
 from maestro_operator.model.resource import ResourceValue
-from maestro_operator.model.steps import EpisodeKind, StepName
+from maestro_operator.model.steps import LEAVES_ALONE, TRAFFIC, EpisodeKind, StepName
 
 
 class State(StrEnum):
@@ -133,6 +133,11 @@ class Episode(ResourceValue):
     def sides(self, words: tuple[str, ...]) -> frozenset[str]:
         """Return the names of the nodes that are called `source` or `target` here."""
         return frozenset({"source": self.source, "target": self.target}[word] for word in words)
+
+    def left_alone(self, step: StepName) -> frozenset[str]:
+        """Return what a step did nothing to: sides by name, and the traffic."""
+        traffic: frozenset[str] = frozenset() if step is StepName.MOVE_TRAFFIC else frozenset({TRAFFIC})
+        return self.sides(LEAVES_ALONE.get(step, ())) | traffic
 
     def record(self, step: StepName) -> StepRecord | None:
         """Return the journal's record of a step, or None before its intent."""

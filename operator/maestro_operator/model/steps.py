@@ -190,6 +190,10 @@ still to come, the side that its proof speaks of is read anew after every step, 
 """
 
 
+TRAFFIC = "the traffic"
+"""Beside the names of nodes, which have no space, what a step left where it was."""
+
+
 def following(kind: EpisodeKind, step: StepName) -> StepName | None:
     """Return the step after this one, or None after the last.
 

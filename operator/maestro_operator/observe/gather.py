@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from maestro_operator.model.pair import Management
 from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.model.status import FrozenNode
+from maestro_operator.model.steps import TRAFFIC
 from maestro_operator.observe.atrest import AtRest
 from maestro_operator.observe.credentials import CredentialWatch
 from maestro_operator.observe.flaps import FlapMemory
@@ -31,6 +32,8 @@ SUSPICION_PERIOD_SECONDS = 5.0
 """How often the fence devices of a node are asked that cannot be read: they are about to be needed."""
 UNTOUCHED_GOOD_FOR_SECONDS = 0.8
 """As long as a look and the write after it may take anyway."""
+UNMOVED_GOOD_FOR_SECONDS = 2.0
+"""The same of an address that is read on the nodes: no step but the one that moves it does anything to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,9 @@ class Observer:
 
         The vantage points vote on the active node, and on a `doubted` one that an episode wants proven dead. An
         `untouched` node, to which nothing was done since it was read, is not read again within
-        `UNTOUCHED_GOOD_FOR_SECONDS`. With `check_since` the active node is checked in the background. `at_rest` a
-        reading stands for `fullLookPeriods`, as long as everybody finds the active node well: `is_brief` then.
+        `UNTOUCHED_GOOD_FOR_SECONDS`, nor a floating address within `UNMOVED_GOOD_FOR_SECONDS` of a step that does not
+        move it. With `check_since` the active node is checked in the background. `at_rest` a reading stands for
+        `fullLookPeriods`, as long as everybody finds the active node well: `is_brief` then.
         """
         names = self._spec.names
         voted = dict.fromkeys(name for name in (active, doubted) if name is not None)
@@ -203,6 +207,8 @@ class Observer:
         """Look at the nodes and at where traffic goes; a brief look asks nothing that costs a node a command."""
         good_for = {name: UNTOUCHED_GOOD_FOR_SECONDS if name in untouched else 0.0 for name in self._spec.names}
         seldom = self._rest_seconds if is_brief else 0.0
+        unmoved = max(seldom, UNMOVED_GOOD_FOR_SECONDS if TRAFFIC in untouched else 0.0)
+        stands = [0.0 if entry.floating_address is None else unmoved for entry in self._spec.traffic]
         doubted = {name for name in self._spec.names if self._vantage.is_dead_to_somebody(name)}
         nodes, traffic = await asyncio.gather(
             asyncio.gather(
@@ -213,10 +219,8 @@ class Observer:
             ),
             asyncio.gather(
                 *(
-                    item.look(
-                        good_for_seconds=seldom if entry.floating_address is not None else 0.0, is_doubted=bool(doubted)
-                    )
-                    for entry, item in zip(self._spec.traffic, self._traffic, strict=True)
+                    item.look(good_for_seconds=seconds, is_doubted=bool(doubted))
+                    for seconds, item in zip(stands, self._traffic, strict=True)
                 )
             ),
         )
