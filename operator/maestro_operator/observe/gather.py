@@ -14,7 +14,7 @@ from maestro_operator.observe.atrest import AtRest
 from maestro_operator.observe.credentials import CredentialWatch
 from maestro_operator.observe.flaps import FlapMemory
 from maestro_operator.observe.grace import BootMemory
-from maestro_operator.observe.lookout import Lookout, Periodic
+from maestro_operator.observe.lookout import DOUBTED_PATIENCE_SECONDS, Lookout, Periodic
 from maestro_operator.observe.vantage import VantagePoints, is_watched_closely
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class Observer:
             lambda: self._drivers.nodes.read(node),
             clock=self._clock,
             patience_seconds=max(NODE_PATIENCE_SECONDS, self._spec.detection.timeout_seconds),
+            doubted_seconds=max(DOUBTED_PATIENCE_SECONDS, self._spec.detection.timeout_seconds),
         )
 
     def _traffic_lookout(self, index: int) -> Lookout[TrafficSeen]:

@@ -22,20 +22,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DOUBTED_PATIENCE_SECONDS = 1.0
-"""As long as a turn waits for what somebody found dead: longer than a living node takes to be read."""
+"""As long as a turn waits for what somebody found dead, or a probe's time-out where that is longer."""
 
 
 class Lookout(Generic[T]):
     """Looks at one thing; `look` gives the newest answer that may be believed."""
 
     def __init__(
-        self, name: str, look: Callable[[], Awaitable[T | Unknown]], *, clock: Clock, patience_seconds: float
+        self,
+        name: str,
+        look: Callable[[], Awaitable[T | Unknown]],
+        *,
+        clock: Clock,
+        patience_seconds: float,
+        doubted_seconds: float = DOUBTED_PATIENCE_SECONDS,
     ) -> None:
-        """Keep how to look, and how long a turn waits for one that answered last time."""
+        """Keep how to look, and how long a turn waits for one that answered last time, and for one that is doubted."""
         self._name = name
         self._look = look
         self._clock = clock
         self._patience_seconds = patience_seconds
+        self._doubted_seconds = doubted_seconds
         self._task: asyncio.Task[T | Unknown] | None = None
         self._last: T | Unknown = Unknown(Reason.NOT_YET_KNOWN, f"{name} was not looked at yet")
         self._is_first = True
@@ -67,7 +74,7 @@ class Lookout(Generic[T]):
         if await self._is_awaited(self._doubted):
             self._take()
         else:
-            text = f"{self._name} did not answer in {DOUBTED_PATIENCE_SECONDS:.1f} s, and somebody finds nobody there"
+            text = f"{self._name} did not answer in {self._doubted_seconds:.1f} s, and somebody finds nobody there"
             self._last, self._is_first = Unknown(Reason.TIMED_OUT, text), False
         self._doubted = None
         return self._last
@@ -84,7 +91,7 @@ class Lookout(Generic[T]):
         doubt = asyncio.ensure_future(doubted.wait())
         try:
             await asyncio.wait({self._task, doubt}, return_when=asyncio.FIRST_COMPLETED)
-            left = self._began_seconds + DOUBTED_PATIENCE_SECONDS - self._clock.monotonic_seconds()
+            left = self._began_seconds + self._doubted_seconds - self._clock.monotonic_seconds()
             if not self._task.done():
                 await asyncio.wait({self._task}, timeout=max(0.0, left))
             return self._task.done()
