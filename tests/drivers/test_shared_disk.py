@@ -84,6 +84,13 @@ def test_a_fence_needs_a_promise_and_the_very_disk(said: dict[str, str]) -> None
     assert said["other.b.cut"].startswith("10 refused:OtherDisk")
 
 
+def test_what_nobody_is_seen_to_hold_is_not_taken_as_a_fence_and_the_owner_takes_it_again(said: dict[str, str]) -> None:
+    """A storage that forgot would say to whoever asks first that it is alone, whatever the other node does."""
+    assert said["forgotten.b.cut"].startswith("10 refused:NotHeldByPeer")
+    assert said["forgotten.keys"] == "none"
+    assert holders(said, "remembered") == ("a", "3", "1", "Exclusive Access", "a")
+
+
 def test_a_disk_that_was_taken_as_a_fence_is_read_back_by_two_processes(said: dict[str, str]) -> None:
     assert said["cut.b.cut"] == "0"
     assert said["cut.once"] == said["cut.twice"] == "holder:b keys:1 enforces:yes"

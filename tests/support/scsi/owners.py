@@ -151,6 +151,7 @@ def fence(a: Node, b: Node, *, identity: str) -> None:
     b.tells("unpromised", "cut", "--identity", identity)
     b.obey("promise", episode="e4", epoch=4, owner="b")
     b.tells("other", "cut", "--identity", "6001405000000000")
+    forgets(a, b, identity=identity)
     b.tells("cut", "cut", "--identity", identity)
     for time in ("once", "twice"):
         held = b.call("held", "--identity", identity).lines
@@ -164,6 +165,15 @@ def fence(a: Node, b: Node, *, identity: str) -> None:
     a.tells("abandoned", "up")
     b.tells("abandoned", "run")
     look("abandoned", a, b)
+
+
+def forgets(a: Node, b: Node, *, identity: str) -> None:
+    """Let the storage lose its keys, and the other node take the disk as a fence before the owner is there again."""
+    inside.must("sg_persist", "-n", "-o", "--clear", f"--param-rk={inside.keys()}", "-d", inside.DEVICES["a"])
+    b.tells("forgotten", "cut", "--identity", identity)
+    inside.say("forgotten.keys", inside.keys() or "none")
+    a.tells("remembered", "run")
+    look("remembered", a, b)
 
 
 def stranger(a: Node, b: Node) -> None:

@@ -130,6 +130,9 @@ class SharedWorld(MemoryWorld):
         survivor = self.other(name)
         promised = survivor.guard.promised
         is_promised = promised is not None and promised.owner == survivor.name
+        if self.held is None or self.held.node == FOREIGN:
+            # What nobody held is taken from nobody.
+            return
         if promised is not None and is_promised and promised.epoch > survivor.guard.inforce_epoch:
             self._take(survivor, promised.epoch, is_promised=True)
 
