@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pydantic import ValidationError
 
+from maestro_operator.act.beside import Beside
 from maestro_operator.act.effects import perform
 from maestro_operator.act.leading import LEAST_SURE_SECONDS, while_leading
 from maestro_operator.act.telling import log_outcome
@@ -105,7 +106,7 @@ class PairLoop:
         self._memory = _Memory()
         self._specs, self._statuses = Parsed(PairSpec), Parsed(PairStatus)
         self._observer: tuple[PairSpec, Observer] | None = None
-        self._wake = asyncio.Event()
+        self._wake, self._beside = asyncio.Event(), Beside(drivers)
         self._turn_began_seconds: float | None = None
         self.turns = 0
         """How many turns ended, well or not; liveness wants it to grow."""
@@ -219,8 +220,7 @@ class PairLoop:
             seen, _ = await self._see(resource, spec, status, at_rest=False)
             decided = decide(seen)
         pause = await self._act(seen, decided, resource)
-        seconds = self._clock.monotonic_seconds() - began
-        self._publisher.count_turn(resource.key, seconds=seconds, failed=False)
+        self._publisher.count_turn(resource.key, seconds=self._clock.monotonic_seconds() - began, failed=False)
         return pause
 
     async def _refuse(self, resource: Resource, status: PairStatus, *, message: str) -> float:
@@ -270,8 +270,7 @@ class PairLoop:
         if barred is None and self._gate is not None:
             barred = self._gate.after(resource.key, status, nodes=look.nodes, traffic=look.traffic)
         self._count(resource, look.nodes.get(status.active_node or "") if barred is None else None)
-        now = self._clock.now()
-        monotonic = self._clock.monotonic_seconds()
+        now, monotonic = self._clock.now(), self._clock.monotonic_seconds()
         memory, leader = self._memory, self._leader
         last = memory.last and replace(memory.last, age_seconds=monotonic - memory.last_at_seconds)
         seen = Seen(
@@ -296,6 +295,7 @@ class PairLoop:
             monotonic_seconds=monotonic,
             operator_is_isolated=look.operator_is_isolated,
             checked=look.checked,
+            rehearsed=self._beside.last,
             deadline_passed=deadline_passed(status, now),
             block_remaining_seconds=block_remaining_seconds(spec, status, now),
             barred=barred,
@@ -329,7 +329,8 @@ class PairLoop:
         return observer
 
     def close_observer(self) -> None:
-        """End every look under way."""
+        """End every look under way, and what is tried beside the pair."""
+        self._beside.close()
         if self._observer is not None:
             self._observer[1].close()
             self._observer = None
@@ -337,16 +338,16 @@ class PairLoop:
     async def _act(self, seen: Seen, decided: Decided, resource: Resource) -> float:
         """Carry one decision out and report it; return how long to rest."""
         decision = decided.decision
+        self._beside.go_on(seen, decided)
         match decision:
             case Steady() | Hold():
                 await self._report(seen, decided, resource=resource, status=seen.status)
                 if isinstance(decision, Hold) and decision.reason is Reason.DELETING:
                     await self._let_go(self._memory.resource or resource)
-                in_episode = seen.status.episode is not None
                 self._memory.at_rest = isinstance(decision, Steady)
-                steady = float(seen.spec.detection.period_seconds)
-                hold = EPISODE_HOLD_SECONDS if in_episode else HOLD_SECONDS
-                return hold if isinstance(decision, Hold) else min(steady, 5.0)
+                if isinstance(decision, Steady):
+                    return min(float(seen.spec.detection.period_seconds), 5.0)
+                return EPISODE_HOLD_SECONDS if seen.status.episode is not None else HOLD_SECONDS
             case Record():
                 await self._report(seen, decided, resource=resource, status=decision.status)
                 if decided.rule == "take_term":

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from maestro_operator.model.decision import Decided, Hold
 from maestro_operator.model.outcome import Done, Failed
-from maestro_operator.model.rehearsal import last_passed
+from maestro_operator.model.rehearsal import RehearsalKind, last_passed
 from maestro_operator.model.seen import NodeSeen, TrafficSeen
 from maestro_operator.model.steps import StepName
 
@@ -251,10 +251,11 @@ def _backups(seen: Seen) -> list[Value]:
 
 def _rehearsals(seen: Seen, status: PairStatus) -> list[Value]:
     ages: list[Value] = []
-    last = last_passed(status.rehearsals)
-    if last is not None and last.finished_at is not None:
-        age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
-        ages.append((REHEARSED, (last.kind.value,), age.total_seconds()))
+    for kind in (RehearsalKind.DRILL, RehearsalKind.START_TEST):
+        last = last_passed(status.rehearsals, kind)
+        if last is not None and last.finished_at is not None:
+            age = datetime.fromisoformat(seen.now) - datetime.fromisoformat(last.finished_at)
+            ages.append((REHEARSED, (kind.value,), age.total_seconds()))
     tests = (node.replica.tested for node in seen.nodes.values() if isinstance(node, NodeSeen))
     restored = [item.age_seconds for item in tests if item is not None and item.result == "passed"]
     known = [seconds for seconds in restored if seconds is not None]

@@ -14,6 +14,7 @@ from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.nodes.everywhere import Nodes
 from maestro_operator.drivers.ports import Drivers
 from maestro_operator.drivers.probes.network import NetworkProbes
+from maestro_operator.drivers.rehearsal.node import NodeRehearsals
 from maestro_operator.drivers.replication.chosen import ChosenReplication
 from maestro_operator.drivers.traffic.dns import DnsTraffic
 from maestro_operator.drivers.traffic.entries import TrafficEntries
@@ -87,6 +88,13 @@ class RealParts:
                 policy=policy,
             ),
             machine=LibvirtHosts(sessions, spec=lambda: loop.spec),
+            rehearsals=NodeRehearsals(
+                sessions,
+                clock=self.clock,
+                spec=lambda: loop.spec,
+                secrets=self.secrets,
+                namespace=key.namespace,
+            ),
         )
         loop = PairLoop(
             store=store,

@@ -118,6 +118,7 @@ def test_every_alert_has_its_scenes_and_its_runbook_and_there_are_no_others() ->
         "MaestroPairNotVerified",
         "MaestroPairOverridden",
         "MaestroPairRestoreTestFailed",
+        "MaestroPairStartTestFailed",
         "MaestroPairSplitBrain",
         "MaestroPairWithoutBackup",
         "MaestroPairOperatorDown",
@@ -171,7 +172,7 @@ def test_the_conditions_in_alerts_are_conditions_of_the_operator() -> None:
             "FencingReady",
             "Verified",
         ),
-        *("PeerReady", "ObserverIsolated", "DrillRecent", "RestoreTested"),
+        *("PeerReady", "ObserverIsolated", "DrillRecent", "RestoreTested", "StartTested"),
     }
     assert all(f'"{kind}"' in source for kind in named)
 

@@ -147,6 +147,10 @@ def test_a_drill_is_asked_for_once_and_only_at_rest(stored: PairApi, capsys: pyt
     assert "nothing was changed" in capsys.readouterr().out
     assert run("drill", name) == 0
     assert spec(stored, name)["answers"][1]["of"].startswith("drill-20")
+    assert run("test-start", name, "--name", "copy", "--by", "me") == 0
+    assert spec(stored, name)["answers"][2] == {"episode": "rejoin-1", "say": "TestStart", "of": "copy", "by": "me"}
+    assert run("test-restore", name) == 0
+    assert spec(stored, name)["answers"][3]["of"].startswith("restore-20")
 
     drilled = {"id": "spring", "kind": "Drill", "node": "a", "startedAt": MOMENT}
     for status, why in (

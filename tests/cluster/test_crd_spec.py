@@ -443,6 +443,14 @@ CASES = (
     ),
     case(
         "spec",
+        "services are started on trial on copies by rsync alone",
+        bad=but(rehearsals={"startTest": {}}, replication={"drbd": MIRROR}),
+        good=but(rehearsals={"startTest": {"bounces": ["nobody@example.net"], "names": ["relay.example.net"]}}),
+        remedy="take rehearsals.startTest out, and use drills",
+        field="spec.rehearsals.startTest",
+    ),
+    case(
+        "spec",
         "a virtual machine takes its services",
         bad=in_a_machine(services=base()["spec"]["services"]),
         good=in_a_machine(),

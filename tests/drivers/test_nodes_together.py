@@ -60,6 +60,7 @@ def observer(pair: BedPair) -> Observer:
         probes=NetworkProbes(sessions=pair.sessions),
         verification=None,  # type: ignore[arg-type]
         machine=None,  # type: ignore[arg-type]
+        rehearsals=None,  # type: ignore[arg-type]
     )
     return Observer(pair.spec, drivers, clock=SystemClock(), pairs=lambda: 1, wake=lambda: None)
 

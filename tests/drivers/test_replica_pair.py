@@ -213,7 +213,7 @@ def tree_of(top: Path) -> dict[str, tuple[object, ...]]:
 
 NODE_PROGRAMS = (
     *("maestro-guard", "maestro-replica", "maestro-links", "maestro-moment"),
-    *("maestro-backups", "maestro-spool", "maestro-rehearsal", "maestro-isolated"),
+    *("maestro-backups", "maestro-spool", "maestro-rehearsal", "maestro-isolated", "maestro-start-test"),
 )
 
 

@@ -205,7 +205,7 @@ async def test_a_mailbox_that_refuses_says_so_without_the_password() -> None:
         mailbox = Mailbox.model_validate({"host": HERE, "port": port, "security": "Plain", "secret": {"name": "x"}})
         access = mail.Access(mailbox, HERE, {"username": b"probe", "password": b"s3cret"})
         with pytest.raises(mail.MailFailedError) as failed:
-            await mail.next_number(access)
+            await mail.Imap(access).next_number()
     assert "refuses the user" in str(failed.value)
     assert "s3cret" not in str(failed.value)
 

@@ -49,7 +49,7 @@ class Nodes:
 
 
 def drivers(nodes: Nodes, replication: Nodes | None = None) -> Drivers:
-    ports = dict.fromkeys(("fencing", "traffic", "probes", "verification", "machine"), SimpleNamespace())
+    ports = dict.fromkeys(("fencing", "traffic", "probes", "verification", "machine", "rehearsals"), SimpleNamespace())
     found: Any = {"nodes": nodes, "replication": replication or nodes, **ports}
     return Drivers(**found)
 

@@ -12,7 +12,7 @@ from maestro_operator.model.backing import Backup, RestoreTest
 from maestro_operator.model.decision import Decided, Decision, Hold, Steady
 from maestro_operator.model.pair import Failover, Platform
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult, Rehearsals
+from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult, Rehearsals, StartTest
 from maestro_operator.model.seen import Replica, Seen, TrafficSeen, TriedRestore, Unknown
 from maestro_operator.model.status import (
     HistoryEntry,
@@ -79,6 +79,17 @@ def restored(result: str, *, days: float | None = 1) -> Seen:
 
 
 DRILLED = pair_spec(rehearsals=Rehearsals(drill_within_days=90))
+STARTS = pair_spec(rehearsals=Rehearsals(start_test=StartTest()))
+
+
+def started(result: RehearsalResult, *, at: str = NOW) -> Seen:
+    """A pair whose last start test ended so."""
+    test = Rehearsal(
+        id="s", kind=RehearsalKind.START_TEST, node="a", started_at=at, finished_at=at, result=result, message="why"
+    )
+    return seen(spec=STARTS, status=status(rehearsals=(test,)))
+
+
 FIRST = seen(status=PairStatus(), nodes={"a": GONE, "b": GONE}, traffic=(), devices=(), votes=())
 BOTH_RUN = seen(nodes={"a": node("a", is_running=True), "b": node("b", is_running=True)})
 STOPPED = seen(nodes={"a": node("a"), "b": standby()})
@@ -181,6 +192,17 @@ TABLE: list[tuple[str, str, Seen, tuple[str, str]]] = [
         "DrillRecent",
         "old",
         seen(spec=DRILLED, status=status(rehearsals=(passed("2025-09-01T00:00:00.000Z"),))),
+        ("False", "RehearsalOverdue"),
+    ),
+    ("StartTested", "not asked for", seen(spec=DRILLED), ("Unknown", "NotConfigured")),
+    ("StartTested", "never", seen(spec=STARTS), ("False", "NeverRehearsed")),
+    ("StartTested", "refused only", started(RehearsalResult.REFUSED), ("False", "NeverRehearsed")),
+    ("StartTested", "good", started(RehearsalResult.PASSED), ("True", "AllGood")),
+    ("StartTested", "failed", started(RehearsalResult.FAILED), ("False", "StartTestFailed")),
+    (
+        "StartTested",
+        "old",
+        started(RehearsalResult.PASSED, at="2025-12-01T00:00:00.000Z"),
         ("False", "RehearsalOverdue"),
     ),
     ("AutomaticFailoverAllowed", "good", seen(), ("True", "AllGood")),

@@ -38,6 +38,7 @@ AREAS = {
     "DataInSync": "replication",
     "BackupFresh": "backup",
     "RestoreTested": "backup",
+    "StartTested": "rehearsals",
     "DrillRecent": "rehearsals",
     "TrafficOnActive": "traffic",
     "VersionsMatch": "nodes",

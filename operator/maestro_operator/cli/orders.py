@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from maestro_operator.cli.change import CannotError, Change, nothing, set_to
+from maestro_operator.cli.trying import TRIED
 from maestro_operator.model.pair import Management
-from maestro_operator.model.rehearsal import RehearsalKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from maestro_operator.model.pair import Say
 
 REPLICA = "/usr/local/lib/maestro-guard/maestro-replica"
 
@@ -90,25 +92,25 @@ def maintain(pair: Mapping[str, Any], *, now: str, minutes: int | None) -> Chang
     return set_to(said, {"detection": {"maintenanceUntil": text}})
 
 
-def drill(pair: Mapping[str, Any], *, now: str, name: str | None) -> tuple[str, str]:
-    """Return the newest finished episode, which a wish for a drill names, and the drill's name.
+def rehearsal(pair: Mapping[str, Any], say: Say, *, now: str, name: str | None) -> tuple[str, str]:
+    """Return the newest finished episode, which a wish for a drill or a test names, and the name of what is tried.
 
     Raises:
-        CannotError: something is under way, or nothing ever was, or there was a drill of that name.
+        CannotError: something is under way, or nothing ever was, or there was one of that name.
 
     """
-    episode, status = _episode(pair), _status(pair)
-    tried = {str(item["id"]): item for item in status.get("rehearsals") or [] if item["kind"] == RehearsalKind.DRILL}
+    episode, status, (kind, what, short) = _episode(pair), _status(pair), TRIED[say]
+    tried = {str(item["id"]): item for item in status.get("rehearsals") or [] if item["kind"] == kind}
     if episode:
-        raise CannotError(f"{episode['id']} is under way; a drill begins at rest")
+        raise CannotError(f"{episode['id']} is under way; a {what} begins at rest")
     if any("result" not in item for item in tried.values()):
-        raise CannotError("a drill is under way; `kubectl maestro status` says what it waits for")
+        raise CannotError(f"a {what} is under way; `kubectl maestro status` says what it waits for")
     history = status.get("history") or []
     if not history:
-        raise CannotError("no episode of this pair is finished yet, so there is nothing to drill")
-    named = name or f"drill-{''.join(digit for digit in now if digit.isdigit())[:14]}"
+        raise CannotError(f"no episode of this pair is finished yet, so there is nothing for a {what}")
+    named = name or f"{short}-{''.join(digit for digit in now if digit.isdigit())[:14]}"
     if named in tried:
-        raise CannotError(f"there was a drill {named}: {tried[named]['result']}; give another name")
+        raise CannotError(f"there was a {what} {named}: {tried[named]['result']}; give another name")
     return str(history[0]["id"]), named
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GOOD_TRUE = (
     *("Ready", "Available", "PeerReady", "Protected", "DataInSync", "FencingReady"),
-    *("Verified", "TrafficOnActive", "VersionsMatch", "BackupFresh", "RestoreTested", "DrillRecent"),
+    *("Verified", "TrafficOnActive", "VersionsMatch", "BackupFresh", "RestoreTested", "StartTested", "DrillRecent"),
 )
 BAD_TRUE = ("Stalled", "ActiveNodeOverridden", "ObserverIsolated", "SplitBrainDetected")
 FENCING = {True: "can be fenced", False: "CANNOT BE FENCED", None: "fencing unknown"}

@@ -82,11 +82,11 @@ def fail_over(given: argparse.Namespace) -> None:
     print("\nWhere the switchover waits because the old side cannot be stopped, say `failover` once more to fence it.")
 
 
-def drill(given: argparse.Namespace) -> None:
-    """Ask for a drill: to the other node and back."""
+def rehearse(given: argparse.Namespace) -> None:
+    """Ask for something to be tried: a drill, or a test beside the pair."""
     pair = pair_of(given)
-    episode, name = orders.drill(pair.obj, now=SystemClock().now(), name=given.name)
-    _answer(pair, given, say=Say.DRILL, episode=episode, of=name)
+    episode, name = orders.rehearsal(pair.obj, given.says, now=SystemClock().now(), name=given.name)
+    _answer(pair, given, say=given.says, episode=episode, of=name)
 
 
 def maintenance(given: argparse.Namespace) -> None:

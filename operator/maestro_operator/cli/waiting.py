@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from maestro_operator.cli.trying import TRIED
 from maestro_operator.model.pair import Management, Say
-from maestro_operator.model.rehearsal import RehearsalKind
 from maestro_operator.model.steps import EpisodeKind
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _answered(pair: Mapping[str, Any], answer: Mapping[str, Any]) -> Stand:
     is_taken = (named, answer["say"], answer.get("of")) in taken
     if answer["say"] == Say.FAIL_OVER or (is_taken and answer["say"] in LEADS_TO_A_MOVE):
         return _moved(status, str(pair["spec"]["activeNode"]))
-    if answer["say"] == Say.DRILL:
-        return _tried(status, str(answer["of"]))
+    if answer["say"] in TRIED:
+        return _tried(status, Say(answer["say"]), str(answer["of"]))
     if is_taken and answer["say"] in LEADS_TO:
         return _carried_out(status, LEADS_TO[answer["say"]])
     if is_taken and answer["say"] in (Say.ACKNOWLEDGE, Say.ADOPT):
@@ -110,18 +110,19 @@ def _answered(pair: Mapping[str, Any], answer: Mapping[str, Any]) -> Stand:
     return Stand(How.WAITS, f"{answer['say']} was not taken yet{_held(status)}")
 
 
-def _tried(status: Mapping[str, Any], name: str) -> Stand:
-    """Return how the drill of that name stands; one that was refused is as little reached as one that failed."""
-    found = [
-        item for item in status.get("rehearsals") or [] if (item["kind"], item["id"]) == (RehearsalKind.DRILL, name)
-    ]
+def _tried(status: Mapping[str, Any], say: Say, name: str) -> Stand:
+    """Return how what is tried stands; one that was refused is as little reached as one that failed."""
+    kind, what, _ = TRIED[say]
+    found = [item for item in status.get("rehearsals") or [] if (item["kind"], item["id"]) == (kind, name)]
     if not found:
-        return Stand(How.WAITS, f"drill {name} has not begun{_held(status)}")
+        return Stand(How.WAITS, f"{what} {name} has not begun{_held(status)}")
     result, episode = found[0].get("result"), status.get("episode") or {}
     if result is not None:
-        return Stand(How.DONE if result == "Passed" else How.MISSED, f"drill {name}: {result}: {found[0]['message']}")
-    waits = _condition(status, "Reconciling").get("message", "")
-    return Stand(How.WAITS, f"drill {name}: {_under_way(status, episode) if episode else waits}")
+        return Stand(How.DONE if result == "Passed" else How.MISSED, f"{what} {name}: {result}: {found[0]['message']}")
+    waits = (
+        _condition(status, "Reconciling").get("message", "") if say is Say.DRILL else f"since {found[0]['startedAt']}"
+    )
+    return Stand(How.WAITS, f"{what} {name}: {_under_way(status, episode) if episode else waits}")
 
 
 def _carried_out(status: Mapping[str, Any], kind: EpisodeKind) -> Stand:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from maestro_operator.cli import reading, reporting, starting, verbs
 from maestro_operator.cli.beginning import PROFILES
+from maestro_operator.cli.trying import VERBS
 from maestro_operator.model.pair import Management, Say
 
 if TYPE_CHECKING:
@@ -167,8 +168,10 @@ def _add_orders(found: Verbs) -> None:
     move = found.changes("switchover", verbs.switch_over, "make a node active")
     move.add_argument("node", help="the node that shall be active")
     found.answers("failover", verbs.fail_over, "give the active side up, and fence it if need be")
-    tried = found.answers("drill", verbs.drill, "move to the other node and back, each way timed, to have it tried")
-    tried.add_argument("--name", help="what it is called in the status; default: drill- and the time")
+    for name, say, text in VERBS:
+        tried = found.answers(name, verbs.rehearse, text)
+        tried.add_argument("--name", help="what it is called in the status; default: what is tried and the time")
+        tried.set_defaults(says=say)
     planned = found.changes("maintenance", verbs.maintenance, "a planned reboot is no outage")
     length = planned.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=_minutes, help="how long, from now on")

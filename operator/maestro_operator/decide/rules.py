@@ -17,6 +17,7 @@ from maestro_operator.decide.drilling import asked, begin_drill, drill_back
 from maestro_operator.decide.episodes import carry_on
 from maestro_operator.decide.mirror import standby_lost, together, unfrozen
 from maestro_operator.decide.moves import MOVES, OWN_WAYS, begin, begin_move, flapping, go_back, kind_of_move
+from maestro_operator.decide.rehearsing import rehearse
 from maestro_operator.decide.restoring import restore
 from maestro_operator.decide.upkeep import discard, newer_guard, refit, release
 from maestro_operator.decide.verdict import Verdict, conclude, conclude_service
@@ -157,7 +158,8 @@ def drill(seen: Seen) -> Decision | None:
     word = asked(seen)
     if word is None or not brakes.devices_asked(seen, seen.status.active_node or ""):
         return None
-    _, otherwise = _first(seen, RULES[RULES.index(drill) + 1 :])
+    # A test beside the pair is given up for it.
+    _, otherwise = _first(seen, tuple(rule for rule in RULES[RULES.index(drill) + 1 :] if rule is not rehearse))
     return begin_drill(seen, word, otherwise=otherwise)
 
 
@@ -328,6 +330,7 @@ RULES: tuple[Callable[[Seen], Decision | None], ...] = (
     service_down,
     order_not_done,
     standby_absent,
+    rehearse,
     steady,
 )
 

@@ -81,6 +81,19 @@ class CheckResult:
     """The check that failed first, for one that was not tried because of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One start test: services of a pair on a copy of the standby's data, out of reach of everything."""
+
+    id: str
+    seconds: int
+    """How long it may last on the node, whatever becomes of who asked for it."""
+    bounces: tuple[str, ...] = ()
+    """Addresses that nobody has, as far as the mail sink is concerned."""
+    names: tuple[str, ...] = ()
+    """Names of the world outside that the services have to find: each is the mail sink's."""
+
+
 class NodePort(Protocol):
     """A node: read in one round trip, ordered through its guard, its services started."""
 
@@ -260,6 +273,34 @@ class VerificationPort(Protocol):
         """Run every check in parallel, each within its deadline; a check that cannot run fails."""
 
 
+class RehearsalPort(Protocol):
+    """What is tried on a standby, beside everything that serves and out of its reach; nothing of it leaves the node."""
+
+    async def begin(self, node: FrozenNode, trial: Trial, *, deadline_seconds: float) -> Outcome:
+        """Have a place apart with a copy of the node's newest whole generation, in which services can be started.
+
+        One of the same id that is there already is done; any other is thrown away first. A node that may run or send
+        refuses. Fact `generation` names the copy.
+        """
+
+    async def start(self, node: FrozenNode, services: Sequence[Service], *, deadline_seconds: float) -> Outcome:
+        """Start the services there in order, each ready before the next, on data that has the node's own values."""
+
+    async def verify(
+        self, node: FrozenNode, checks: Sequence[Check], *, since: str, deadline_seconds: float
+    ) -> tuple[CheckResult, ...]:
+        """Run every check there as after a real start; a mailing is looked for in the sink that takes every mail."""
+
+    async def end(self, node: FrozenNode, trial_id: str, *, deadline_seconds: float) -> Outcome:
+        """End everything that runs there and throw the copy away; what is gone is done."""
+
+    async def test_restore(self, node: FrozenNode, *, deadline_seconds: float) -> Outcome:
+        """Restore the newest backup that the node keeps beside everything else, have it checked, and throw it away.
+
+        Fact `tested` names the backup. A node that may run or send refuses.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Drivers:
     """One port of each family, for one pair."""
@@ -271,3 +312,4 @@ class Drivers:
     probes: ProbePort
     verification: VerificationPort
     machine: MachinePort
+    rehearsals: RehearsalPort

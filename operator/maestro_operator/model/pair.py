@@ -75,6 +75,8 @@ class Say(StrEnum):
     RESTORE = "Restore"
     ADOPT = "Adopt"
     DRILL = "Drill"
+    TEST_START = "TestStart"
+    TEST_RESTORE = "TestRestore"
 
 
 class Platform(StrEnum):

@@ -240,6 +240,15 @@ class RoundSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How a test beside the pair ended, as this operator saw it."""
+
+    id: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceSeen:
     """Whether one fence device could do its work now."""
 
@@ -321,6 +330,8 @@ class Seen:
 
     checked: RoundSeen | None = None
     """The last round of checks that this operator made while the pair was at rest."""
+    rehearsed: Rehearsed | None = None
+    """The last test beside the pair that this operator saw to its end."""
     barred: Barred | None = None
     """Why nothing may be done for this pair at all."""
     answers_by: str | None = None

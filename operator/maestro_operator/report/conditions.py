@@ -31,7 +31,7 @@ from maestro_operator.report.deletion import waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.machines import KEPT_BY_ITS_CLUSTER, machine_available
 from maestro_operator.report.nodes import node_status
-from maestro_operator.report.rehearsed import drill_recent, is_drilling
+from maestro_operator.report.rehearsed import drill_recent, is_drilling, start_tested
 from maestro_operator.report.verified import verified, verified_at_rest
 from maestro_operator.report.versions import versions_match
 from maestro_operator.report.words import words
@@ -269,6 +269,7 @@ CONDITIONS: dict[str, Callable[[Known], Answer]] = {
     "TrafficOnActive": traffic_on_active,
     "BackupFresh": lambda known: backup_fresh(known.seen, known.status),
     "RestoreTested": lambda known: restore_tested(known.seen),
+    "StartTested": lambda known: start_tested(known.seen, known.status),
     "DrillRecent": lambda known: drill_recent(known.seen, known.status),
     "AutomaticFailoverAllowed": automatic_failover_allowed,
     "VersionsMatch": lambda known: versions_match(known.seen),

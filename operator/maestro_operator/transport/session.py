@@ -160,6 +160,34 @@ class Sessions:
             writer.close()
             link.release()
 
+    @asynccontextmanager
+    async def stream(
+        self, node: FrozenNode, argv: Sequence[str], *, for_seconds: float
+    ) -> AsyncIterator[tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]] | Unknown]:
+        """Give what a root's command on the node prints and reads, or why there is no session; it ends with the block.
+
+        Raises:
+            asyncssh.ChannelOpenError: what the server says of a session that did not come about.
+
+        """
+        link, _ = await self._links.to(node, ends=self._clock.monotonic_seconds() + for_seconds)
+        if isinstance(link, Unknown):
+            yield link
+            return
+        link.in_flight += 1
+        try:
+            command = shlex.join(as_root(argv, left_seconds=for_seconds))
+            self._sent(node.name)
+            process = await link.connection.create_process(command, encoding=None)
+        except BaseException:
+            link.release()
+            raise
+        try:
+            yield process.stdout, process.stdin
+        finally:
+            process.close()
+            link.release()
+
     async def close(self) -> None:
         """Close every session."""
         self._asking.close()

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.nodes.ssh import SshNodes
-from maestro_operator.drivers.ports import NodePort, ReplicationPort
+from maestro_operator.drivers.ports import Equipment, NodePort, RehearsalPort, ReplicationPort
+from maestro_operator.drivers.rehearsal.node import NodeRehearsals
 from maestro_operator.drivers.replication.rsync import RsyncReplication
+from maestro_operator.model.backing import Backup, BackupCommand, RestoreTest
+from maestro_operator.model.outcome import Done
 from maestro_operator.transport.session import Sessions
 from support.bed import Bed
-from support.contracts.pair_world import PORTS, SPOOL, UNITS, pair_spec, spec_node
+from support.contracts.pair_world import BACKUP, PAIR_UID, PORTS, SPOOL, UNITS, frozen, pair_spec, spec_node
 
 RECORDS = "/srv/maestro/files/records"
 UNIT = """[Unit]
@@ -21,6 +24,8 @@ ExecStart=/usr/bin/python3 -m http.server {port}
 WantedBy=multi-user.target
 """
 CLEAN = """
+systemctl kill --signal=KILL maestro-start-test.service 2>/dev/null
+systemctl stop maestro-start-test.service 2>/dev/null
 systemctl stop maestro-guard.service maestro-replica.timer maestro-replica.service contract-app contract-db 2>/dev/null
 for folder in /srv/maestro /srv/.maestro-replica/incoming /srv/.maestro-replica/*/*; do
     [ ! -e "$folder" ] || btrfs subvolume delete "$folder" >/dev/null 2>&1 || rm -rf "$folder"
@@ -32,6 +37,17 @@ sed -i '/maestro/d' /etc/hosts
 sed -i '/^#.*guard/d' /etc/hosts
 """
 NEW_DATA = "btrfs subvolume create /srv/maestro >/dev/null && mkdir /srv/maestro/files && touch " + RECORDS
+
+
+TELLER = "/usr/local/sbin/newest-backup"
+MAKE_BACKUP = f"""
+mkdir -p /opt/backup && cp -a /srv/maestro/files /opt/backup/
+cat >{TELLER} <<'END'
+#!/bin/sh
+printf 'id={BACKUP}\nresult=success\nfinished=%s\npath=/opt/backup\n' "$(stat -c %Y /opt/backup)"
+END
+chmod 755 {TELLER}
+"""
 
 
 class BedPair:
@@ -49,6 +65,9 @@ class BedPair:
         self.sessions = Sessions(secrets=self._secrets, namespace="contract", clock=clock)
         self.nodes: NodePort = SshNodes(self.sessions, spec=lambda: self.spec, clock=clock)
         self.replication: ReplicationPort = RsyncReplication(self.sessions, clock=clock)
+        self.rehearsals: RehearsalPort = NodeRehearsals(
+            self.sessions, clock=clock, spec=lambda: self.spec, secrets=self._secrets, namespace="contract"
+        )
 
     async def clean(self) -> None:
         """Make both nodes what they were before anything was installed, with live data on the first."""
@@ -105,6 +124,28 @@ class BedPair:
         (folder,) = SPOOL.folders
         await self.do(
             name, f"mkdir -p {folder} && cd {folder} && for n in $(seq {messages}); do echo mail >$n.qf; done"
+        )
+
+    async def back_up(self, name: str) -> None:
+        """Let the application make a backup, and the node bring it to the other one."""
+        backup = Backup(command=BackupCommand(program=TELLER), restore_test=RestoreTest())
+        self.spec = self.spec.model_copy(update={"backup": backup})
+        for one in self.spec.names:
+            equipped = await self.nodes.equip(
+                frozen(self, one), Equipment(PAIR_UID, self.spec, one), deadline_seconds=30
+            )
+            assert isinstance(equipped, Done), equipped
+        await self.do(name, MAKE_BACKUP + "/usr/local/lib/maestro-guard/maestro-replica backup")
+
+    async def rot(self, name: str) -> None:
+        """Let bits rot in the kept backup."""
+        await self.do(name, f"echo rotten >>/srv/.maestro-replica/backups/{BACKUP}/data/files/records")
+
+    async def breaks(self, name: str, unit: str) -> None:
+        """Let a service fail on the node's copies, whatever it is started on."""
+        await self.do(
+            name,
+            f"sed -i 's,^ExecStart=,ExecStartPre=/bin/false\\n&,' /etc/systemd/system/{unit}; systemctl daemon-reload",
         )
 
     async def records(self, name: str) -> int | None:

@@ -2,9 +2,10 @@
 
 from maestro_operator.drivers.memory.ports import MemoryNodes, memory_replication
 from maestro_operator.drivers.memory.product import ProductWorld
+from maestro_operator.drivers.memory.rehearsing import MemoryRehearsals
 from maestro_operator.drivers.memory.world import MemoryClock, MemoryWorld
-from maestro_operator.drivers.ports import NodePort, ReplicationPort
-from support.contracts.pair_world import UNITS, pair_spec, spec_node
+from maestro_operator.drivers.ports import NodePort, RehearsalPort, ReplicationPort
+from support.contracts.pair_world import BACKUP, UNITS, pair_spec, spec_node
 
 ADDRESSES = {"a": "10.77.0.11", "b": "10.77.0.12"}
 
@@ -19,6 +20,7 @@ class MemoryPair:
         self.spec = pair_spec(nodes=(one, other))
         self.nodes: NodePort = MemoryNodes(self._world)
         self.replication: ReplicationPort = memory_replication(self._world)
+        self.rehearsals: RehearsalPort = MemoryRehearsals(self._world)
 
     async def power_cut(self, name: str) -> None:
         """Take a node's power away."""
@@ -44,6 +46,18 @@ class MemoryPair:
     async def queue(self, name: str, messages: int) -> None:
         """Put so many messages into the queue of a node's live data."""
         self._world.nodes[name].queued = messages
+
+    async def back_up(self, name: str) -> None:
+        """Make a backup on a node; the other one keeps it too."""
+        self._world.back_up(name, BACKUP)
+
+    async def rot(self, name: str) -> None:
+        """Let bits rot in the kept backup."""
+        self._world.nodes[name].damaged.add(BACKUP)
+
+    async def breaks(self, name: str, unit: str) -> None:
+        """Let a service fail there."""
+        self._world.nodes[name].breaks.add(unit)
 
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has."""

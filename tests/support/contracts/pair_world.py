@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from maestro_operator.drivers.ports import NodePort, ReplicationPort
+from maestro_operator.drivers.ports import NodePort, RehearsalPort, ReplicationPort
 from maestro_operator.model.backing import Spool
 from maestro_operator.model.pair import (
     BtrfsConsistency,
@@ -26,6 +26,7 @@ UNITS = ("contract-db.service", "contract-app.service")
 PORTS = (5432, 80)
 PUBLIC_NAME = "maestro.example.org"
 SPOOL = Spool(folders=("/srv/maestro/spool",))
+BACKUP = "20260101"
 PAIR_UID = "6f1f4b52-5b1e-4f6e-9a53-b2d6f6a1c0de"
 
 
@@ -37,6 +38,7 @@ class PairWorld(Protocol):
     replication: ReplicationPort
     follows: bool
     """The other node's copy is a standby that has to run before the owner is stopped."""
+    rehearsals: RehearsalPort
 
     async def power_cut(self, name: str) -> None:
         """Take a node's power away."""
@@ -55,6 +57,15 @@ class PairWorld(Protocol):
 
     async def queue(self, name: str, messages: int) -> None:
         """Put so many messages into the queue of mail in a node's live data."""
+
+    async def back_up(self, name: str) -> None:
+        """Let the application on a node that may send make a backup, of which both nodes keep a copy."""
+
+    async def rot(self, name: str) -> None:
+        """Let bits rot in the backup that a node keeps."""
+
+    async def breaks(self, name: str, unit: str) -> None:
+        """Let a service fail on the copy that a node has."""
 
     async def records(self, name: str) -> int | None:
         """Return how many records a node's live data has, or None where there is no live data."""

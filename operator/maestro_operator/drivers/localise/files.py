@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from maestro_operator.model.pair import Localise
     from maestro_operator.model.status import FrozenNode
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.transport.ways import NodeWay
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Edited:
 
 
 async def settle_files(
-    sessions: Sessions,
+    sessions: NodeWay,
     node: FrozenNode,
     items: Sequence[Localise],
     *,
@@ -117,7 +117,7 @@ async def settle_files(
     return Done(facts)
 
 
-async def _reloaded(sessions: Sessions, node: FrozenNode, words: Sequence[str], *, seconds: float) -> Failed | None:
+async def _reloaded(sessions: NodeWay, node: FrozenNode, words: Sequence[str], *, seconds: float) -> Failed | None:
     answer = await sessions.run(node, words, deadline_seconds=min(RELOAD_SECONDS, seconds))
     if isinstance(answer, Unknown):
         return Failed(answer.reason, answer.message)
@@ -127,7 +127,7 @@ async def _reloaded(sessions: Sessions, node: FrozenNode, words: Sequence[str], 
 
 
 async def _settled(
-    sessions: Sessions, node: FrozenNode, item: Localise, *, path: str, peer: FrozenNode, seconds: float
+    sessions: NodeWay, node: FrozenNode, item: Localise, *, path: str, peer: FrozenNode, seconds: float
 ) -> Outcome:
     content = await read_file(sessions, node, path, seconds=min(READ_SECONDS, seconds))
     if isinstance(content, Unknown):
@@ -179,7 +179,7 @@ def _with_lines(item: Localise, content: bytes, *, node: FrozenNode, peer: Froze
     return Edited(edited, "is as it should be" if edited == content else f"{len(wanted)} lines of our own were put in")
 
 
-async def read_file(sessions: Sessions, node: FrozenNode, path: str, *, seconds: float) -> bytes | Unknown:
+async def read_file(sessions: NodeWay, node: FrozenNode, path: str, *, seconds: float) -> bytes | Unknown:
     """Return what a file on the node holds, or why it is not known."""
     what = f"{node.name}: {path}"
     answer = await sessions.run(

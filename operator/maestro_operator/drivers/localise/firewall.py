@@ -15,7 +15,7 @@ from maestro_operator.transport.answers import shortened
 if TYPE_CHECKING:
     from maestro_operator.model.localise import FirewallSet
     from maestro_operator.model.status import FrozenNode
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.transport.ways import NodeWay
 
 SECONDS = 10.0
 Network = IPv4Network | IPv6Network
@@ -49,7 +49,7 @@ def canonical(element: str) -> str:
 
 
 async def settle_set(
-    sessions: Sessions, node: FrozenNode, item: FirewallSet, *, peer: FrozenNode, deadline_seconds: float
+    sessions: NodeWay, node: FrozenNode, item: FirewallSet, *, peer: FrozenNode, deadline_seconds: float
 ) -> Outcome:
     """Empty and fill the set in one transaction, where it does not hold what it should."""
     what = f"{node.name}: set {item.table} {item.set}"
@@ -79,7 +79,7 @@ async def settle_set(
 
 
 async def _elements(
-    sessions: Sessions, node: FrozenNode, item: FirewallSet, *, seconds: float
+    sessions: NodeWay, node: FrozenNode, item: FirewallSet, *, seconds: float
 ) -> tuple[str, ...] | Unknown:
     words = ("nft", "-j", "list", "set", item.family.value, item.table, item.set)
     answer = await sessions.run(node, words, deadline_seconds=seconds)

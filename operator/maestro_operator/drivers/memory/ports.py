@@ -19,6 +19,7 @@ from maestro_operator.drivers.memory.naming import MemoryNames
 from maestro_operator.drivers.memory.product import ProductWorld
 from maestro_operator.drivers.memory.reach import Reaching
 from maestro_operator.drivers.memory.reading import node_seen
+from maestro_operator.drivers.memory.rehearsing import MemoryRehearsals
 from maestro_operator.drivers.memory.sharing import MemoryShared, SharedWorld
 from maestro_operator.drivers.memory.steering import MemoryCluster, MemoryFloating, MemoryHosts
 from maestro_operator.drivers.memory.world import OPERATOR, Copy, MemoryWorld
@@ -48,6 +49,7 @@ def memory_drivers(world: MemoryWorld) -> Drivers:
         probes=MemoryProbes(world),
         verification=MemoryVerification(world),
         machine=MemoryMachine(world),
+        rehearsals=MemoryRehearsals(world),
     )
 
 
@@ -278,6 +280,7 @@ class MemoryReplication(Reaching):
         if silent:
             return silent
         there = self._node(node)
+        there.end_trial()
         if there.promoted_episode == episode:
             return Done()
         if there.running:

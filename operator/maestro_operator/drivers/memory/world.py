@@ -94,6 +94,10 @@ class MemoryNode:
     """By name: how many records a kept backup holds, and when it ended."""
     tested: tuple[str, float, str] | None = None
     """Of which backup the last restore test was, when it was made, and how it ended."""
+    damaged: set[str] = field(default_factory=set)
+    """Kept backups whose bits have rotted."""
+    breaks: set[str] = field(default_factory=set)
+    """Units that do not start on the data that lies here."""
     promoted: Generation | None = None
     promoted_episode: str | None = None
     pins: dict[str, str] = field(default_factory=dict)
@@ -112,6 +116,9 @@ class MemoryNode:
     """By kind: the epoch and boot for which a mirror's handler may act once."""
     addresses: set[str] = field(default_factory=set)
     """The addresses that it has beside its own."""
+    trial: str | None = None
+    """The start test for which there is a place apart, and which services run in it."""
+    tried: set[str] = field(default_factory=set)
 
     @property
     def boot_id(self) -> str:
@@ -122,6 +129,10 @@ class MemoryNode:
     def is_alive(self) -> bool:
         """Tell whether the node can answer anybody."""
         return self.is_on and not self.is_frozen
+
+    def end_trial(self) -> None:
+        """Throw the place apart away, with everything that runs in it."""
+        self.trial, self.tried = None, set()
 
     def newest(self) -> Copy | None:
         """Return the newest whole copy."""
@@ -206,6 +217,7 @@ class MemoryWorld:
         node = self.nodes[name]
         node.is_on, node.is_frozen = False, False
         node.running.clear()
+        node.end_trial()
         node.receipts.clear()
         node.addresses.clear()
         node.peer_left_at_seconds = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from maestro_operator.clock import Clock
     from maestro_operator.model.pair import HttpProbe, Probe
     from maestro_operator.model.status import FrozenNode
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.transport.ways import NodeWay
 
 POLL_SECONDS = 0.1
 ATTEMPT_SECONDS = 5.0
@@ -33,7 +33,7 @@ STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\r\n]*)?\r?\n")
 class Readiness:
     """Asks on one node whether probes pass."""
 
-    def __init__(self, sessions: Sessions, node: FrozenNode, *, clock: Clock) -> None:
+    def __init__(self, sessions: NodeWay, node: FrozenNode, *, clock: Clock) -> None:
         """Keep the way to the node."""
         self._sessions = sessions
         self._node = node

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
+    from maestro_operator.drivers.verification.reach import Reach
     from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.checks import Login, NamesFrom, OldAddress
     from maestro_operator.model.pair import Check, PairSpec
@@ -51,22 +52,28 @@ class NodeVerification:
         secrets: ReadSecret,
         namespace: str,
         policy: AddressPolicy | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        """Keep the way to the nodes, how to ask for the spec as it is now, and where Secrets are read."""
+        """Keep the way to the nodes, how to ask for the spec as it is now, and where Secrets are read.
+
+        With `reach` the services are those that are kept apart there; without it, those that clients reach.
+        """
         self._sessions = sessions
         self._clock = clock
         self._spec = spec
         self._secrets = secrets
         self._namespace = namespace
         self._policy = policy
+        self._reach = reach
 
     async def verify(
         self, node: FrozenNode, checks: Sequence[Check], *, since: str, deadline_seconds: float
     ) -> tuple[CheckResult, ...]:
         """Run every check at once; one that needs a mailing begins when that was sent or received."""
         ends = self._clock.monotonic_seconds() + deadline_seconds - min(LAST_LOOK_SECONDS, deadline_seconds / 10)
-        on_node = OnNode(self._sessions, node, clock=self._clock)
-        mailings = Mailings(checks, node=node, on_node=on_node, secret=self._secret, policy=self._policy)
+        reach = self._reach
+        on_node = OnNode(self._sessions if reach is None else reach.way, node, clock=self._clock)
+        mailings = Mailings(checks, node=node, on_node=on_node, secret=self._secret, policy=self._policy, reach=reach)
         run = _Run(self, node, on_node, mailings=mailings, since=since, ends=ends, clock=self._clock)
         return tuple(await asyncio.gather(*(run.until_passed(check) for check in checks)))
 
@@ -103,12 +110,22 @@ class NodeVerification:
 
     async def page(self, node: FrozenNode, item: HttpCheck) -> Verdict:
         """Ask for a page."""
-        place = await web.place_of(node.address, item, secret=self._secret)
+        place = await web.place_of(node.address, item, secret=self._secret, door=self.door)
         return not_yet(place) if isinstance(place, str) else await web.page(place, item)
+
+    @property
+    def door(self) -> Callable[[int], Awaitable[tuple[str, int]]] | None:
+        """Return what leads to the ports of services that are kept apart, None where clients reach them."""
+        return None if self._reach is None else self._reach.door
+
+    async def thanks(self, node: FrozenNode, port: int) -> Verdict:
+        """Ask LISTSERV for its thanks."""
+        address, port = (node.address, port) if self.door is None else await self.door(port)
+        return await listserv.thanks(address, port)
 
     async def login(self, node: FrozenNode, item: Login) -> Verdict:
         """Log in with the user of a Secret."""
-        place = await web.place_of(node.address, item, secret=self._secret)
+        place = await web.place_of(node.address, item, secret=self._secret, door=self.door)
         if isinstance(place, str):
             return not_yet(place)
         content = await self._secret(item.secret.name)
@@ -176,7 +193,7 @@ class _Run:
             return not_yet(f"no answer in {left_seconds:.0f} s")
 
     async def _once(self, check: Check, *, left_seconds: float) -> Verdict:
-        address, on_node = self._node.address, self._on_node
+        on_node = self._on_node
         seconds = min(READ_SECONDS, left_seconds)
         looks: Mapping[str, Callable[[Any], Awaitable[Verdict]]] = {
             "http": lambda item: self._port.page(self._node, item),
@@ -184,7 +201,7 @@ class _Run:
             "database": lambda item: on_node.database(item, seconds=seconds),
             "log": lambda item: on_node.log(item, since=self._since, units=self._port.units(), seconds=seconds),
             "login": lambda item: self._port.login(self._node, item),
-            "tcpgui": lambda item: listserv.thanks(address, item.port),
+            "tcpgui": lambda item: self._port.thanks(self._node, item.port),
             "names": self._names,
             "command": lambda item: on_node.command(item, seconds=min(COMMAND_SECONDS, left_seconds)),
             "address_audit": lambda item: on_node.address_audit(item, spec=self._port.spec),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from maestro_operator.drivers.probes.streams import Reads, Writes
     from maestro_operator.model.checks import Database
     from maestro_operator.model.status import FrozenNode
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.transport.ways import NodeWay
 
 LONGEST_BYTES = 16 * 1024
 POSTGRES_VERSION = 196608
@@ -37,7 +37,7 @@ MYSQL_GREETING, MYSQL_ERROR = 0x0A, 0xFF
 _BROKEN = (OSError, asyncssh.Error, asyncio.IncompleteReadError)
 
 
-async def asked(sessions: Sessions, node: FrozenNode, item: Database, *, seconds: float) -> Verdict:
+async def asked(sessions: NodeWay, node: FrozenNode, item: Database, *, seconds: float) -> Verdict:
     """Ask at the node's address, then at its loopback; over the network where the node's sshd forwards nothing."""
     verdict = not_yet(f"port {item.port} was not asked")
     for host in (node.address, LOOPBACK):

@@ -48,34 +48,47 @@ class Access:
     """The Secret."""
 
 
-async def next_number(access: Access) -> int:
-    """Return the number that the mailbox's next message gets.
+class Imap:
+    """One mailbox that is opened anew for each question."""
 
-    Raises:
-        MailFailedError: it could not be asked.
+    def __init__(self, access: Access) -> None:
+        """Keep how it is opened."""
+        self._access = access
 
-    """
-    return await asyncio.to_thread(_in_mailbox, access, _next_number)
+    async def next_number(self) -> int:
+        """Return the number that the mailbox's next message gets.
+
+        Raises:
+            MailFailedError: it could not be asked.
+
+        """
+        return await asyncio.to_thread(_in_mailbox, self._access, _next_number)
+
+    async def message_from(self, *, number: int, subject: str) -> str | None:
+        """Return the text of the first message from that number on with the subject, None where there is none yet.
+
+        Raises:
+            MailFailedError: it could not be asked.
+
+        """
+        return await asyncio.to_thread(
+            _in_mailbox, self._access, lambda imap: _message(imap, number=number, subject=subject)
+        )
 
 
-async def message_from(access: Access, *, number: int, subject: str) -> str | None:
-    """Return the text of the first message from that number on with the subject, None where there is none yet.
-
-    Raises:
-        MailFailedError: it could not be asked.
-
-    """
-    return await asyncio.to_thread(_in_mailbox, access, lambda imap: _message(imap, number=number, subject=subject))
-
-
-async def submit(address: str, item: Submission, *, subject: str) -> None:
+async def submit(where: tuple[str, int], item: Submission, *, subject: str) -> None:
     """Hand one message to the node's mail server.
 
     Raises:
         MailFailedError: it was not taken.
 
     """
-    await asyncio.to_thread(_submit, address, item, subject)
+    await asyncio.to_thread(_submit, where, item, subject)
+
+
+def subject_of(raw: bytes) -> str:
+    """Return the subject of a message, empty where it has none."""
+    return str(email.message_from_bytes(raw, policy=email.policy.default).get("Subject", ""))
 
 
 def text_of(raw: bytes) -> str:
@@ -93,18 +106,20 @@ def text_of(raw: bytes) -> str:
     return "\n".join(texts)
 
 
-def _submit(address: str, item: Submission, subject: str) -> None:
+def _submit(where: tuple[str, int], item: Submission, subject: str) -> None:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = item.sender, item.recipient, subject
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=item.sender.rpartition("@")[2])
     message.set_content("A test after a start of the mailing lists' server. Nobody needs to read it.\n")
     try:
-        with smtplib.SMTP(address, item.port, timeout=CALL_SECONDS) as server:
+        with smtplib.SMTP(*where, timeout=CALL_SECONDS) as server:
             server.send_message(message, from_addr=item.sender, to_addrs=[item.recipient])
     except smtplib.SMTPException as error:
         raise MailFailedError(f"the mail server does not take the message: {type(error).__name__}") from None
     except OSError as error:
-        raise MailFailedError(f"{address}:{item.port}: {error.strerror or type(error).__name__}") from None
+        raise MailFailedError(
+            f"the mail server at port {item.port}: {error.strerror or type(error).__name__}"
+        ) from None
 
 
 def _in_mailbox(access: Access, do: Callable[[imaplib.IMAP4], Found]) -> Found:

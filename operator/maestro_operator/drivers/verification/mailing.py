@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from maestro_operator.drivers.verification.onnode import OnNode
+    from maestro_operator.drivers.verification.reach import Box, Reach
     from maestro_operator.model.addresses import AddressPolicy
     from maestro_operator.model.checks import Mailing
     from maestro_operator.model.pair import Check
@@ -48,8 +49,10 @@ class Mailings:
         on_node: OnNode,
         secret: Callable[[str], Awaitable[Mapping[str, bytes] | str]],
         policy: AddressPolicy | None,
+        reach: Reach | None = None,
     ) -> None:
         """Note which mailings there are; nothing is sent yet."""
+        self._reach = reach
         self._checks = checks
         self._node = node
         self._on_node = on_node
@@ -84,7 +87,7 @@ class Mailings:
             except mail.MailFailedError as error:
                 return not_yet(str(error))
         if check.click is not None:
-            place = await web.place_of(self._node.address, check.click, secret=self._secret)
+            place = await web.place_of(self._node.address, check.click, secret=self._secret, door=self._door)
             if isinstance(place, str):
                 return not_yet(place)
             sent = self._sent.get(check.click.of or "")
@@ -97,16 +100,16 @@ class Mailings:
 
     async def _mailing(self, name: str, item: Mailing) -> Verdict:
         sent = self._sent[name]
-        access = await self._access(item)
-        if isinstance(access, Verdict):
-            return access
+        box = await self._box(item)
+        if isinstance(box, Verdict):
+            return box
         if not sent.was_sent.is_set():
-            sent.number = await mail.next_number(access) if sent.number is None else sent.number
+            sent.number = await box.next_number() if sent.number is None else sent.number
             fault = await self._note_before(name) or await self._send(item, sent)
             if fault is not None:
                 return not_yet(fault)
             sent.was_sent.set()
-        found = await mail.message_from(access, number=sent.number or 0, subject=sent.subject)
+        found = await box.message_from(number=sent.number or 0, subject=sent.subject)
         if found is None:
             return not_yet("it was sent, and the mailbox does not have it")
         sent.text = found
@@ -127,7 +130,9 @@ class Mailings:
         if item.smtp is not None:
             # Of its own, so that two verifications are never taken for each other.
             sent.subject = f"{item.subject} {randomness.token_hex(8)}"
-            await mail.submit(self._node.address, item.smtp, subject=sent.subject)
+            port = item.smtp.port
+            where = (self._node.address, port) if self._door is None else await self._door(port)
+            await mail.submit(where, item.smtp, subject=sent.subject)
             return None
         sent.subject = item.subject
         if item.trigger is None:
@@ -137,12 +142,19 @@ class Mailings:
             return content
         if "token" not in content:
             return f"Secret {item.trigger.secret.name} has no token"
-        place = await web.place_of(self._node.address, item.trigger, secret=self._secret)
+        place = await web.place_of(self._node.address, item.trigger, secret=self._secret, door=self._door)
         if isinstance(place, str):
             return place
         return await web.trigger(place, item.trigger, token=content["token"].decode(errors="replace").strip())
 
-    async def _access(self, item: Mailing) -> mail.Access | Verdict:
+    @property
+    def _door(self) -> Callable[[int], Awaitable[tuple[str, int]]] | None:
+        return None if self._reach is None else self._reach.door
+
+    async def _box(self, item: Mailing) -> Box | Verdict:
+        """Return where the mailing is found again; why not, where that cannot be said."""
+        if self._reach is not None:
+            return self._reach.sink
         mailbox = item.mailbox
         content = await self._secret(mailbox.secret.name)
         if isinstance(content, str):
@@ -151,7 +163,7 @@ class Mailings:
         addresses = await resolved(mailbox.host, mailbox.port, policy=self._policy, what=what)
         if isinstance(addresses, Unknown):
             return not_yet(addresses.message)
-        return mail.Access(mailbox, addresses[0], content)
+        return mail.Imap(mail.Access(mailbox, addresses[0], content))
 
 
 async def _first_of(*events: asyncio.Event) -> None:

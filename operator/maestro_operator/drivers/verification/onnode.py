@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from maestro_operator.model.checks import AddressAudit, Bounce, Database, NodeCommand
     from maestro_operator.model.pair import LogScan, PairSpec, TcpProbe
     from maestro_operator.model.status import FrozenNode
-    from maestro_operator.transport.session import Sessions
+    from maestro_operator.transport.ways import NodeWay
 
 READ_SECONDS = 10.0
 NEW_BYTES = 64 * 1024
@@ -56,7 +56,7 @@ tail -c "+$((from + 1))" -- "$1" | head -c "$3" | base64 -w 0
 class OnNode:
     """One node, as its checks look at it."""
 
-    def __init__(self, sessions: Sessions, node: FrozenNode, *, clock: Clock) -> None:
+    def __init__(self, sessions: NodeWay, node: FrozenNode, *, clock: Clock) -> None:
         """Keep the way to the node."""
         self._sessions = sessions
         self._node = node

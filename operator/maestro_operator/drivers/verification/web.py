@@ -53,6 +53,16 @@ class Place:
     port: int
     host: str | None
     trust: ssl.SSLContext | None = None
+    door: Callable[[int], Awaitable[tuple[str, int]]] | None = None
+    """Where to connect to instead, for one of its ports."""
+
+    async def entered(self) -> Place:
+        """Return the place as it is connected to from here; it names the same host."""
+        if self.door is None:
+            return self
+        address, port = await self.door(self.port)
+        host, trust = self.host or f"{self.address}:{self.port}", self.trust
+        return Place(address, port, host, trust)
 
     @property
     def url(self) -> str:
@@ -71,10 +81,11 @@ async def place_of(
     item: HttpCheck | Login | Trigger | Click,
     *,
     secret: Callable[[str], Awaitable[Mapping[str, bytes] | str]],
+    door: Callable[[int], Awaitable[tuple[str, int]]] | None = None,
 ) -> Place | str:
     """Return where a check asks; else why it is not known what its certificate is trusted by."""
     if item.tls is None:
-        return Place(address, item.port, item.host)
+        return Place(address, item.port, item.host, door=door)
     authority: bytes | None = None
     if item.tls.ca_secret is not None:
         name = item.tls.ca_secret.name
@@ -85,7 +96,7 @@ async def place_of(
         if authority is None:
             return f"Secret {name} has no ca.crt"
     try:
-        return Place(address, item.port, item.host, context_of(authority))
+        return Place(address, item.port, item.host, context_of(authority), door)
     except ValueError as error:
         return str(error)
 
@@ -94,10 +105,11 @@ async def ask(
     place: Place, path: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None
 ) -> Answer | str:
     """Return what the node answers to a GET, or to a POST of a form; else why there is no answer."""
+    what = f"{place.address}:{place.port}"
+    place = await place.entered()
     headers = {"Host": place.host} if place.host else {}
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    what = f"{place.address}:{place.port}"
     try:
         async with (
             asyncio.timeout(REQUEST_SECONDS),
@@ -193,7 +205,8 @@ async def link_in(place: Place, item: Click, text: str) -> Verdict:
         if item.host is not None and link.hostname != item.host:
             return never(f"the link in the message names {str(link.hostname)[:80]}, not {item.host}")
         trust = place.trust if link.scheme == "https" else None
-        return await _followed(Place(place.address, link.port or PORTS[link.scheme], link.netloc, trust), path)
+        port = link.port or PORTS[link.scheme]
+        return await _followed(Place(place.address, port, link.netloc, trust, place.door), path)
     return never(f"no link in the message begins with {item.path}")
 
 
