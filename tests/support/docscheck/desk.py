@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from support.controlplane import ControlPlane
     from support.manifests import Manifest
 
-AWAIT_SECONDS = 120.0
+AWAIT_SECONDS = 300.0
 END_SECONDS = 10.0
 PREPARE = """set -eu -o pipefail
 """
