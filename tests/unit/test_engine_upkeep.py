@@ -43,6 +43,18 @@ async def test_a_release_takes_the_guards_off_and_what_runs_runs_on() -> None:
     assert pair.store.is_gone
 
 
+async def test_a_pair_that_is_released_is_never_said_to_be_lost() -> None:
+    pair = await serving()
+    states: list[str] = []
+    pair.store.after_write = lambda status: states.append(str(status["state"]))
+
+    pair.change(management=Management.RELEASE)
+    await pair.hold(Reason.RELEASED)
+
+    assert set(states) == {"Active", "Released"}
+    assert states[-1] == "Released"
+
+
 async def test_a_release_in_mid_switchover_waits_for_its_end() -> None:
     pair = await mid_switchover(StepName.QUIESCE)
 

@@ -27,7 +27,7 @@ from maestro_operator.model.status import (
 )
 from maestro_operator.model.steps import EpisodeKind
 from maestro_operator.report.backups import backup_fresh, restore_tested
-from maestro_operator.report.deletion import waits
+from maestro_operator.report.deletion import is_released, waits
 from maestro_operator.report.drills import drills, why_not_ready
 from maestro_operator.report.machines import KEPT_BY_ITS_CLUSTER, machine_available
 from maestro_operator.report.nodes import node_status
@@ -333,6 +333,8 @@ def state(known: Known) -> State:
         return BEING_DONE[status.episode.kind]
     if status.active_node is None:
         return State.ADOPTING
+    if is_released(known.seen):
+        return State.RELEASED
     return State.ACTIVE if available(known)[0] == "True" else State.LOST
 
 
