@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from support.manifests import Manifest
 
 ALERT = "MaestroPairDown"
-ALERT_SECONDS = 300.0
+ALERT_SECONDS = 240.0
 KEYSCAN_SECONDS = 20.0
 
 
