@@ -71,3 +71,18 @@ async def test_another_way_to_look_begins_every_count_anew() -> None:
 
     assert not pair.holds(Reason.AUTOMATIC_DISABLED)
     await pair.hold(Reason.AUTOMATIC_DISABLED)
+
+
+async def test_a_node_that_was_doubted_long_ago_is_not_sick_the_moment_it_is_moved_to() -> None:
+    pair, told = Pair(), set[str]()
+    # The episode that brings a up looks at b as well, which serves nothing; then nobody does for a while.
+    await pair.settle()
+    pair.clock.pass_seconds(120.0)
+    await pair.settle()
+
+    pair.order("b")
+    while pair.status.active_node != "b" or pair.status.episode is not None:
+        await pair.turn()
+        told |= {item.reason for item in pair.status.conditions if item.type == "Available"}
+
+    assert Reason.CONNECTION_REFUSED.value not in told

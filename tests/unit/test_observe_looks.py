@@ -49,9 +49,22 @@ def test_a_vote_counts_from_the_moment_it_was_first_said_without_interruption() 
         (vote(Vote.DEAD), 25.0),
     ]
 
-    said = [memory.remember("peer", "a", found, at_seconds=at).for_seconds for found, at in heard]
+    said = [
+        memory.remember("peer", "a", found, at_seconds=at, good_for_seconds=20.0).for_seconds for found, at in heard
+    ]
 
     assert said == [0.0, 7.0, 0.0, 0.0, 3.0]
+
+
+def test_what_was_said_of_a_node_long_before_it_was_asked_about_again_counts_no_more() -> None:
+    memory = VoteMemory()
+
+    said = [
+        memory.remember("peer", "b", vote(Vote.SICK), at_seconds=at, good_for_seconds=20.0)
+        for at in (10.0, 20.0, 900.0, 905.0)
+    ]
+
+    assert [(one.for_seconds, one.times) for one in said] == [(0.0, 1), (10.0, 2), (0.0, 1), (5.0, 2)]
 
 
 async def test_what_answers_is_waited_for_and_what_did_not_is_looked_at_in_the_background() -> None:

@@ -90,10 +90,10 @@ class VantagePoints:
         latest, at = periodic.taken(), periodic.answered_seconds
         if at is None:
             return None
-        now, timeout = self._clock.monotonic_seconds(), detection.timeout_seconds * HARDER
-        if now - at > STALE_PERIODS * (self._seldom(point) + timeout):
+        good_for_seconds = STALE_PERIODS * (self._seldom(point) + detection.timeout_seconds * HARDER)
+        if self._clock.monotonic_seconds() - at > good_for_seconds:
             latest = Unknown(Reason.TIMED_OUT, f"{point.name} has given no vote for too long")
-        return self._memory.remember(point.name, about, latest, at_seconds=at)
+        return self._memory.remember(point.name, about, latest, at_seconds=at, good_for_seconds=good_for_seconds)
 
     def _periodic(self, point: VantagePoint, about: str) -> Periodic[VoteSeen | Unknown]:
         key = (point.name, about)

@@ -21,19 +21,24 @@ class _Said:
 
 
 class VoteMemory:
-    """Turns single votes into votes with a duration; an unknown vote interrupts."""
+    """Turns single votes into votes with a duration; an unknown vote interrupts, and so does not having been asked."""
 
     def __init__(self) -> None:
         """Begin with nothing said."""
         self._said: dict[tuple[str, str], _Said] = {}
 
-    def remember(self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float) -> VoteSeen:
-        """Return the vote with how long this vantage point has said so without interruption."""
+    def remember(
+        self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float, good_for_seconds: float
+    ) -> VoteSeen:
+        """Return the vote with how long this vantage point has said so without interruption.
+
+        What it says counts for `good_for_seconds`: an answer that comes later after the one before begins anew.
+        """
         if isinstance(vote, Unknown):
             vote = _unknown(vantage_point, node, why=vote)
         key = (vantage_point, node)
         before = self._said.get(key)
-        same = before is not None and before.vote is vote.vote
+        same = before is not None and before.vote is vote.vote and at_seconds - before.at_seconds <= good_for_seconds
         since = before.since_seconds if before is not None and same else at_seconds
         times = 1
         if before is not None and same:
