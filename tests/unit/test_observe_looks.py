@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
+import pytest
 from typing_extensions import override
 
 from maestro_operator.drivers.memory.ports import MemoryNodes, memory_drivers
@@ -13,7 +14,7 @@ from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import NodeSeen, Unknown, Vote, VoteSeen
 from maestro_operator.model.status import AutomaticMove, StepRecord
-from maestro_operator.model.steps import StepName
+from maestro_operator.model.steps import TRAFFIC, StepName
 from maestro_operator.observe.gather import Observer
 from maestro_operator.observe.lookout import DOUBTED_PATIENCE_SECONDS, Lookout, Periodic
 from maestro_operator.observe.votes import VoteMemory
@@ -23,8 +24,6 @@ from support.looks import NOW, move, status, vote
 from support.worlds import pair_spec
 
 if TYPE_CHECKING:
-    import pytest
-
     from maestro_operator.model.status import FrozenNode
 
 
@@ -158,6 +157,32 @@ async def test_a_node_that_is_known_to_be_slow_is_waited_for_as_long_as_the_spec
 
     assert spec.detection.timeout_seconds > SlowNodes.seconds
     assert all(isinstance(node, NodeSeen) for node in look.nodes.values()), look.nodes
+
+
+@pytest.mark.parametrize(("is_ours", "after"), [(True, []), (False, [Vote.SICK])])
+async def test_what_was_said_of_a_node_before_a_step_started_its_services_is_forgotten(
+    *, is_ours: bool, after: list[Vote]
+) -> None:
+    pair = await serving()
+    await pair.settle()
+    node, clock = pair.world.nodes["a"], pair.world.clock
+    observer = Observer(pair_spec(), memory_drivers(pair.world), clock=clock, pairs=lambda: 1, wake=lambda: None)
+    up = set(node.running)
+
+    async def said(*, untouched: frozenset[str] = frozenset()) -> list[Vote]:
+        look = await observer.look("a", untouched=untouched)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return [vote.vote for vote in look.votes if vote.vantage_point == "operator"]
+
+    node.running.clear()
+    await said()
+    assert await said() == [Vote.SICK]
+    node.running.update(up)
+
+    assert await said(untouched=frozenset({TRAFFIC}) if is_ours else frozenset()) == after
+    if is_ours:
+        assert await said() == [Vote.ALIVE]
 
 
 async def test_a_vote_that_finds_a_node_dead_wakes_the_next_look_and_has_everybody_asked_at_once() -> None:

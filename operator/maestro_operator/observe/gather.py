@@ -96,6 +96,8 @@ class Observer:
         self._flaps = FlapMemory()
         self._silent: set[str] = set()
         """Nodes that could not be read at the last look."""
+        self._running: set[str] = set()
+        """Nodes that ran every service when they were read last."""
         self._wake = wake
         self._vantage = VantagePoints(spec, drivers, clock=clock, heard=self._hear)
         self._nodes = {name: self._node_lookout(name) for name in spec.names}
@@ -184,6 +186,7 @@ class Observer:
                 self._devices[name].hasten()
             if self._credentials[name].changed():
                 self._devices[name].hasten()
+        self._hear_anew(readings, was_acted=bool(untouched))
         self._silent = {name for name, reading in readings.items() if isinstance(reading, Unknown)}
         votes = tuple(vote for name in voted for vote in self._vantage.votes_on(name, reading=readings[name]))
         self._is_calm = active is not None and self._vantage.is_calm(votes)
@@ -226,6 +229,16 @@ class Observer:
             ),
         )
         return nodes, traffic
+
+    def _hear_anew(self, readings: Mapping[str, NodeSeen | Unknown], *, was_acted: bool) -> None:
+        """Forget the votes on a node whose services a step has just started: they are about the time before."""
+        units = tuple(service.unit for service in self._spec.services)
+        read = {name: item.runs(units) for name, item in readings.items() if isinstance(item, NodeSeen)}
+        running = {name for name, runs in read.items() if runs}
+        if was_acted:
+            for name in running - self._running:
+                self._vantage.begin_anew(name)
+        self._running = running | (self._running - read.keys())
 
     def _is_still_calm(self, voted: Iterable[str], nodes: Sequence[NodeSeen | Unknown]) -> bool:
         readings = dict(zip(self._spec.names, nodes, strict=True))

@@ -53,6 +53,16 @@ class VantagePoints:
         for point in self._points:
             self._periodic(point, name).latest()
 
+    def begin_anew(self, name: str) -> None:
+        """Forget what was said of a node before its services were started, and ask everybody now."""
+        for point in self._points:
+            before = self._asked.pop((point.name, name), None)
+            if before is not None:
+                before.close()
+        self._memory.forget(name)
+        self._suspects.discard(name)
+        self.begin(name)
+
     def is_calm(self, votes: Sequence[VoteSeen]) -> bool:
         """Tell whether everybody finds a node well, and somebody of them asks it over the network."""
         elsewhere = {point.name for point in self._points if not _is_on_the_pair(point)}

@@ -27,6 +27,10 @@ class VoteMemory:
         """Begin with nothing said."""
         self._said: dict[tuple[str, str], _Said] = {}
 
+    def forget(self, node: str) -> None:
+        """Begin anew with what is said of a node."""
+        self._said = {key: said for key, said in self._said.items() if key[1] != node}
+
     def remember(
         self, vantage_point: str, node: str, vote: VoteSeen | Unknown, *, at_seconds: float, good_for_seconds: float
     ) -> VoteSeen:

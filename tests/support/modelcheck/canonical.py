@@ -332,8 +332,10 @@ class _Form:
                 self._outcome(last.outcome),
                 bisect_left(ATTEMPT_AGES, self._now - memory.last_at_seconds),
             ),
-            # That the traffic was left alone saves a reading of an address that is read on the nodes; here is none.
+            # That the traffic was left alone saves a reading of an address that is read on the nodes; here is none. But
+            # that a step was made at all, whatever it left alone, may end what was said of a node.
             tuple(sorted(self._node[name] for name in memory.untouched if name in self._node)),
+            bool(memory.untouched),
             self._observer(loop, down_for),
         )
 
@@ -379,6 +381,7 @@ class _Form:
         return (
             booted and (booted.boot_id == self._world.nodes[name].boot_id, self._now - booted.at_seconds >= grace),
             name in observer._silent,
+            name in observer._running,
             name in observer._vantage._suspects,
             flaps._is_silent.get(name),
             len(flaps._returns.get(name, ())),
