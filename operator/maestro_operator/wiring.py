@@ -10,6 +10,8 @@ from maestro_operator.admission.gate import Gate
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.fencing.metadata import AgentCatalog
 from maestro_operator.drivers.fencing.reservation import DiskReservation
+from maestro_operator.drivers.machine.chosen import ChosenHosts
+from maestro_operator.drivers.machine.kubevirt import KubeVirtHosts
 from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.nodes.everywhere import Nodes
 from maestro_operator.drivers.ports import Drivers
@@ -60,8 +62,14 @@ class RealParts:
         """Return a new loop over SSH, fence agents, DNS and the network."""
         policy = self.settings.addresses
         sessions = Sessions(secrets=self.secrets, namespace=key.namespace, clock=self.clock, policy=policy)
+        objects = ObjectStore(self.secrets.api, key.namespace)
+        machine = ChosenHosts(
+            LibvirtHosts(sessions, spec=lambda: loop.spec),
+            KubeVirtHosts(objects, spec=lambda: loop.spec, clock=self.clock),
+            spec=lambda: loop.spec,
+        )
         drivers = Drivers(
-            nodes=Nodes(sessions, spec=lambda: loop.spec, clock=self.clock),
+            nodes=Nodes(sessions, spec=lambda: loop.spec, clock=self.clock, hosts=machine),
             replication=ChosenReplication(sessions, spec=lambda: loop.spec, clock=self.clock),
             fencing=AgentFencing(
                 namespace=key.namespace,
@@ -76,7 +84,7 @@ class RealParts:
                 dns=DnsTraffic(namespace=key.namespace, secrets=self.secrets),
                 floating=FloatingTraffic(sessions, clock=self.clock),
                 hosts=HostTraffic(sessions),
-                cluster=ClusterTraffic(ObjectStore(self.secrets.api, key.namespace), key),
+                cluster=ClusterTraffic(objects, key),
             ),
             probes=NetworkProbes(sessions=sessions, secrets=self.secrets, namespace=key.namespace, policy=policy),
             verification=NodeVerification(
@@ -87,7 +95,7 @@ class RealParts:
                 namespace=key.namespace,
                 policy=policy,
             ),
-            machine=LibvirtHosts(sessions, spec=lambda: loop.spec),
+            machine=machine,
             rehearsals=NodeRehearsals(
                 sessions,
                 clock=self.clock,

@@ -134,6 +134,17 @@ def test_these_are_all_the_rights_there_are_for_traffic() -> None:
     assert _rights(rules("x", *BOTH)) - _rights(rules("x")) == set(NEEDED)
 
 
+def test_what_kubevirt_needs_is_given_where_it_was_asked_for_alone() -> None:
+    asked = rendered(HOME, values={"watchNamespace": PAIRS, "rbac": {"kubevirt": True}}, release=RELEASE)
+    given = _rights([item for item in asked if item["kind"] in RBAC_KINDS]) - _rights(rules("x"))
+
+    assert given == {
+        ("nodes", "get"),
+        ("virtualmachineinstances", "get"),
+        *(("virtualmachineinstancemigrations", verb) for verb in ("get", "list", "create")),
+    }
+
+
 @pytest.mark.parametrize("resource", RESOURCES)
 async def test_nothing_is_given_that_was_not_asked_for(plane: ControlPlane, resource: str) -> None:
     other = {"endpointslices": "externalDNS", "dnsendpoints": "endpointSlices"}[resource]

@@ -107,6 +107,21 @@ def in_a_machine(**changes: object) -> Manifest:
     return pair
 
 
+KUBEVIRT: Manifest = {
+    "name": "maestro",
+    "uid": "6f1c2f4e-8a44-4d0e-9b1c-0c5d1a2b3c4d",
+    "hosts": {"a": "node-a", "b": "node-b"},
+}
+
+
+def in_a_cluster(**fields: object) -> Manifest:
+    """Returns the pair whose machine KubeVirt keeps, on hosts that nobody reaches by SSH."""
+    pair = in_a_machine(replication={"virtualMachine": {"address": "192.0.2.30", "kubevirt": {**KUBEVIRT, **fields}}})
+    for node in pair["spec"]["nodes"]:
+        del node["ssh"]
+    return pair
+
+
 SHARED = "spec.replication.sharedDisk"
 ON_A_SAN = {
     "disk": "/dev/disk/by-id/wwn-0x6001405000000001",
@@ -456,6 +471,30 @@ CASES = (
         good=in_a_machine(),
         remedy="take services, traffic, localise, backup, spool, versions and rehearsals out",
         field=MACHINE,
+    ),
+    case(
+        "spec.replication.virtualMachine",
+        "a virtual machine is kept in exactly one way",
+        bad=in_a_machine(replication__virtualMachine__kubevirt=KUBEVIRT),
+        good=in_a_cluster(),
+        remedy="write libvirt or kubevirt",
+        field=MACHINE,
+    ),
+    case(
+        "spec",
+        "ssh is how a node is reached",
+        bad=in_a_machine(nodes__0__ssh=...),
+        good=in_a_cluster(),
+        remedy="write it for each node",
+        field="spec.nodes",
+    ),
+    case(
+        "spec",
+        "hosts are by node, and two",
+        bad=in_a_cluster(hosts={"a": "node-a", "b": "node-a"}),
+        good=in_a_cluster(),
+        remedy="write the names of the two nodes as keys, and another host for each",
+        field=f"{MACHINE}.kubevirt.hosts",
     ),
     case(
         "spec",

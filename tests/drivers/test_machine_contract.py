@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from maestro_operator.drivers.machine.kubevirt import STATES as KUBEVIRT_STATES
 from maestro_operator.drivers.machine.libvirt import STATES, LibvirtHosts, host_seen
-from maestro_operator.model.outcome import Done, Failed, Outcome, Refused
+from maestro_operator.kube.connection import connect
+from maestro_operator.model.outcome import Done, Failed, InProgress, Outcome, Refused
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import GuardState, NodeSeen, Unknown
 from maestro_operator.transport.answers import BadAnswerError
-from support.contracts.machine import MachineHosts, MemoryHosts, RealHosts, machine_spec
+from support.contracts.machine import ClusterHosts, MachineHosts, MemoryHosts, RealHosts, machine_spec
+from support.controlplane import ControlPlane
+from support.kubevirt import NAMESPACE, Standin
+from support.kubevirt.definitions import definitions
 from support.libvirt.hosts import GUEST, Hosts
 
 if TYPE_CHECKING:
@@ -36,10 +42,36 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
         yield hosts
 
 
-@pytest.fixture(params=["memory", pytest.param("libvirt", marks=pytest.mark.root)])
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ControlPlane, Standin]]:
+    """A real API server with KubeVirt's kinds, and the stand-in for its controller."""
+    with ControlPlane.start(tmp_path_factory.mktemp("plane"), own_processes=True) as plane:
+        for definition in definitions():
+            plane.run_kubectl("apply", "--server-side", "-f", "-", input_text=json.dumps(definition))
+            plane.run_kubectl("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}")
+        plane.ensure_namespace(NAMESPACE)
+        with Standin(plane.admin_kubeconfig) as standin:
+            yield plane, standin
+
+
+@pytest.fixture
+async def cluster(standin: tuple[ControlPlane, Standin]) -> AsyncIterator[ClusterHosts]:
+    plane, controller = standin
+    api = await connect(plane.admin_kubeconfig)
+    yield ClusterHosts(controller, api)
+    await api.close()
+
+
+@pytest.fixture(params=["memory", "kubevirt", pytest.param("libvirt", marks=pytest.mark.root)])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[MachineHosts]:
     if request.param == "memory":
         yield MemoryHosts()
+        return
+    if request.param == "kubevirt":
+        controller = request.getfixturevalue("standin")
+        api = await connect(controller[0].admin_kubeconfig)
+        yield ClusterHosts(controller[1], api)
+        await api.close()
         return
     pair = RealHosts(request.getfixturevalue("real"))
     yield pair
@@ -197,6 +229,108 @@ async def test_the_guest_beats_on_while_it_is_moved_and_on_one_host_alone(libvir
     there = one.beats()
     other.await_beat()
     assert one.beats() == there
+
+
+# ---------------------------------------------------------------- KubeVirt's own ways
+
+
+async def test_an_instance_of_another_machine_is_none_of_it(cluster: ClusterHosts) -> None:
+    cluster.standin.start("a", owner=OTHER_UUID)
+
+    here = await read(cluster, "a")
+
+    assert (here.units[0].sub, here.is_stopped) == ("absent", True)
+
+
+async def test_a_host_that_the_cluster_does_not_hear_of_says_nothing_though_an_instance_is_told_there(
+    cluster: ClusterHosts,
+) -> None:
+    cluster.power_cut("a")
+
+    here = await cluster.nodes.read(cluster.node("a"))
+
+    assert isinstance(here, Unknown), here
+    assert "does not hear of node-a: Kubelet stopped posting" in here.message
+
+
+async def test_an_instance_that_failed_is_not_off_before_it_is_gone(cluster: ClusterHosts) -> None:
+    cluster.standin.tell({"phase": "Failed"})
+    failed = await read(cluster, "a")
+    cluster.standin.stop()
+    gone = await read(cluster, "a")
+
+    assert (failed.runs(()), failed.is_stopped) == (False, False)
+    assert gone.is_stopped
+
+
+async def test_a_paused_instance_is_not_taken_for_running_and_not_moved(cluster: ClusterHosts) -> None:
+    cluster.standin.tell({"conditions": [{"type": "Paused", "status": "True"}]})
+
+    outcome = await moved(cluster)
+
+    assert isinstance(outcome, Refused), outcome
+    assert cluster.standin.migrations() == []
+
+
+async def test_a_move_that_is_stuck_is_looked_for_and_never_asked_for_twice(cluster: ClusterHosts) -> None:
+    cluster.standin.is_stuck = True
+    first = await cluster.machine.migrate(cluster.node("a"), cluster.node("b"), deadline_seconds=2)
+    again = await moved(cluster)
+    coming = await read(cluster, "b")
+    cluster.standin.is_stuck = False
+
+    outcomes = [await moved(cluster)]
+    while not isinstance(outcomes[-1], Done):
+        assert len(outcomes) < MOST_LOOKS, outcomes
+        outcomes.append(await moved(cluster))
+
+    assert isinstance(first, Failed), first
+    assert isinstance(again, InProgress), again
+    assert (coming.units[0].sub, coming.is_stopped) == ("coming", False)
+    assert len(cluster.standin.migrations()) == 1
+    assert cluster.runs_on() == ["b"]
+
+
+async def test_a_move_that_failed_says_why_and_can_be_made_again(cluster: ClusterHosts) -> None:
+    cluster.cut_between()
+    failed = await moved(cluster)
+    cluster.standin.is_cut = False
+
+    assert isinstance(failed, Failed), failed
+    assert "the target refuses the connection" in failed.message
+    assert isinstance(await moved(cluster), Done)
+
+
+async def test_a_kubevirt_that_cannot_be_told_where_to_is_not_asked_at_all(
+    cluster: ClusterHosts, standin: tuple[ControlPlane, Standin]
+) -> None:
+    plane = standin[0]
+    older, newer = definitions(without="addedNodeSelector")[-1], definitions()[-1]
+    plane.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input_text=json.dumps(older))
+    try:
+        outcome = await until_refused(cluster)
+    finally:
+        plane.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input_text=json.dumps(newer))
+
+    assert "does not know a field that is needed" in outcome.message
+    assert cluster.runs_on() == ["a"]
+
+
+async def until_refused(cluster: ClusterHosts) -> Refused:
+    """Asks for moves there and back until the API server has the older definition in force."""
+    for _ in range(MOST_LOOKS):
+        cluster.standin.clean()
+        outcome = await moved(cluster)
+        if isinstance(outcome, Refused):
+            return outcome
+    message = "the older definition never came into force"
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("word", sorted(KUBEVIRT_STATES))
+def test_every_word_of_kubevirt_but_absent_is_a_machine_that_may_write(word: str) -> None:
+    assert (KUBEVIRT_STATES[word] == "inactive") is (word == "absent")
+    assert (KUBEVIRT_STATES[word] == "active") is (word == "running")
 
 
 # ---------------------------------------------------------------- words

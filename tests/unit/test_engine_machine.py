@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from maestro_operator.admission.secrets import named_secrets
+from maestro_operator.admission.spec import spec_faults
 from maestro_operator.cli.plan import plan
 from maestro_operator.decide.prove import NoProof, prove
 from maestro_operator.drivers.memory.machine import MachineWorld
@@ -15,7 +17,7 @@ from maestro_operator.model.pair import Management, Say
 from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
-from support.contracts.machine import machine_spec
+from support.contracts.machine import ANY_UUID, kubevirt_spec, machine_spec
 from support.libvirt.hosts import GUEST
 from support.worlds import ADDRESSES, Killed, Pair
 
@@ -192,6 +194,20 @@ async def test_an_order_moves_the_machine_and_then_says_so() -> None:
         StepName.VERIFY,
     ]
     assert pair.world.moments_with_two_writers == []
+
+
+async def test_a_machine_of_kubevirt_moves_by_the_same_rules_on_hosts_that_nobody_reaches() -> None:
+    world = MachineWorld(nodes=ADDRESSES.items(), machine=GUEST, clock=MemoryClock())
+    pair = MachinePair(kubevirt_spec(ANY_UUID), world=world)
+    await pair.settle()
+
+    pair.order("b")
+    await pair.run_until(lambda it: it.status.observed_active_node == "b" and it.status.episode is None)
+
+    assert (pair.world.host(), pair.status.active_node) == ("b", "b")
+    assert kinds(pair) == [(EpisodeKind.MIGRATE, "Done"), (EpisodeKind.FOLLOW, "Done")]
+    assert not list(named_secrets(pair.store.spec))
+    assert list(spec_faults(pair.store.spec)) == []
 
 
 async def test_an_order_waits_while_the_ordered_host_cannot_be_read() -> None:
@@ -420,7 +436,7 @@ def test_a_machine_is_one_pairs_alone_and_its_hosts_are_not() -> None:
     held = claims_held(spec, ("0123",))
 
     assert spec.machine.name == GUEST
-    assert held == ("host 10.77.0.20", f"machine {spec.machine.libvirt.uuid}")
+    assert held == ("host 10.77.0.20", f"machine {spec.machine.identity[0]}")
 
 
 async def test_a_plan_says_how_the_machine_would_move_and_what_stands_in_the_way() -> None:

@@ -57,6 +57,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [dnsendpoints]
   verbs: [get, create, update]
 {{- end }}
+{{- if .Values.rbac.kubevirt }}
+- apiGroups: [kubevirt.io]
+  resources: [virtualmachineinstances]
+  verbs: [get]
+- apiGroups: [kubevirt.io]
+  resources: [virtualmachineinstancemigrations]
+  verbs: [get, list, create]
+{{- end }}
 {{- end }}
 
 {{- define "maestro-operator.subject" -}}

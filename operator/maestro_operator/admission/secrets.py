@@ -53,7 +53,7 @@ async def refused_secrets(spec: PairSpec, *, secrets: ReadSecret, namespace: str
 
 def named_secrets(spec: PairSpec) -> Iterator[tuple[str, str, Judge]]:
     """Give each field that names a Secret, the name, and what judges its content."""
-    for node in spec.nodes:
+    for node in (item for item in spec.nodes if item.given_ssh is not None):
         yield f"spec.nodes[{node.name}].ssh.credentialsSecret", node.ssh.credentials_secret.name, _ssh
     for node in spec.nodes:
         for rung in node.fencing:

@@ -95,7 +95,7 @@ def device_field(node: Node, rung: str, device: FencingDevice) -> str:
 def _addresses(spec: PairSpec) -> Iterator[Fault]:
     for node in spec.nodes:
         yield f"spec.nodes[{node.name}].address", node.address
-        yield f"spec.nodes[{node.name}].ssh.host", node.ssh.host
+        yield from ((f"spec.nodes[{node.name}].ssh.host", given.host) for given in (node.given_ssh,) if given)
         for rung in node.fencing:
             for device in rung.devices:
                 field = f"{device_field(node, rung.name, device)}.parameters"
@@ -128,6 +128,8 @@ def host_field(entry: Traffic) -> str:
 def _indistinct_nodes(spec: PairSpec) -> Iterator[Fault]:
     """Find what the schema's comparison of letters does not: one host or key, written in two ways."""
     first, second = spec.nodes
+    if first.given_ssh is None or second.given_ssh is None:
+        return
     field = f"spec.nodes[{second.name}].ssh"
     lines = [known_hosts_line(node.ssh) for node in spec.nodes]
     for node, line in zip(spec.nodes, lines, strict=True):

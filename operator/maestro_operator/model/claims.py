@@ -56,7 +56,8 @@ def _claims(spec: PairSpec) -> Iterator[tuple[str, str]]:
         # Its hosts may run other machines.
         where = "spec.replication.virtualMachine"
         yield host_claim(spec.machine.address), f"{where}.address"
-        yield machine_claim(spec.machine.libvirt.uuid), f"{where}.libvirt.uuid"
+        identity, field = spec.machine.identity
+        yield machine_claim(identity), f"{where}.{field}"
     for node in spec.nodes if spec.machine is None else ():
         where = f"spec.nodes[{node.name}]"
         yield host_claim(node.ssh.host), f"{where}.ssh.host"

@@ -129,14 +129,23 @@ class FencingRung(ResourceValue):
     """How often the rung is tried again within its deadline before the next one is."""
 
 
+NOWHERE = Ssh(host="nowhere.invalid", host_key="ssh-ed25519 AAAA", credentials_secret=SecretReference(name="none"))
+
+
 class Node(ResourceValue):
     """One of the two servers."""
 
     name: str
     address: str
     platform: Platform = Platform.LINUX
-    ssh: Ssh
+    given_ssh: Ssh | None = Field(default=None, alias="ssh")
+    """None for a host of the cluster itself, on which nothing is run."""
     fencing: tuple[FencingRung, ...] = ()
+
+    @property
+    def ssh(self) -> Ssh:
+        """Return how the node is reached; where nobody says, a host that there is nowhere."""
+        return NOWHERE if self.given_ssh is None else self.given_ssh
 
 
 class LogScan(ResourceValue):

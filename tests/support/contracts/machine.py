@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from maestro_operator.clock import SystemClock
+from maestro_operator.drivers.machine.kubevirt import KubeVirtHosts
 from maestro_operator.drivers.machine.libvirt import LibvirtHosts
 from maestro_operator.drivers.memory.machine import MachineWorld, MemoryMachine
 from maestro_operator.drivers.memory.ports import MemoryNodes
 from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.drivers.nodes.everywhere import Nodes
+from maestro_operator.kube.objects import ObjectStore
 from maestro_operator.model.pair import PairSpec, SecretReference, Ssh
 from maestro_operator.model.status import FrozenNode
 from maestro_operator.transport.session import Sessions
+from support import kubevirt
 from support.bed import clock
 from support.libvirt.hosts import ADDRESSES, GUEST, Hosts
 from support.worlds import pair_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kubernetes.aio.client import ApiClient
 
     from maestro_operator.drivers.ports import MachinePort, NodePort
 
@@ -44,6 +49,18 @@ def machine_spec(uuid: str = ANY_UUID, **changes: Any) -> PairSpec:  # noqa: ANN
             },
         }
     }
+    return PairSpec.model_validate(spec).model_copy(update=changes)
+
+
+def kubevirt_spec(uid: str, **changes: Any) -> PairSpec:  # noqa: ANN401
+    """Returns the same of a machine that KubeVirt keeps; nobody says how its hosts would be reached."""
+    spec = machine_spec().to_resource()
+    machine: Any = spec["replication"]
+    kept = {"name": kubevirt.GUEST, "uid": uid, "hosts": kubevirt.HOSTS}
+    machine["virtualMachine"] = {"address": MACHINE_ADDRESS, "kubevirt": kept}
+    nodes: Any = spec["nodes"]
+    for node in nodes:
+        del node["ssh"]
     return PairSpec.model_validate(spec).model_copy(update=changes)
 
 
@@ -153,6 +170,50 @@ class RealHosts:
     def cut_between(self) -> None:
         """Takes the way to b away from a: the operator goes on reaching both."""
         self.hosts.by_name["a"].lose_the_way_to("b")
+
+
+class ClusterHosts:
+    """Two nodes of a cluster whose KubeVirt is a stand-in, read and asked through a real API server."""
+
+    def __init__(self, standin: kubevirt.Standin, api: ApiClient) -> None:
+        """Brings the machine to a."""
+        self.standin = standin
+        standin.clean()
+        self.spec = kubevirt_spec(standin.uid)
+        objects = ObjectStore(api, kubevirt.NAMESPACE)
+        self.hosts = KubeVirtHosts(objects, spec=lambda: self.spec, clock=SystemClock())
+        sessions = Sessions(secrets=_no_secret, namespace="pairs", clock=SystemClock())
+        self.nodes: NodePort = Nodes(sessions, spec=lambda: self.spec, clock=SystemClock(), hosts=self.hosts)
+        self.machine: MachinePort = self.hosts
+
+    def node(self, name: str) -> FrozenNode:
+        """Returns a host as the ports take it."""
+        return FrozenNode(name=name, address=MACHINE_ADDRESS, ssh=self.spec.node(name).ssh)
+
+    def runs_on(self) -> list[str]:
+        """Returns the host on which the guest would run, as the stand-in knows."""
+        return [] if self.standin.runs_on is None else [self.standin.runs_on]
+
+    def stop(self, name: str) -> None:
+        """Lets the cluster end the machine."""
+        assert self.standin.runs_on == name
+        self.standin.stop()
+
+    def start(self, name: str) -> None:
+        """Lets the cluster start the machine on a host, as after an outage of the other one."""
+        self.standin.start(name)
+
+    def power_cut(self, name: str) -> None:
+        """Takes a host's power away."""
+        self.standin.power(name, on=False)
+
+    def cut_between(self) -> None:
+        """Lets no migration get through."""
+        self.standin.is_cut = True
+
+
+async def _no_secret(_namespace: str, name: str) -> Mapping[str, bytes]:
+    raise LookupError(name)
 
 
 def _frozen(name: str, *, host_key: str) -> FrozenNode:

@@ -93,7 +93,7 @@ def pair_spec(*, nodes: tuple[Node, Node]) -> PairSpec:
 def spec_node(name: str, *, address: str, host_key: str) -> Node:
     """Return one node of the spec."""
     ssh = Ssh(host=address, host_key=host_key, credentials_secret=SecretReference(name=f"{name}-ssh"))
-    return Node(name=name, address=address, ssh=ssh)
+    return Node(name=name, address=address, given_ssh=ssh)
 
 
 def frozen(world: PairWorld, name: str) -> FrozenNode:

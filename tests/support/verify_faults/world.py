@@ -249,7 +249,7 @@ def _spec(a: BedNode, b: BedNode) -> PairSpec:
         Node(
             name=node.name,
             address=node.address,
-            ssh=Ssh(host=node.address, host_key=node.host_key, credentials_secret=SecretReference(name="ssh")),
+            given_ssh=Ssh(host=node.address, host_key=node.host_key, credentials_secret=SecretReference(name="ssh")),
         )
         for node in (a, b)
     )

@@ -38,7 +38,7 @@ STATES: Mapping[str, str] = {
     "no state": "deactivating",
 }
 """What libvirt says of a machine, as the state of a unit; where it moves to it is paused until it has come."""
-_NONE = "spec.replication.virtualMachine is not set"
+_NONE = "spec.replication.virtualMachine.libvirt is not set"
 
 
 class LibvirtHosts:
@@ -52,7 +52,7 @@ class LibvirtHosts:
     async def read(self, node: FrozenNode) -> NodeSeen | Unknown:
         """Read of a host how the machine stands there."""
         machine = self._spec().machine
-        if machine is None:
+        if machine is None or machine.libvirt is None:
             return Unknown(Reason.NOT_CONFIGURED, _NONE)
         words = scripted("machine", machine.libvirt.uuid)
         answer = await self._sessions.ask(node, words, deadline_seconds=READ_SECONDS)
@@ -68,12 +68,13 @@ class LibvirtHosts:
     async def migrate(self, source: FrozenNode, target: FrozenNode, *, deadline_seconds: float) -> Outcome:
         """Move the machine from the host that was read to run it to the other one."""
         machine = self._spec().machine
-        uri = machine.libvirt.migration_uris.get(target.name) if machine is not None else None
-        if machine is None or uri is None:
+        libvirt = machine.libvirt if machine is not None else None
+        uri = libvirt.migration_uris.get(target.name) if libvirt is not None else None
+        if machine is None or libvirt is None or uri is None:
             return Refused(Reason.NOT_CONFIGURED, f"{_NONE}, or its migrationUris do not name {target.name}")
         if await self._runs(target, but=source):
             return Done()
-        words = scripted("migrate", machine.libvirt.uuid, uri)
+        words = scripted("migrate", libvirt.uuid, uri)
         answer = await self._sessions.run(source, words, deadline_seconds=deadline_seconds)
         what = f"{source.name}: moving {machine.name} to {target.name}"
         outcome = outcome_of(answer, what=what, refusals={}, otherwise=Reason.STEP_REFUSED)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from maestro_operator.clock import Clock
+    from maestro_operator.drivers.machine.chosen import ReadsHosts
     from maestro_operator.drivers.ports import Equipment, Order
     from maestro_operator.model.outcome import Outcome
     from maestro_operator.model.pair import Localise, PairSpec, Probe, Service
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 class Nodes:
     """The node port: Linux nodes by one driver, all others by another, and the hosts of a machine only read."""
 
-    def __init__(self, sessions: Sessions, *, spec: Callable[[], PairSpec], clock: Clock) -> None:
+    def __init__(
+        self, sessions: Sessions, *, spec: Callable[[], PairSpec], clock: Clock, hosts: ReadsHosts | None = None
+    ) -> None:
         """Keep them."""
         self._spec = spec
         self._linux = SshNodes(sessions, spec=spec, clock=clock)
         self._elsewhere = NodesElsewhere(sessions, spec=spec, clock=clock)
-        self._hosts = LibvirtHosts(sessions, spec=spec)
+        self._hosts: ReadsHosts = hosts or LibvirtHosts(sessions, spec=spec)
 
     def _is_linux(self, node: FrozenNode) -> bool:
         return platform_of(self._spec(), node) is Platform.LINUX
