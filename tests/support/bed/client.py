@@ -240,7 +240,7 @@ class Bed:
         """Makes a bed with two nodes that answer ssh; it ends with the calling process unless told otherwise.
 
         `routed` puts node a into a site of its own, behind a third machine that routes between it and all others.
-        A bed of machines is never routed. `addition` is what the nodes have beside the usual root file system.
+        `addition` is what the nodes have beside the usual root file system.
         """
         plan = layout.Layout(directory.resolve())
         plan.directory.mkdir(parents=True, exist_ok=True)

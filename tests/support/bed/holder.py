@@ -113,9 +113,12 @@ class Holder:
 
     def _make_machine(self, name: str, root: Path, *, image: Path | None, authorized_key: str) -> Machine:
         place, paths = layout.place_of(name, routed=self._routed), self._plan.node(name)
-        if image is not None:
+        # A router has nothing to keep: it never needs a kernel of its own.
+        if image is not None and name != layout.ROUTER:
             identity = uml.prepare(name, place=place, paths=paths, authorized_key=authorized_key)
-            return uml.UmlMachine(identity=identity, plan=self._plan, power=self._power, image=image)
+            return uml.UmlMachine(
+                identity=identity, plan=self._plan, power=self._power, image=image, bridge=place.bridge
+            )
         identity = disks.prepare(name, place=place, paths=paths, root=root, authorized_key=authorized_key)
         return Machine(identity=identity, plan=self._plan, power=self._power, bridge=place.bridge)
 

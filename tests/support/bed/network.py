@@ -102,13 +102,13 @@ def is_there(port: str) -> bool:
     return subprocess.run(("ip", "link", "show", port), check=False, capture_output=True, timeout=10).returncode == 0
 
 
-def plug_machine(node: str) -> None:
+def plug_machine(node: str, bridge: str) -> None:
     """Makes the port of a node that is a User Mode Linux machine, and the wire of its console, anew."""
     remove_port(node)
     port, console = port_of(node), console_of(node)
     for name in (port, console):
         _run("ip", "tuntap", "add", name, "mode", "tap")
-    _run("ip", "link", "set", port, "master", layout.BRIDGE)
+    _run("ip", "link", "set", port, "master", bridge)
     _run("ip", "address", "add", f"{layout.CONSOLE_ENDS[node][0]}/{layout.CONSOLE_PREFIX_LENGTH}", "dev", console)
     for name in (port, console):
         _run("ip", "link", "set", name, "up")

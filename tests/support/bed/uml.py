@@ -46,8 +46,10 @@ class UmlMachine(Machine):
 
     look_every_seconds = 1.0
 
-    def __init__(self, *, identity: Identity, plan: layout.Layout, power: Journal, image: Path) -> None:
-        super().__init__(identity=identity, plan=plan, power=power, bridge=layout.BRIDGE)
+    def __init__(
+        self, *, identity: Identity, plan: layout.Layout, power: Journal, image: Path, bridge: str = layout.BRIDGE
+    ) -> None:
+        super().__init__(identity=identity, plan=plan, power=power, bridge=bridge)
         self._image = image
 
     @override
@@ -118,7 +120,7 @@ class UmlMachine(Machine):
 
     @override
     def _plug(self) -> None:
-        network.plug_machine(self.name)
+        network.plug_machine(self.name, self._bridge)
 
     @override
     def _supplied(self) -> tuple[str, ...]:

@@ -20,7 +20,14 @@ from support.bed import debian, rootfs
 KERNEL = "/usr/bin/linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
 MODULE_FOLDERS = (
-    *("kernel/crypto", "kernel/drivers/block", "kernel/drivers/md", "kernel/drivers/scsi", "kernel/lib"),
+    *(
+        "kernel/block",
+        "kernel/crypto",
+        "kernel/drivers/block",
+        "kernel/drivers/md",
+        "kernel/drivers/scsi",
+        "kernel/lib",
+    ),
     "kernel/net/sched",
 )
 PACKAGES = (

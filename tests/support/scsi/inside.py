@@ -10,6 +10,7 @@ import mmap
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.bed import clock
@@ -32,12 +33,12 @@ DEVICES: dict[str, str] = {}
 """By node: the disk as it sees it."""
 
 
-def load_modules() -> None:
+def load_modules(wanted: Sequence[str] = MODULES) -> None:
     """Loads what the target and its disks need; there is no modprobe for a kernel that is not installed."""
     folder = Path("/usr/lib/uml/modules") / platform.release()
     lines = (line.partition(":") for line in (folder / "modules.dep").read_text().splitlines())
-    needs = {name: wanted.split() for name, _, wanted in lines}
-    names = [f"kernel/{name}.ko" for name in MODULES]
+    needs = {name: others.split() for name, _, others in lines}
+    names = [f"kernel/{name}.ko" for name in wanted]
     # What another one needs stands after it in its line.
     in_order = dict.fromkeys(item for name in names for item in (*reversed(needs[name]), name))
     call = ctypes.CDLL(None, use_errno=True).syscall
