@@ -112,6 +112,10 @@ kill-matrix: venv ## The operator killed at every boundary of every episode; ONL
 fence-matrix: venv ## Every rung with every fault, on real agents and controllers: CELLS=a,b; BREAK=believe-the-order plants a fault
 	@$(PY) -m support.fencematrix --cells "$(CELLS)" --break "$(BREAK)"
 
+.PHONY: fence-storage
+fence-storage: venv ## A disk of a real SCSI-3 target taken from a node that runs on: CELLS=a,b; BREAK=believe-the-order plants a fault
+	@$(PY) -m support.fencematrix --of fence-storage --cells "$(CELLS)" --break "$(BREAK)"
+
 .PHONY: return-matrix
 return-matrix: venv ## A node that was active comes back in every way, and starts nothing: ROUNDS=a,b; BREAK=name plants a fault
 	@$(PY) -m support.returns --rounds "$(ROUNDS)" --break "$(BREAK)"

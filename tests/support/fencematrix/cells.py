@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["redfish", "ipmi", "gateway", "virsh"]
+Kind = Literal["redfish", "ipmi", "gateway", "virsh", "reservation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class Cell:
     """The mode of a's IPMI controller."""
     gateway: str = ""
     """What is wrong with the gateway behind which a lies."""
+    storage: str = ""
+    """What is wrong with the storage whose one disk both nodes reach."""
     twist: str = ""
     """What else is wrong, in a word of `play`."""
     proven: bool
@@ -42,6 +44,11 @@ class Cell:
         return any("gateway" in rung for rung in self.rungs)
 
     @property
+    def is_shared(self) -> bool:
+        """Tells whether both nodes reach one disk, and it is taken from the one that is fenced."""
+        return any("reservation" in rung for rung in self.rungs)
+
+    @property
     def is_guest(self) -> bool:
         """Tells whether the node that is fenced is a guest of a libvirt host, and not of the bed."""
         return any("virsh" in rung for rung in self.rungs)
@@ -54,6 +61,8 @@ class Cell:
     @property
     def bed(self) -> str:
         """Returns the folder of the bed that the cell is played on."""
+        if self.is_shared:
+            return "bed-storage"
         return "bed-routed" if self.is_isolation else "bed"
 
     @property
@@ -69,6 +78,7 @@ LADDER: tuple[tuple[Kind, ...], ...] = (("redfish",), ("ipmi",))
 
 VIRSH: tuple[tuple[Kind, ...], ...] = (("virsh",),)
 GATEWAY: tuple[tuple[Kind, ...], ...] = (("gateway",),)
+STORAGE: tuple[tuple[Kind, ...], ...] = (("reservation", "gateway"),)
 
 CELLS = (
     Cell(id="redfish-honest", rungs=REDFISH, proven=True, fault="none"),
@@ -130,3 +140,14 @@ CELLS = (
          fault="the address lies on this side of it"),
 )  # fmt: skip
 """In the order in which they are played."""
+STORAGE_CELLS = (
+    Cell(id="storage-honest", rungs=STORAGE, proven=True, fault="none; then the node comes back"),
+    Cell(id="storage-lying", rungs=STORAGE, storage="lying", proven=False,
+         fault="says that the survivor alone holds the disk, and lets the other one write"),
+    Cell(id="storage-denying", rungs=STORAGE, storage="denying", proven=False, fault="refuses the survivor's orders"),
+    Cell(id="storage-stranger", rungs=STORAGE, twist="identity", proven=False, fault="another disk's identity"),
+    Cell(id="storage-alone", rungs=STORAGE, gateway="forgetful", proven=False,
+         fault="none; the gateway says done and does nothing"),
+    Cell(id="storage-silent", rungs=STORAGE, storage="silent", proven=False, fault="is not reached by the survivor"),
+)  # fmt: skip
+"""Those on one disk that both nodes reach, with kernels of their own: a matrix by itself, because it takes its time."""

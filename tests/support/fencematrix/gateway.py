@@ -7,6 +7,7 @@ survivor, and the node itself the other way round. What they found is the raw ev
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from maestro_operator.drivers.memory.ports import MemoryNodes
 from maestro_operator.drivers.probes.network import NetworkProbes
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.seen import Unknown, Vote, VoteSeen
-from support.bed import clock, layout
+from support.bed import clock, layout, wire
 from support.report import ROOT
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ FORGETFUL = b"#!/bin/sh\ncase $SSH_ORIGINAL_COMMAND in status*) exec %s ;; esac\
 SSHD = 22
 TRY_SECONDS = 0.5
 EVERY_SECONDS = 0.25
+CONSOLE_SECONDS = 60
 SECOND_PATH = "10.78.0.200"
 
 
@@ -97,12 +99,13 @@ class OutsideNodes(MemoryNodes):
     """The memory nodes, of which the survivor's vote on the other one is a real look over the network."""
 
     node: Node
+    patience_seconds = TRY_SECONDS
 
     @override
     async def peer_vote(self, asked: FrozenNode, about: FrozenNode, probes: Sequence[Probe]) -> VoteSeen | Unknown:
         """Ask the real survivor whether it reaches the real node."""
         del probes
-        reached = await asyncio.to_thread(_is_reached_from, self.node, about.address)
+        reached = await asyncio.to_thread(_is_reached_from, self.node, about.address, seconds=self.patience_seconds)
         vote, reason = (Vote.ALIVE, Reason.ANSWERS) if reached else (Vote.DEAD, Reason.TIMED_OUT)
         return VoteSeen("peer", about.name, vote, reason, f"{asked.name} tried its sshd", for_seconds=0.0)
 
@@ -115,15 +118,23 @@ def outside_probes() -> NetworkProbes:
 class Reach:
     """Tries from three places until it is stopped, and writes every result down."""
 
-    def __init__(self, bed: Bed, journal: Journal) -> None:
+    def __init__(
+        self,
+        bed: Bed,
+        journal: Journal,
+        *,
+        patience_seconds: float = TRY_SECONDS,
+        every_seconds: float = EVERY_SECONDS,
+    ) -> None:
         """Begin to try."""
-        self._bed, self._journal = bed, journal
+        self._bed, self._journal, self._patience_seconds = bed, journal, patience_seconds
+        self._every_seconds = every_seconds
         self._ended = threading.Event()
         far, near = bed.nodes["a"], bed.nodes["b"]
         ways = (
             ("public", lambda: self._from_here(far.address)),
-            ("survivor", lambda: _is_reached_from(near, far.address)),
-            ("node", lambda: _is_reached_from(far, near.address)),
+            ("survivor", lambda: _is_reached_from(near, far.address, seconds=patience_seconds)),
+            ("node", lambda: _is_reached_from(far, near.address, seconds=patience_seconds)),
         )
         self._threads = [threading.Thread(target=self._try, args=way, daemon=True) for way in ways]
         for thread in self._threads:
@@ -133,20 +144,22 @@ class Reach:
         """End trying."""
         self._ended.set()
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=CONSOLE_SECONDS)
 
     def _try(self, source: str, reaches: object) -> None:
         assert callable(reaches)
-        while not self._ended.wait(EVERY_SECONDS):
+        while not self._ended.wait(self._every_seconds):
             began = clock.monotonic_nanoseconds()
-            self._journal.write(event="tried", source=source, reached=bool(reaches()), began_ns=began)
+            with contextlib.suppress(wire.HolderFailedError):
+                # A node whose console is silent has tried nothing.
+                self._journal.write(event="tried", source=source, reached=bool(reaches()), began_ns=began)
 
     def _from_here(self, address: str) -> bool:
         with self._bed.network(), socket.socket() as connection:
-            connection.settimeout(TRY_SECONDS)
+            connection.settimeout(self._patience_seconds)
             return connection.connect_ex((address, SSHD)) == 0
 
 
-def _is_reached_from(node: Node, address: str) -> bool:
-    tried = f"timeout {TRY_SECONDS} bash -c '</dev/tcp/{address}/{SSHD}'"
-    return node.run(tried, timeout_seconds=10).return_code == 0
+def _is_reached_from(node: Node, address: str, *, seconds: float) -> bool:
+    tried = f"timeout {seconds} bash -c '</dev/tcp/{address}/{SSHD}'"
+    return node.run(tried, timeout_seconds=CONSOLE_SECONDS).return_code == 0

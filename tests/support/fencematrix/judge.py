@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.fencematrix import disk_judge
 from support.fencematrix.cells import CELLS, Cell
 from support.report import Claim
 
@@ -48,14 +49,19 @@ def found(folder: Path, cell: Cell) -> Found:
     told = _lines(folder / cell.id / "told.jsonl")
     begin = next(line for line in told if line["event"] == "begin")
     end = next((line for line in told if line["event"] == "end"), None)
-    until = end["monotonic_ns"] if end else float("inf")
+    until = _moment(told, "reached-again", "end")
     promotion = next((line for line in told if line["event"] == "write" and _is_promotion(line)), None)
     power = [
         line
         for line in _lines(folder / cell.id / cell.power)
         if begin["monotonic_ns"] <= line["monotonic_ns"] <= until and line.get("event") in ("power-cut", "power-on")
     ]
-    if cell.is_isolation:
+    if cell.is_shared:
+        tale = disk_judge.story(folder / cell.id, told)
+        is_out = promotion is not None and _is_off_disk_and_network(
+            tale, folder / cell.id, since_ns=promotion["monotonic_ns"], until_ns=until
+        )
+    elif cell.is_isolation:
         tried = _lines(folder / cell.id / "reach.jsonl")
         is_out = promotion is not None and _is_out_of_reach(tried, since_ns=promotion["monotonic_ns"], until_ns=until)
     else:
@@ -64,7 +70,7 @@ def found(folder: Path, cell: Cell) -> Found:
     readings = [match for line in proof.get("evidence", ()) if (match := _READING.match(line))]
     return Found(
         concluded=end["concluded"] if end else "NotConcluded",
-        seconds=round((until - begin["monotonic_ns"]) / 1e9, 1) if end else 0.0,
+        seconds=round((_moment(told, "concluded", "end") - begin["monotonic_ns"]) / 1e9, 1) if end else 0.0,
         promoted=promotion is not None,
         off_before_promotion=is_out,
         was_cut=any(line["event"] == "power-cut" and line["node"] == "a" for line in power),
@@ -80,7 +86,7 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
     made: list[Claim] = []
     for cell in cells:
         seen = found(folder, cell)
-        raw = f"{cell.id}/reach.jsonl" if cell.is_isolation else f"{cell.id}/bmc.jsonl"
+        raw = f"{cell.id}/reach.jsonl" if cell.is_isolation or cell.is_shared else f"{cell.id}/bmc.jsonl"
         evidence = (f"{cell.id}/told.jsonl", f"{cell.id}/{cell.power}", raw)
         made.append(Claim(f"{cell.id}.promoted", seen.promoted is cell.proven, seen.promoted, cell.proven, evidence))
         lawful = not seen.promoted or seen.off_before_promotion
@@ -98,6 +104,8 @@ def claims(folder: Path, cells: Sequence[Cell]) -> list[Claim]:
         words = (f"concluded {seen.concluded}", f"processes {', '.join(map(str, seen.processes)) or 'none'}")
         bounded = seen.seconds > 0
         made.append(Claim(f"{cell.id}.concluded", bounded, seen.seconds, "> 0", words))
+        if cell.is_shared:
+            made += disk_judge.claims(cell, disk_judge.story(folder / cell.id, _lines(folder / cell.id / "told.jsonl")))
         if cell.is_lost:
             landed = Claim(f"{cell.id}.landed-nothing", not seen.was_cut, seen.was_cut, bound=False, evidence=evidence)
             made.append(landed)
@@ -118,6 +126,7 @@ def claim_ids(cells: Sequence[Cell] = CELLS) -> tuple[str, ...]:
     return (
         *(f"{cell.id}.{name}" for cell in cells for name in (*names, *(more if cell.proven else ()))),
         *(f"{cell.id}.landed-nothing" for cell in cells if cell.is_lost),
+        *(name for cell in cells if cell.is_shared for name in disk_judge.claim_ids(cell)),
         "agents-unpatched",
     )
 
@@ -131,6 +140,18 @@ def line(cell: Cell, seen: Found) -> str:
 def _is_promotion(line: dict[str, Any]) -> bool:
     """Tells whether a write makes the survivor the owner; an old owner that goes on is promoted to itself."""
     return (line.get("step") == "Promote" and line.get("target", "b") == "b") or line.get("active") == "b"
+
+
+def _moment(told: Sequence[dict[str, Any]], *events: str) -> float:
+    """Returns when the first of these was told."""
+    return next((line["monotonic_ns"] for line in told if line["event"] in events), float("inf"))
+
+
+def _is_off_disk_and_network(tale: disk_judge.Story, place: Path, *, since_ns: int, until_ns: float) -> bool:
+    """Tells whether the storage refused the node, and nobody reached it: on a shared disk neither is enough alone."""
+    if not disk_judge.is_out(tale, since_ns=since_ns, until_ns=until_ns):
+        return False
+    return _is_out_of_reach(_lines(place / "reach.jsonl"), since_ns=since_ns, until_ns=until_ns)
 
 
 def _is_off(power: Sequence[dict[str, Any]], node: str, at_ns: int) -> bool:

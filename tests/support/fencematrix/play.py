@@ -12,21 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import override
-
 from maestro_operator.clock import SystemClock
 from maestro_operator.drivers.fencing.agents import AgentFencing
 from maestro_operator.drivers.memory.world import OPERATOR
 from maestro_operator.model.decision import Hold
-from maestro_operator.model.outcome import Done, Outcome
 from maestro_operator.model.pair import FencingDevice, FencingRung, PairSpec, Probe, Say, SecretReference, TcpProbe
-from maestro_operator.model.proof import FenceEvidence, PowerReading
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.bed import clock, layout
 from support.bed.evidence import Journal
-from support.fencematrix import guest, lost
+from support.fencematrix import disk_play, guest, lost
 from support.fencematrix.agents_alive import agents_left
+from support.fencematrix.believing import BelievingFencing
 from support.fencematrix.gateway import SSHD, Gateway, OutsideNodes, Reach, outside_probes
 from support.ipmi import IpmiBmc
 from support.libvirt import Hypervisor
@@ -35,7 +32,6 @@ from support.worlds import Pair, pair_spec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from maestro_operator.model.status import FrozenNode
     from support.bed import Bed
     from support.fencematrix.cells import Cell, Kind
 
@@ -49,24 +45,12 @@ SLOW_SECONDS = 5.0
 LATE_SECONDS = 22.0
 CELL_SECONDS = 120.0
 LOOKED_SECONDS = 10.0
+CLIMBS = 5
+"""How often a ladder is climbed whose devices may be late because their machines are a busy host's processes."""
 STAYS_SECONDS = 5.0
 LOST_AFTER_SECONDS = 2.0
-
-
-class BelievingFencing(AgentFencing):
-    """The planted fault: it takes its order for an observation."""
-
-    @override
-    async def off(self, node: FrozenNode, *, rung: str, deadline_seconds: float) -> Outcome:
-        """Says off of everything that it ordered off."""
-        await super().off(node, rung=rung, deadline_seconds=deadline_seconds)
-        found = next(item for item in node.fencing if item.name == rung)
-        readings = tuple(
-            PowerReading(item.agent, item.identity, "off", at_seconds=float(look * 3), process=look)
-            for look in (1, 2)
-            for item in found.devices
-        )
-        return Done(evidence=FenceEvidence(node.name, rung, tuple(item.identity for item in found.devices), readings))
+BEFORE_ANY_RUNG = ("InvalidSpec", "FencingNotReady", "DiskUnreadable")
+"""Why a failover is held before anything was tried."""
 
 
 class _Secrets:
@@ -79,12 +63,16 @@ class _Secrets:
         return {"password": self._passwords[name].encode()}
 
 
-async def tell(cell: Cell, *, bed: Bed, folder: Path, fault: str) -> None:
-    """Plays the cell to its end and leaves the bed as it was."""
+async def tell(cell: Cell, *, bed: Bed, folder: Path, fault: str, stage: disk_play.Stage | None = None) -> None:
+    """Plays the cell to its end and leaves the bed as it was; `stage` is that of the cells with a shared disk."""
     place = folder / cell.id
     place.mkdir()
     journal = Journal(place / "told.jsonl")
     _restore(bed)
+    if stage is not None:
+        record, climb = _record_writes, _climb
+        await disk_play.tell(cell, stage=stage, place=place, journal=journal, fault=fault, climb=climb, record=record)
+        return
     if cell.twist in lost.ENDINGS:
         await _lose(cell, bed=bed, place=place, journal=journal)
         _restore(bed)
@@ -205,6 +193,8 @@ def _device(kind: Kind, cell: Cell, *, bed: Bed, parts: Parts, about: str) -> Fe
         case "virsh":
             assert parts.host is not None
             return guest.device(parts.host, cell.twist, other_key=bed.nodes["b"].host_key)
+        case "reservation":
+            raise AssertionError("the cells of the shared disk have a stage of their own")
 
 
 def _gateway(cell: Cell, bed: Bed, gateway: Gateway | None) -> FencingDevice:
@@ -291,6 +281,8 @@ async def _climb(pair: Pair, cell: Cell, *, bed: Bed, journal: Journal) -> str:
             # The looks from outside take their time to find what is out of reach.
             if cell.is_isolation and not await pace.is_long_held(held):
                 held = None
+            if cell.is_shared and 0 < _fences_tried(pair) < CLIMBS:
+                held = None
             concluded = _concluded(pair, held, has_climbed=bool(climbed))
             if concluded is not None and not _goes_on(pair, cell, concluded):
                 return concluded
@@ -311,7 +303,13 @@ def _concluded(pair: Pair, held: Hold | None, *, has_climbed: bool) -> str | Non
     if held is None or episode is None:
         return None
     is_over = episode.step is StepName.FENCE and has_climbed and held.reason is not Reason.INHERITED_STEP
-    return held.reason.value if is_over or held.reason.value in ("InvalidSpec", "FencingNotReady") else None
+    return held.reason.value if is_over or held.reason.value in BEFORE_ANY_RUNG else None
+
+
+def _fences_tried(pair: Pair) -> int:
+    """Returns how often the step Fence of the episode was begun."""
+    steps = pair.status.episode.steps if pair.status.episode is not None else ()
+    return next((item.attempts for item in steps if item.name is StepName.FENCE), 0)
 
 
 def _was_handed_back(pair: Pair) -> bool:
