@@ -1,4 +1,4 @@
-"""The contract of the nodes and their replication, held over the memory world and over two real nodes."""
+"""The contract of the nodes, held over the memory world and over two real nodes."""
 
 import asyncio
 from collections.abc import AsyncIterator
