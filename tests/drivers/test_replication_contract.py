@@ -6,6 +6,7 @@ import pytest
 
 from maestro_operator.model.outcome import Done, Outcome, Refused
 from maestro_operator.model.reasons import Reason
+from maestro_operator.model.seen import Product
 from maestro_operator.model.status import Generation
 from support.contracts.bed_pair import BedPair
 from support.contracts.bed_product import BedProduct
@@ -177,3 +178,42 @@ async def test_after_a_planned_move_the_old_source_receives(world: PairWorld) ->
     assert isinstance(turned, Done), turned
     assert isinstance(back, Done), back
     await holding_a_copy(world, "a", epoch=2)
+
+
+real_product = [pytest.param("bed-product", marks=pytest.mark.root)]
+
+
+@pytest.mark.parametrize("world", real_product, indirect=True)
+async def test_a_standby_counts_as_stopped_until_it_takes_writes(world: BedProduct) -> None:
+    await receiving(world)
+    before = await read(world, "b")
+
+    await world.do("b", "rm /srv/maestro/standby")
+
+    after = await read(world, "b")
+    assert (before.is_stopped, before.holders, before.replica.receivers) == (True, 0, 1)
+    assert before.replica.product == Product(
+        role="standby", is_running=True, behind_bytes=0, trouble=None, is_connected=False
+    )
+    assert (after.is_stopped, after.holders > 0, after.replica.is_whole) == (False, True, False)
+    assert after.replica.product is not None
+    assert after.replica.product.trouble == "StandbyWrites"
+
+
+@pytest.mark.parametrize("world", real_product, indirect=True)
+async def test_root_takes_over_on_the_standby_whose_owner_is_off_without_the_operator(world: BedProduct) -> None:
+    await receiving(world)
+    await world.write("a")
+    written = await world.records("a")
+    again = await world.replication.sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=30)
+    assert isinstance(again, Done), again
+    await holding_a_copy(world, "b")
+    await world.power_cut("a")
+
+    said = await world.do("b", "/usr/local/lib/maestro-guard/maestro-guard take --reason drill --peer-is-off 2>&1")
+
+    seen = await read(world, "b")
+    assert "taken=2" in said.splitlines()
+    assert (seen.guard.may_run, seen.runs(unit.name for unit in seen.units)) == (True, True)
+    assert seen.replica.product is not None
+    assert (seen.replica.product.role, await world.records("b")) == ("primary", written)
