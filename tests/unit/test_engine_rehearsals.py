@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from maestro_operator.decide.rehearsing import rehearse
 from maestro_operator.model.backing import Backup, BackupCommand, RestoreTest
+from maestro_operator.model.decision import Record
 from maestro_operator.model.pair import Management, Replication, Say
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.rehearsal import Rehearsal, RehearsalKind, RehearsalResult, Rehearsals, StartTest
+from maestro_operator.model.seen import Unknown
 from support.beginnings import serving
 from support.worlds import Pair
 
@@ -123,6 +128,17 @@ async def test_without_a_whole_copy_it_waits() -> None:
     await pair.hold(Reason.STANDBY_ABSENT)
 
     assert of(pair) == []
+
+
+async def test_a_node_of_which_nothing_is_known_is_no_standby_to_try_anything_on() -> None:
+    pair = await trying(weekly=None)
+    pair.change(rehearsals=WEEKLY)
+    await pair.turn()
+    look = replace(pair.recorder.seen[-1], status=pair.status.model_copy(update={"rehearsals": ()}))
+    blind = replace(look, nodes={**look.nodes, "b": Unknown(Reason.TIMED_OUT, "b did not answer")})
+
+    assert isinstance(rehearse(look), Record)
+    assert rehearse(blind) is None
 
 
 # ---------------------------------------------------------------- what comes in between
