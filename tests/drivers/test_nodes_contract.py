@@ -80,6 +80,17 @@ async def test_a_node_knows_when_it_was_introduced_to_its_peer(world: PairWorld)
     assert (before, (await read(world, "a")).guard.peer_ready) == (False, True)
 
 
+async def test_a_node_that_was_introduced_says_nothing_for_its_peer(world: PairWorld) -> None:
+    """Introducing one node changes that node alone: neither can ask the other before both were."""
+    keys = {name: await equip(world, name) for name in "ab"}
+
+    await world.nodes.introduce(
+        frozen(world, "b"), peer=frozen(world, "a"), peer_public_key=keys["a"], deadline_seconds=30
+    )
+
+    assert [(await read(world, name)).guard.peer_ready for name in "ab"] == [False, True]
+
+
 async def test_an_order_for_another_pair_is_refused(world: PairWorld) -> None:
     await created(world, "a")
 

@@ -42,6 +42,6 @@ def _is_vouched_for(state: State, owner: str) -> bool:
     guards = (node.guard, peer.guard)
     are_well = all(guard.standing is Standing.VALID and guard.promised == guard.inforce for guard in guards)
     known = {mark and (mark.epoch, mark.owner) for mark in (node.guard.inforce, peer.guard.inforce)}
-    asks = node.is_equipped and node.is_guarding and node.has_peer_key and peer.is_equipped
+    asks = node.is_equipped and node.is_guarding and node.has_peer_key and peer.has_peer_key and peer.is_equipped
     knows = known == {(node.guard.inforce_epoch, owner)} and peer.guard.pair == node.guard.pair
     return are_well and knows and asks and state.world.reaches(owner, peer.name)

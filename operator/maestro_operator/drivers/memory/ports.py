@@ -91,11 +91,10 @@ class MemoryNodes(Reaching):
         self, node: FrozenNode, *, peer: FrozenNode, peer_public_key: str, deadline_seconds: float
     ) -> Outcome:
         """Let the peer's guard ask this one's."""
-        del peer_public_key, deadline_seconds
+        del peer, peer_public_key, deadline_seconds
         silent = self._silent(node)
         if silent:
             return silent
-        self._world.nodes[peer.name].has_peer_key = True
         self._node(node).has_peer_key = True
         return Done()
 

@@ -78,6 +78,7 @@ class MemoryNode:
     is_outdated: bool = False
     """Another version or configuration is installed than the operator would install."""
     has_peer_key: bool = False
+    """It was introduced: it knows its peer, and lets its peer's guard in."""
     records: int | None = None
     """How many records the live data holds; None where there is no live data."""
     copies: tuple[Copy, ...] = ()
@@ -225,7 +226,7 @@ class MemoryWorld:
     def shut_down(self, name: str) -> None:
         """Switch a node off in order: its guard tells the peer before the network goes."""
         node, peer = self.nodes[name], self.other(name)
-        if node.is_equipped and node.is_guarding and self.reaches(name, peer.name):
+        if node.is_equipped and node.is_guarding and self._lets_in(peer, node) and self.reaches(name, peer.name):
             peer.peer_left_at_seconds = self.clock.monotonic_seconds()
         self.power_cut(name)
 
@@ -270,7 +271,7 @@ class MemoryWorld:
         address = self.clients_go_to()
         for name in self.writers():
             node = self.nodes[name]
-            if node.address == address and node.records is not None and (OPERATOR, name) not in self.cuts:
+            if node.address == address and node.records is not None and self.reaches(OPERATOR, name):
                 node.records += 1
                 self.acknowledged += 1
                 self.last_acknowledged_seconds = self.clock.monotonic_seconds()
@@ -306,10 +307,15 @@ class MemoryWorld:
         for node in self.nodes.values():
             if node.is_alive and node.is_equipped and node.is_guarding:
                 peer = self.other(node.name)
-                answers = node.has_peer_key and peer.is_equipped and self.reaches(node.name, peer.name)
+                answers = self._lets_in(peer, node) and self.reaches(node.name, peer.name)
                 did = take_a_round(node, peer, peer_answers=answers)
                 if did:
                     self.note_writers(did)
+
+    @staticmethod
+    def _lets_in(asked: MemoryNode, asker: MemoryNode) -> bool:
+        """Tell whether one guard may ask the other: each was introduced on its own node."""
+        return asker.has_peer_key and asked.has_peer_key and asked.is_equipped
 
     def other(self, name: str) -> MemoryNode:
         """Return the node that is not the named one."""
