@@ -153,7 +153,7 @@ cuts: venv ## A run of the replication cut at CUTS=100 points in each way copies
 	@CUTS=$(CUTS) BREAK=$(BREAK) $(PY) -m support.cuts
 
 .PHONY: conform
-conform: venv ## The twins of guard and schema beside the real ones, on N=200 random lives of the enumeration (SEED=1; BREAK=guard|schema)
+conform: venv ## The twins of guard and schema beside the real ones, on N=200 random lives of the enumeration; PARTS=nodes plays them on real nodes (SEED=1 LIFE=; BREAK=guard|schema|boot)
 	@$(PY) -m support.conform
 
 .PHONY: traffic

@@ -1,6 +1,9 @@
 """`make conform N=200 SEED=1`: the twins beside what is real, on N random lives; writes build/conform.json.
 
-BREAK=guard lets the guard's twin obey a lower epoch, BREAK=schema the rules' twin let numbers fall: both must be found.
+PARTS=guard,schema,nodes chooses; left out, it is guard and schema. LIFE=7 plays that life alone on the nodes;
+records lie in build/conform/.
+BREAK=guard lets the guard's twin obey a lower epoch, BREAK=schema the rules' twin let numbers fall, BREAK=boot the
+nodes' twin take an earlier boot's permit for this one's: each must be found.
 """
 
 from __future__ import annotations
@@ -16,17 +19,18 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from maestro_operator.drivers.memory import guard_twin
+from maestro_operator.drivers.memory.guard_twin import GuardState
 from support import law_three
-from support.conform import guards, schema
+from support.conform import guards, nodes, schema
 from support.conform.traces import Recorded, Trace, trace
 from support.controlplane import ControlPlane
 from support.modelcheck.beginnings import checked_spec
 from support.modelcheck.clock import monotonic_seconds
 from support.pair_api import PairApi, install_schema
-from support.report import Claim, write_report
+from support.report import BUILD, Claim, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from maestro_operator.model.pair import PairSpec
@@ -39,7 +43,10 @@ NAMESPACE = "conform"
 EACH = 4
 """So many of the ways to turn a write wrong are asked about with each."""
 MOST_SHOWN = 8
-BREAKS = ("", "guard", "schema")
+PARTS = ("guard", "schema", "nodes")
+BREAKS = {"": ("guard", "schema"), "guard": ("guard",), "schema": ("schema",), "boot": ("nodes",)}
+"""Each planted fault with the parts that must find it; the nodes are played where PARTS names them."""
+FOLDER = BUILD / "conform"
 
 
 def main() -> int:
@@ -48,11 +55,14 @@ def main() -> int:
     number, seed = int(os.environ.get("N") or "200"), int(os.environ.get("SEED") or "1")
     fault, began = os.environ.get("BREAK", ""), monotonic_seconds()
     if fault not in BREAKS:
-        print(f"BREAK={fault} is none of {', '.join(BREAKS[1:])}", file=sys.stderr)
+        print(f"BREAK={fault} is none of {', '.join(filter(None, BREAKS))}", file=sys.stderr)
         return 2
-    lives = list(_lives(number, seed))
-    with tempfile.TemporaryDirectory(prefix="conform-") as folder, _planted(fault):
-        claims = list(_compared(Path(folder), lives, seed))
+    asked = os.environ.get("PARTS")
+    parts = tuple(asked.split(",")) if asked else BREAKS[fault]
+    if not set(parts) <= set(PARTS):
+        print(f"PARTS={asked} is not of {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    claims = list(_compared(parts, number=number, seed=seed, fault=fault))
     path = write_report(f"conform-{fault}" if fault else "conform", claims, seconds=monotonic_seconds() - began)
     for claim in claims:
         shown = () if claim.ok else claim.evidence
@@ -62,16 +72,29 @@ def main() -> int:
     return int(differs != bool(fault))
 
 
+def _compared(parts: Sequence[str], *, number: int, seed: int, fault: str) -> Iterator[Claim]:
+    """Makes the lives with sound twins, and compares with what is planted."""
+    if "guard" in parts or "schema" in parts:
+        lives = list(_lives(number, seed))
+        yield Claim("lives", bool(lives), len(lives), "> 0")
+        with tempfile.TemporaryDirectory(prefix="conform-") as folder, _planted(fault):
+            if "guard" in parts:
+                yield from _guards(Path(folder), lives)
+            if "schema" in parts:
+                yield from _schema(Path(folder), lives, seed)
+    if "nodes" in parts:
+        yield from nodes.compared(FOLDER, nodes.lives(number, seed), planted=_planted(fault))
+
+
 def _lives(number: int, seed: int) -> Iterator[Trace]:
     stage, spec = Recorded(), _real(checked_spec())
     for index in range(number):
         yield trace(stage, spec, random.Random(f"{seed}-{index}"))
 
 
-def _compared(folder: Path, lives: list[Trace], seed: int) -> Iterator[Claim]:
+def _guards(folder: Path, lives: list[Trace]) -> Iterator[Claim]:
     given = list(dict.fromkeys(case for life in lives for item in life.given for case in guards.turned_wrong(item)))
     found = guards.differing(folder / "guard", given)
-    yield Claim("lives", bool(lives), len(lives), "> 0")
     verbs = sorted({item.order.verb for item in given})
     yield Claim(
         "guard-orders",
@@ -81,6 +104,9 @@ def _compared(folder: Path, lives: list[Trace], seed: int) -> Iterator[Claim]:
         tuple(verbs),
     )
     yield Claim("guard-twin-is-true", not found, len(found), 0, tuple(found[:MOST_SHOWN]))
+
+
+def _schema(folder: Path, lives: list[Trace], seed: int) -> Iterator[Claim]:
     with ControlPlane.start(folder / "plane", own_processes=True) as plane:
         install_schema(plane)
         plane.ensure_namespace(NAMESPACE)
@@ -104,9 +130,23 @@ def _real(spec: PairSpec) -> PairSpec:
 
 
 def _planted(fault: str) -> AbstractContextManager[object]:
-    if fault == "guard":
-        return mock.patch.object(guard_twin, "_check_not_lower", return_value=None)
-    return mock.patch.object(law_three, "_numbers", return_value=None) if fault else nullcontext()
+    match fault:
+        case "guard":
+            return mock.patch.object(guard_twin, "_check_not_lower", return_value=None)
+        case "schema":
+            return mock.patch.object(law_three, "_numbers", return_value=None)
+        case "boot":
+            return mock.patch.multiple(GuardState, may_run=_in_any_boot, needs_confirmation=_never)
+        case _:
+            return nullcontext()
+
+
+def _in_any_boot(guard: GuardState, _boot: str) -> bool:
+    return guard.permit is not None and guard.owns(guard.permit.epoch)
+
+
+def _never(_guard: GuardState, _boot: str) -> bool:
+    return False
 
 
 if __name__ == "__main__":
