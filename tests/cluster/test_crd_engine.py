@@ -20,7 +20,7 @@ KEYS = {
 def real_spec() -> PairSpec:
     """The spec of the pairs in memory, with host keys that are some."""
     nodes = tuple(
-        node.model_copy(update={"ssh": node.ssh.model_copy(update={"host_key": KEYS[node.name]})})
+        node.model_copy(update={"given_ssh": node.ssh.model_copy(update={"host_key": KEYS[node.name]})})
         for node in pair_spec().nodes
     )
     return pair_spec(nodes=nodes)

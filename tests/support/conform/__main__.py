@@ -123,7 +123,7 @@ def _schema(folder: Path, lives: list[Trace], seed: int) -> Iterator[Claim]:
 def _real(spec: PairSpec) -> PairSpec:
     """Returns the spec with host keys that are some, as the schema wants them."""
     nodes = tuple(
-        node.model_copy(update={"ssh": node.ssh.model_copy(update={"host_key": KEYS[node.name]})})
+        node.model_copy(update={"given_ssh": node.ssh.model_copy(update={"host_key": KEYS[node.name]})})
         for node in spec.nodes
     )
     return spec.model_copy(update={"nodes": nodes})
