@@ -288,7 +288,9 @@ async def test_a_right_that_cannot_be_taken_away_is_not_followed_by_a_stop() -> 
 def test_the_way_to_the_very_same_machine_may_be_mended_in_mid_episode() -> None:
     known = tuple(item.model_copy(update={"machine_id": f"machine-{item.name}"}) for item in move().frozen)
     mended = pair_spec().node("b").ssh.model_copy(update={"host_key": "ssh-ed25519 new"})
-    nodes = tuple(item.model_copy(update={"given_ssh": mended}) if item.name == "b" else item for item in pair_spec().nodes)
+    nodes = tuple(
+        item.model_copy(update={"given_ssh": mended}) if item.name == "b" else item for item in pair_spec().nodes
+    )
     look = seen(spec=pair_spec(nodes=nodes))
     step = action(StepName.RAISE, move(frozen=known))
     stranger = {**look.nodes, "b": standby(machine_id="machine-c")}
