@@ -38,7 +38,7 @@ machine={word}
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    with Hosts(tmp_path_factory.mktemp("hosts")) as hosts, hosts.network():
+    with Hosts(tmp_path_factory.mktemp("hosts")) as hosts:
         yield hosts
 
 
@@ -73,16 +73,20 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[MachineHosts]:
         yield ClusterHosts(controller[1], api)
         await api.close()
         return
-    pair = RealHosts(request.getfixturevalue("real"))
-    yield pair
-    await pair.sessions.close()
+    hosts = request.getfixturevalue("real")
+    # Only for the test: the API server of another one is not in that network.
+    with hosts.network():
+        pair = RealHosts(hosts)
+        yield pair
+        await pair.sessions.close()
 
 
 @pytest.fixture
 async def libvirt(real: Hosts) -> AsyncIterator[RealHosts]:
-    pair = RealHosts(real)
-    yield pair
-    await pair.sessions.close()
+    with real.network():
+        pair = RealHosts(real)
+        yield pair
+        await pair.sessions.close()
 
 
 async def read(world: MachineHosts, name: str) -> NodeSeen:
