@@ -67,6 +67,8 @@ class FloatingTraffic:
         self._answered_for: dict[str, bool] = {}
         """By entry: whether somebody else answered for the address when its holder asked last, since it moved."""
         self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._former: set[asyncio.Task[None]] = set()
+        """What former holders are still asked, which counts no more."""
         self._announcing: dict[str, asyncio.Task[Found | Failed | Refused]] = {}
         self._silent: dict[tuple[str, Ssh], _Silent] = {}
 
@@ -116,7 +118,8 @@ class FloatingTraffic:
         self._announcing[name] = announcing
         await announcing
         alone = await self._asked(holder, item, "probe", seconds=READ_SECONDS)
-        if isinstance(alone, Found):
+        # Where it moved meanwhile, whoever answered a former holder may be the new one.
+        if isinstance(alone, Found) and self._keeping.get(name) is asyncio.current_task():
             self._answered_for[name] = alone.others
 
     def is_alone(self, name: str) -> bool:
@@ -149,6 +152,10 @@ class FloatingTraffic:
         if not taken.is_held:
             return Failed(Reason.TRAFFIC_UNPROVEN, f"{way.target.name} did not take {item.address}")
         self._answered_for.pop(entry.name, None)
+        former = self._keeping.pop(entry.name, None)
+        if former is not None and not former.done():
+            self._former.add(former)
+            former.add_done_callback(self._former.discard)
         self._keep_known(entry.name, item, way.target)
         self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
         return Done({"address": way.target.address})
