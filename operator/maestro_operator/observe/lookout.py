@@ -163,6 +163,10 @@ class Periodic(Generic[T]):
                 self.answered_seconds = self._clock.monotonic_seconds()
         return self._last
 
+    def is_older_than(self, seconds: float) -> bool:
+        """Tell whether the last look began longer ago than that, or never."""
+        return self._begun_seconds is None or self._clock.monotonic_seconds() - self._begun_seconds > seconds
+
     def hasten(self) -> None:
         """Look again at the next opportunity, whenever it was to be."""
         self._begun_seconds = None

@@ -85,7 +85,7 @@ class VantagePoints:
             return
         self._suspects.add(name)
         for (_, about), periodic in self._asked.items():
-            if about == name:
+            if about == name and periodic.is_older_than(LEAST_PERIOD_SECONDS):
                 periodic.hasten()
                 periodic.latest()
 
