@@ -122,6 +122,14 @@ class FloatingTraffic:
         if isinstance(alone, Found) and self._keeping.get(name) is asyncio.current_task():
             self._answered_for[name] = alone.others
 
+    def _begin_anew(self, name: str) -> None:
+        """Forget what a former holder asked, or still asks."""
+        self._answered_for.pop(name, None)
+        former = self._keeping.pop(name, None)
+        if former is not None and not former.done():
+            self._former.add(former)
+            former.add_done_callback(self._former.discard)
+
     def is_alone(self, name: str) -> bool:
         """Tell whether the holder of an entry's address asked since it took it, and nobody else answered."""
         return self._answered_for.get(name) is False
@@ -151,11 +159,7 @@ class FloatingTraffic:
             return taken
         if not taken.is_held:
             return Failed(Reason.TRAFFIC_UNPROVEN, f"{way.target.name} did not take {item.address}")
-        self._answered_for.pop(entry.name, None)
-        former = self._keeping.pop(entry.name, None)
-        if former is not None and not former.done():
-            self._former.add(former)
-            former.add_done_callback(self._former.discard)
+        self._begin_anew(entry.name)
         self._keep_known(entry.name, item, way.target)
         self._announce_at[entry.name] = self._clock.monotonic_seconds() + item.again_after_seconds
         return Done({"address": way.target.address})
