@@ -7,7 +7,6 @@ make the command fail. ONLY=word plays the files whose name has the word.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from support.badmanifests.manifest import BadManifest, read_all
 from support.badmanifests.stage import Stage
 from support.controlplane.clock import monotonic_seconds
 from support.report import BUILD, Claim, write_report
+from support.run_folder import emptied
 
 BREAKS = ("", "accepts-anything", "no-operator")
 LEAST = 40
@@ -30,10 +30,8 @@ def main() -> int:
         return 2
     began = monotonic_seconds()
     manifests = [one for one in read_all() if only in one.name]
-    directory = BUILD / "bad-manifests"
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    claims = played(directory, planted, manifests=manifests)
+    with emptied(BUILD / "bad-manifests") as directory:
+        claims = played(directory, planted, manifests=manifests)
     if not only:
         claims.append(Claim("manifests", len(manifests) >= LEAST, len(manifests), f">= {LEAST}"))
     seconds = monotonic_seconds() - began

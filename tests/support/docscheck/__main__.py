@@ -6,7 +6,6 @@ PAGE=text plays the pages whose name has the text; BREAK=name plants a fault, an
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from support.docscheck.play import AT_ONCE, Player, skips
 from support.docscheck.record import Record, read
 from support.docscheck.tutorial import MemoryReader, play_tutorial
 from support.report import BUILD, write_report
+from support.run_folder import emptied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +38,10 @@ def main() -> int:
     parser.add_argument("--break", dest="planted", default="", choices=BREAKS, help="the fault to plant")
     chosen = parser.parse_args()
     began = monotonic_seconds()
-    directory = BUILD / "docs-check"
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
     pages = broken([page for page in read_pages() if chosen.page in page.name], chosen.planted)
-    played(pages, directory)
-    claims = judge(read(directory / "tried.jsonl"), pages=[page.name for page in pages], is_whole=not chosen.page)
+    with emptied(BUILD / "docs-check") as directory:
+        played(pages, directory)
+        claims = judge(read(directory / "tried.jsonl"), pages=[page.name for page in pages], is_whole=not chosen.page)
     for claim in claims:
         print(f"{'ok  ' if claim.ok else 'FAIL'} {claim.id}: {claim.measured}")
     bad = sum(not claim.ok for claim in claims)

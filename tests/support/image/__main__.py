@@ -22,6 +22,7 @@ from support.demo.watcher import StoryStuckError
 from support.image import archive, build, dockerfile, judge, kinds, recipe, sbom
 from support.image.stage import ImageStage
 from support.report import BUILD, ROOT, Claim, write_report
+from support.run_folder import held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,14 +53,19 @@ def main() -> int:
         case "wheel":
             print(build.wheel())
             return 0
-        case "make":
-            made(planted=options.planted)
-            return 0
-        case "judge":
-            return _judged(planted=options.planted)
-        case _:
-            _play(made(planted=options.planted), planted=options.planted)
-            return _judged(planted=options.planted)
+        case what:
+            with held(FOLDER):
+                return _made_or_judged(what, planted=options.planted)
+
+
+def _made_or_judged(what: str, *, planted: str) -> int:
+    if what == "judge":
+        return _judged(planted=planted)
+    built = made(planted=planted)
+    if what == "make":
+        return 0
+    _play(built, planted=planted)
+    return _judged(planted=planted)
 
 
 def made(*, planted: str) -> build.Built:

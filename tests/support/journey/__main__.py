@@ -7,7 +7,6 @@ on the pages. BREAK=no-alert leaves the alert out, and then the journey must fai
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from support.journey.bed_desk import BedDesk
 from support.journey.reader import Walker
 from support.judge.database import Postgres
 from support.report import BUILD, Claim, write_report
+from support.run_folder import emptied
 
 
 def main() -> int:
@@ -28,10 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m support.journey", description=__doc__)
     parser.add_argument("--break", dest="planted", default="", choices=["", "no-alert"])
     planted = parser.parse_args().planted
-    began, directory = monotonic_seconds(), BUILD / "journey"
-    shutil.rmtree(directory, ignore_errors=True)
-    (directory / "evidence").mkdir(parents=True)
-    claims = walked(directory, planted=planted)
+    began = monotonic_seconds()
+    with emptied(BUILD / "journey") as directory:
+        claims = walked(directory, planted=planted)
     for claim in claims:
         print(f"{'ok  ' if claim.ok else 'FAIL'} {claim.id}: {claim.measured} (bound: {claim.bound})")
         for line in claim.evidence:
@@ -44,6 +43,7 @@ def main() -> int:
 def walked(directory: Path, *, planted: str) -> list[Claim]:
     """Walks the whole way and returns what can be claimed of it."""
     record, evidence = Record(directory / "tried.jsonl"), directory / "evidence"
+    evidence.mkdir()
     page = taken_apart(TUTORIAL, (ROOT / TUTORIAL).read_text())
     with BedDesk(directory / "desk") as desk:
         servers.bring_plain(desk.bed)
