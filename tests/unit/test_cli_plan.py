@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from maestro_operator.cli.change import CannotError
-from maestro_operator.cli.plan import ASKED_NOW, NEEDS, plain, plan, shown
+from maestro_operator.cli.plan import ASKED_NOW, DOWN_FROM, NEEDS, plain, plan, shown
 from maestro_operator.decide import decide
 from maestro_operator.model.pair import Management
 from maestro_operator.model.seen import Replica
@@ -79,7 +79,24 @@ def test_a_step_takes_what_it_took_in_the_last_move_of_the_kind_that_was_carried
     made = plan(look, "b")
 
     assert {(item.seconds, item.is_measured) for item in made.steps} == {(1.5, True)}
-    assert "In all about 18 s." in shown(made, key="k")
+    assert "In all about 18 s, about 12 s of it while nobody serves." in shown(made, key="k")
+
+
+def test_nobody_serves_from_the_stop_of_the_source_or_from_the_outage_to_the_start() -> None:
+    steps = EpisodeKind.SWITCHOVER, EpisodeKind.FAILOVER
+    looks = seen(nodes={"a": node("a", is_running=True), "b": standby(replica=young())}), outage()
+    for kind, look in zip(steps, looks, strict=True):
+        made = plan(look, None)
+        down = [item.step for item in made.steps if item.is_down]
+        order = list(STEPS[kind])
+        first = StepName.QUIESCE if kind is EpisodeKind.SWITCHOVER else StepName.CONCLUDE
+        assert down == order[order.index(first) : order.index(StepName.START_SERVICES) + 1]
+        assert made.down_seconds == sum(DEADLINE_SECONDS[step] for step in down)
+        assert plain(made)["downSeconds"] == made.down_seconds
+
+
+def test_of_a_move_that_needs_no_stop_no_downtime_is_foretold() -> None:
+    assert not {EpisodeKind.MIGRATE, EpisodeKind.REJOIN, EpisodeKind.REPAIR, EpisodeKind.RENEW} & set(DOWN_FROM)
 
 
 def test_an_episode_under_way_is_shown_as_it_goes_on() -> None:

@@ -58,6 +58,12 @@ NEEDS: Mapping[StepName, str] = {
 }
 ASKED_NOW = (S.PREFLIGHT, S.QUIESCE, S.RAISE, S.FINAL_SYNC, S.DEMOTE, S.FENCE, S.SEVER, S.DECLARE, S.LOCALISE)
 """Steps whose question can be answered before the ones in front of them are done."""
+DOWN_FROM: Mapping[EpisodeKind, StepName] = {
+    kind: next((step for step in STEPS[kind] if step in (S.QUIESCE, S.STOP)), STEPS[kind][0])
+    for kind in EpisodeKind
+    if S.START_SERVICES in STEPS[kind] and kind is not EpisodeKind.RENEW
+}
+"""From which step on nobody serves, where the table alone can say it: a Renew may find its owner running or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class Planned:
     seconds: float
     is_measured: bool
     """What it took the last time; else the deadline of one attempt."""
+    is_down: bool = False
+    """Nobody serves while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,11 @@ class Plan:
     def seconds(self) -> float:
         """Return how long it takes at most, as far as that is known."""
         return sum(item.seconds for item in self.steps)
+
+    @property
+    def down_seconds(self) -> float:
+        """Return how long nobody serves: the steps that a client waits for, one after the other."""
+        return sum(item.seconds for item in self.steps if item.is_down)
 
 
 def plan(seen: Seen, wanted: str | None) -> Plan:
@@ -119,13 +132,16 @@ def plan(seen: Seen, wanted: str | None) -> Plan:
 
 def shown(made: Plan, *, key: str) -> str:
     """Return a plan as text."""
-    rows = [["", "step", "takes", "needs", "now"]]
+    rows = [["", "step", "takes", "serves", "needs", "now"]]
     for number, item in enumerate(made.steps, start=1):
         takes = f"{item.seconds:.1f} s" if item.is_measured else f"at most {item.seconds:.0f} s"
-        rows.append([str(number), item.step, takes, item.needs, item.stands])
+        rows.append([str(number), item.step, takes, "nobody" if item.is_down else "", item.needs, item.stands])
     way = f"IN THE WAY: {made.in_the_way}" if made.in_the_way else "Nothing stands in the way."
     known = all(item.is_measured for item in made.steps)
-    total = f"In all {'about' if known else 'at most'} {made.seconds:.0f} s"
+    much = "about" if known else "at most"
+    total = f"In all {much} {made.seconds:.0f} s"
+    if any(item.is_down for item in made.steps):
+        total += f", {much} {made.down_seconds:.0f} s of it while nobody serves"
     why = "." if known else "; a step that was never taken counts with the deadline of one attempt."
     return "\n".join([f"{key}: {made.said}", f"  {way}", "", *table(rows), "", total + why])
 
@@ -136,6 +152,7 @@ def plain(made: Plan) -> dict[str, object]:
         "plan": made.said,
         "inTheWay": made.in_the_way,
         "seconds": round(made.seconds, 3),
+        "downSeconds": round(made.down_seconds, 3),
         "steps": [
             {
                 "name": item.step.value,
@@ -143,6 +160,7 @@ def plain(made: Plan) -> dict[str, object]:
                 "now": item.stands,
                 "seconds": round(item.seconds, 3),
                 "measured": item.is_measured,
+                "down": item.is_down,
             }
             for item in made.steps
         ],
@@ -177,7 +195,13 @@ def _planned(seen: Seen, episode: Episode, step: StepName) -> Planned:
     if step is S.FENCE and not decide(seen).assessment.fencing_ready.get(episode.source, False):
         stands = f"not known to work for {episode.source}"
     seconds, is_measured = _expected(seen, episode.kind, step)
-    return Planned(step, NEEDS[step], stands, seconds, is_measured)
+    return Planned(step, NEEDS[step], stands, seconds, is_measured, is_down=_is_down(episode.kind, step))
+
+
+def _is_down(kind: EpisodeKind, step: StepName) -> bool:
+    """Tell whether nobody serves while a step runs: from what ends the service to its start."""
+    begin, steps = DOWN_FROM.get(kind), STEPS[kind]
+    return begin is not None and steps.index(begin) <= steps.index(step) <= steps.index(S.START_SERVICES)
 
 
 def _expected(seen: Seen, kind: EpisodeKind, step: StepName) -> tuple[float, bool]:
@@ -199,7 +223,8 @@ def _under_way(seen: Seen, episode: Episode) -> Plan:
         if record is not None and record.seconds is not None:
             seconds, is_measured = record.seconds, True
         stands = record.state if record is not None else "to come"
-        steps.append(Planned(step, NEEDS[step], stands, seconds, is_measured))
+        is_down = _is_down(episode.kind, step)
+        steps.append(Planned(step, NEEDS[step], stands, seconds, is_measured, is_down=is_down))
     decision = decide(seen).decision
     held = f"{decision.reason}: {decision.message}" if isinstance(decision, Hold) else None
     return Plan(f"{episode.kind} {episode.source} → {episode.target} under way: {episode.id}", held, tuple(steps))
