@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def test_the_variables_offer_the_pairs_there_are(prometheus: Prometheus) -> None
 
     assert offered["namespace"]
     assert len(offered["name"]) > 100
+
+
+def test_a_pair_has_about_a_dozen_metrics_and_its_conditions_make_most_of_the_series(prometheus: Prometheus) -> None:
+    of_a_pair = '{__name__=~"maestro_pair_.+", name!=""}'
+    names = prometheus.query(f"count by (name) (count by (name, __name__) ({of_a_pair}))")
+    others = prometheus.query(f'count by (name) ({of_a_pair} unless {{__name__="maestro_pair_condition"}})')
+
+    assert statistics.median(int(found["value"][1]) for found in names) in range(9, 13)
+    assert max(int(found["value"][1]) for found in others) <= 25
 
 
 def test_every_metric_of_the_operator_is_on_the_dashboard_and_no_other() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.docscheck.pages import TUTORIAL
+from support.docscheck.pages import ROOT, TUTORIAL
 from support.docscheck.record import Tried
 from support.journey import judge, own_words
 from support.journey.reader import Seen
@@ -55,6 +55,12 @@ def failed(
 ) -> set[str]:
     claims = judge.walked(seen, lines, wanted=2, unused=unused or [], left=left or [])
     return {claim.id for claim in claims if not claim.ok}
+
+
+def test_without_the_alert_what_it_brings_about_fails_and_nothing_else() -> None:
+    kept = json.loads((ROOT / "evidence" / "planted" / "journey-no-alert.json").read_text())["claims"]
+
+    assert {claim["id"] for claim in kept if not claim["ok"]} == {"the-alert-fired", "its-runbook-was-followed"}
 
 
 def test_a_journey_that_went_well_claims_all() -> None:
