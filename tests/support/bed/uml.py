@@ -128,7 +128,7 @@ class UmlMachine(Machine):
         number = sorted(layout.NODE_ADDRESSES).index(self.name) + 1
         wire = f"{layout.CONSOLE_ENDS[self.name][1]}/{layout.CONSOLE_PREFIX_LENGTH}"
         return (
-            *("env", "-i", "TMPDIR=/dev/shm", f"PATH={umlroot.PATH}", umlroot.KERNEL),
+            *umlroot.kernel(),
             *(f"mem={layout.MACHINE_MEMORY}", f"umid=node-{self.name}", f"uml_dir={folder}/uml"),
             *(f"ubda={self.paths.changes},{self._image}", f"ubdb={self.paths.image}", f"ubdcr={self.paths.seed}"),
             *("root=/dev/ubda", "rw", "rootfstype=ext4", "init=/usr/sbin/bed-init", f"bed.console={wire}"),

@@ -39,6 +39,8 @@ PACKAGES = (
 IMAGE_BYTES = 1536 * 1024**2
 BUILD_SECONDS = 300
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+STATE_SOURCE = Path(__file__).with_name("whole_state.c")
+"""What lets its kernel run on a processor that is newer than it; says itself how."""
 BOOT_MARK = "bed-init: power is on"
 SEED_DEVICE = "/dev/ubdc"
 INIT = f"""#!/bin/sh
@@ -107,12 +109,31 @@ def ensure() -> Path:
     folder = debian.cache_directory() / "uml"
     folder.mkdir(parents=True, exist_ok=True)
     image = folder / f"{key()}.img"
+    _state_library()
     with _lock(folder / f"{key()}.lock"):
         if not image.exists():
             print("  making the disk image of the User Mode Linux nodes", file=sys.stderr)
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 _build(root, scratch=Path(scratch), image=image)
     return image
+
+
+def kernel() -> tuple[str, ...]:
+    """Returns the words that start such a machine's kernel, in an environment of its own."""
+    return ("env", "-i", "TMPDIR=/dev/shm", f"PATH={PATH}", f"LD_PRELOAD={_state_library()}", KERNEL)
+
+
+def _state_library() -> Path:
+    """Returns what every such kernel is started with, making it if the cache has none."""
+    source = STATE_SOURCE.read_bytes()
+    library = debian.cache_directory() / "uml" / f"state-{hashlib.sha256(source).hexdigest()[:16]}.so"
+    if not library.exists():
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+            partial = Path(scratch) / library.name
+            _run("cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(partial), str(STATE_SOURCE))
+            partial.rename(library)
+    return library
 
 
 def _build(root: Path, *, scratch: Path, image: Path) -> None:

@@ -76,7 +76,7 @@ class Storage:
         with self.image.open("wb") as image:
             image.truncate(DISK_BYTES)
         self._wire()
-        self._process = bed.spawn(self._machine(folder), log=self.log, environment={"TMPDIR": "/dev/shm"})  # noqa: S108 - memory of its own
+        self._process = bed.spawn(self._machine(folder), log=self.log)
         clock.wait_until(self._answers, timeout_seconds=BOOT_SECONDS, what="the storage", every_seconds=0.5)
         self.identity = self._attach()
 
@@ -103,7 +103,8 @@ class Storage:
         init.write_text(INIT.format(**{name: shlex.quote(value) for name, value in told.items()}))
         init.chmod(0o755)
         return (
-            *(umlroot.KERNEL, f"mem={MEMORY}", "umid=storage", f"uml_dir={folder}/uml"),
+            *umlroot.kernel(),
+            *(f"mem={MEMORY}", "umid=storage", f"uml_dir={folder}/uml"),
             *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", f"init={init}", f"ubdb={self.image}"),
             f"eth0=tuntap,{PORT},52:54:00:00:02:01",
             *("con0=null,fd:1", "con=null", "ssl=null", "net.ifnames=0", "selinux=0", "loglevel=7", "printk.time=1"),
