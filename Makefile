@@ -71,6 +71,10 @@ docs-check: venv ## Run every command and judge every manifest of the docs (PAGE
 journey: venv ## The tutorial and the night on call, on two real servers and an empty cluster, typed from the docs (BREAK=no-alert)
 	@$(PY) -m support.journey --break "$(BREAK)"
 
+.PHONY: hooks
+hooks: venv ## Have each commit held to what lint runs, by git's hooks
+	@$(PY) -m pre_commit install
+
 .PHONY: lint
 lint: venv ## Style, types and layers
 	@$(PY) -m support.tiers lint

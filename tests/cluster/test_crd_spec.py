@@ -1,15 +1,17 @@
 """What people may write: every rule on spec tried on a real API server, good and bad, and its words read."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from support.bed.description import Account, Identity
 from support.controlplane import ControlPlane
-from support.manifests import CRD_PATH, EXAMPLES, Manifest, Rule, changed, demo_pair, example, rules
+from support.manifests import CRD_PATH, EXAMPLES, Manifest, Rule, changed, demo_pair, example, rules, schema
 from support.pair_api import PairApi
 
+FEWEST_WORDS = 4
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
 DEVICE = {"agent": "fence_ipmilan", "identity": "one", "parameters": {"ip": "192.0.2.99"}}
 ALIAS = {"name": "www.example.org", "type": "CNAME", "values": {"a": "a.example.org.", "b": "b.example.org."}}
@@ -1278,3 +1280,37 @@ def test_the_server_finds_nothing_to_complain_of_in_the_schema(schema_plane: Con
     )
 
     assert sorted(said.split()) == ["Established=True", "NamesAccepted=True"]
+
+
+def fields(schema: Manifest, path: str) -> Iterator[tuple[str, Manifest]]:
+    """Gives every field below a part of the schema, with its path as people write it to `kubectl explain`."""
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", inner
+        yield from fields(inner, f"{path}.{name}")
+    for below in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(below, dict):
+            yield from fields(below, path)
+
+
+SPEC = dict(fields(schema()["properties"]["spec"], "spec"))
+
+
+def test_every_field_of_spec_is_described_in_a_sentence() -> None:
+    """It begins as one, ends as one, and says more than the field's own name does."""
+    poor = {
+        path: words
+        for path, field in SPEC.items()
+        if not re.fullmatch(r"[A-Z`0-9].*[.]", words := " ".join(str(field.get("description", "")).split()))
+        or len(words.split()) < FEWEST_WORDS
+    }
+
+    assert len(SPEC) > 200
+    assert poor == {}
+
+
+def test_kubectl_explains_the_whole_spec_and_each_part_of_it(schema_plane: ControlPlane) -> None:
+    whole = schema_plane.run_kubectl("explain", "mp.spec", "--recursive")
+    part = schema_plane.run_kubectl("explain", "mp.spec.failover.maxDataLossSeconds")
+
+    assert {path.rpartition(".")[2] for path in SPEC} <= set(re.findall(r"^\s+(\w+)\t<", whole, re.MULTILINE))
+    assert " ".join(SPEC["spec.failover.maxDataLossSeconds"]["description"].split()) in " ".join(part.split())

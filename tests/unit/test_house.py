@@ -3,10 +3,12 @@
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 _ROOT = Path(__file__).parents[2]
 _MODULE_LINES = 400
@@ -102,3 +104,15 @@ def _lines(path: Path) -> int:
 
 def _docstring(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "") if path.exists() else ""
+
+
+def test_the_hooks_of_a_commit_are_the_steps_of_lint_and_fetch_nothing() -> None:
+    repositories = yaml.safe_load((_ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook for one in repositories for hook in one["hooks"]]
+    tiers = tomllib.loads((_ROOT / "tests" / "tiers.toml").read_text())["tier"]
+    (steps,) = (tier["steps"] for tier in tiers if tier["name"] == "lint")
+
+    assert {one["repo"] for one in repositories} == {"local"}
+    assert {hook["language"] for hook in hooks} == {"system"}
+    run = {re.search(r"\.venv/bin/(\S+)", hook["entry"])[1] for hook in hooks}  # type: ignore[index]
+    assert run == {step.split()[0] for step in steps}
