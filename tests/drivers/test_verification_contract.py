@@ -69,10 +69,12 @@ class ShellVerified(VerifiedWorld):
     def run_well(self) -> None:
         self.log("READY")
 
-    def systemd_says(self, started: datetime) -> None:
-        """Let the node's systemd say when each of the services was started."""
+    def systemd_says(self, started: datetime, *, restarts: int = 0) -> None:
+        """Let the node's systemd say when each of the services was started, and how often by itself since."""
         program = self.folder.parent / "bin" / "systemctl"
-        program.write_text(f"#!/bin/sh\nprintf '%s\\n\\n' '{started.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC'\n")
+        stamp = f"{started.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC"
+        lines = f"NRestarts={restarts}", "ExecMainStartTimestamp=", f"InactiveExitTimestamp={stamp}"
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n' {' '.join(map(repr, lines))}\n")
         program.chmod(0o755)
 
     def now(self) -> datetime:
@@ -98,7 +100,7 @@ class ShellVerified(VerifiedWorld):
 
     async def verify(self, check: Check | None = None, *, since: datetime | None = None) -> CheckResult:
         (result,) = await self.verification.verify(
-            self.node, [check or self.check], since=(since or self.began).isoformat(), deadline_seconds=0.3
+            self.node, [check or self.check], since=(since or self.began).isoformat(), deadline_seconds=1
         )
         return result
 
@@ -264,6 +266,35 @@ async def test_of_a_service_that_was_started_since_the_start_is_asked_for(shell:
     shell.log("READY", seconds=-3600)
     shell.systemd_says(shell.began)
     assert "does not show 'READY' yet" in (await shell.verify()).message
+
+
+async def test_what_a_failed_attempt_said_is_not_held_against_the_one_after_it(shell: ShellVerified) -> None:
+    began = shell.began - timedelta(minutes=2)
+    shell.log("SEVERE no such data", seconds=-60)
+    shell.log("READY", seconds=1)
+    shell.systemd_says(shell.began)
+    assert (await shell.verify(since=began)).passed
+    shell.log("SEVERE all the same", seconds=2)
+    assert not (await shell.verify(since=began)).passed
+
+
+async def test_what_was_said_before_a_failed_start_was_tried_again_is_no_sign_of_success(shell: ShellVerified) -> None:
+    shell.log("READY", seconds=-60)
+    shell.systemd_says(shell.began)
+    result = await shell.verify(since=shell.began - timedelta(minutes=2))
+    assert "does not show 'READY' yet" in result.message
+
+
+@pytest.mark.parametrize("why", ["a service runs since the first attempt", "systemd started it again", "nobody says"])
+async def test_what_may_be_said_of_a_start_that_counts_is_judged(shell: ShellVerified, why: str) -> None:
+    shell.log("SEVERE no such data", seconds=-60)
+    shell.log("READY", seconds=1)
+    if why == "a service runs since the first attempt":
+        shell.systemd_says(shell.began - timedelta(seconds=61))
+    elif why == "systemd started it again":
+        shell.systemd_says(shell.began, restarts=1)
+    result = await shell.verify(since=shell.began - timedelta(minutes=2))
+    assert "SEVERE no such data" in result.message
 
 
 async def test_a_log_that_was_rotated_since_the_start_is_read_in_both_files(shell: ShellVerified) -> None:

@@ -1,5 +1,7 @@
 """The queue of mail that comes up with older data: counted, held before anything runs, and declared."""
 
+from datetime import datetime
+
 import pytest
 
 from maestro_operator.cli.history import told
@@ -63,8 +65,16 @@ async def test_a_failover_starts_nothing_while_the_queue_is_not_held() -> None:
     assert not pair.world.nodes["b"].guard.may_run(pair.world.nodes["b"].boot_id)
 
     pair.world.nodes["b"].can_hold = True
+    started, began = pair.world.clock.now(), pair.status.episode.down_since if pair.status.episode else None
     await pair.run_until(lambda it: it.status.active_node == "b" and it.status.episode is None)
-    assert entry(pair, EpisodeKind.FAILOVER).may_be_sent_twice == 3
+    failover = entry(pair, EpisodeKind.FAILOVER)
+    assert failover.may_be_sent_twice == 3
+    assert began is not None
+    assert (failover.downtime_seconds or 0.0) >= seconds_between(began, started)
+
+
+def seconds_between(first: str, second: str) -> float:
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
 
 
 def _tried_to_start(pair: Pair) -> bool:

@@ -268,7 +268,9 @@ def _downtime_seconds(episode: Episode) -> float | None:
     begin_at = stopped.started_at if stopped else episode.down_since
     if started is None or started.seconds is None or begin_at is None:
         return None
-    up = datetime.fromisoformat(started.started_at) + timedelta(seconds=started.seconds)
+    # The seconds are the last attempt's, which began its time before its deadline.
+    last = datetime.fromisoformat(started.deadline) - timedelta(seconds=_deadline_seconds(episode, started.name))
+    up = last + timedelta(seconds=started.seconds)
     return round(max(0.0, (up - datetime.fromisoformat(begin_at)).total_seconds()), 3)
 
 

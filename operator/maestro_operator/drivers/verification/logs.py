@@ -27,25 +27,29 @@ TAIL_BYTES = 512 * 1024
 MARGIN_SECONDS = 60
 """How much earlier than the moment files are looked for: the answer takes its time."""
 NO_LOG = 4
-# Prints the node's clock and zone, and when the last of the services was started, 0 where that is not known; then,
-# of each file from the moment's day on and of its last rotation, one line: how long it is, is it younger than the
-# moment's day, and its last part. Arguments: how many seconds ago the moment was, the path, how much earlier to
-# look, how many bytes to show; then the services' units.
+# Prints the node's clock and zone, and when the first and the last of the services that run were started, 0 where that
+# is not known; the first is not where systemd started one again by itself, for then it failed since. Then, of each
+# file from the moment's day on and of its last rotation, one line: how long it is, is it younger than the moment's
+# day, and its last part. Arguments: how many seconds ago the moment was, the path, how much earlier to look, how many
+# bytes to show; then the services' units.
 READ_LOG = r"""
 now=$(date +%s) && since=$((now - $1 - $3)) && offset=$(date -d "@$((now - $1))" +%z) || exit 3
 started() {
     # In a subshell: the zone is for systemd's stamps alone.
-    LC_ALL=C TZ=UTC latest=0 moments=InactiveExitTimestamp,ExecMainStartTimestamp
+    LC_ALL=C TZ=UTC earliest= latest=0 wanted=NRestarts,InactiveExitTimestamp,ExecMainStartTimestamp
     export LC_ALL TZ
     for unit; do
-        stamps=$(systemctl show --property="$moments" --value -- "$unit")
-        while IFS= read -r stamp; do
-            [ -n "$stamp" ] && at=$(date -d "$stamp" +%s) && [ "$at" -gt "$latest" ] && latest=$at
+        said=$(systemctl show --property="$wanted" -- "$unit")
+        case $said in *NRestarts=0*) ;; *) earliest=0 ;; esac
+        while IFS='=' read -r name stamp; do
+            [ "$name" != NRestarts ] && [ -n "$stamp" ] && at=$(date -d "$stamp" +%s) || continue
+            [ "${earliest:-$at}" -lt "$at" ] || earliest=$at
+            [ "$latest" -ge "$at" ] || latest=$at
         done <<END
-$stamps
+$said
 END
     done 2>/dev/null
-    printf '%s' "$latest"
+    printf '%s %s' "${earliest:-0}" "$latest"
 }
 ago=$1 path=$2 margin=$3 bytes=$4
 shift 4
@@ -107,8 +111,10 @@ class LogAnswer:
 
     now_seconds: int
     zone: timezone
+    earliest_seconds: int
+    """When the first of the services was started, by the node's clock; 0 where systemd does not say."""
     started_seconds: int
-    """By the node's clock; 0 where systemd does not say."""
+    """When the last of them was."""
     files: tuple[LogFile, ...]
 
 
@@ -120,8 +126,9 @@ def parsed(stdout: str) -> LogAnswer:
 
     """
     head, *lines = stdout.splitlines()
-    now, offset, started = head.split(" ")
-    return LogAnswer(int(now), _zone(offset), int(started), tuple(_file(line) for line in lines))
+    now, offset, earliest, started = head.split(" ")
+    files = tuple(_file(line) for line in lines)
+    return LogAnswer(int(now), _zone(offset), int(earliest), int(started), files)
 
 
 def _file(line: str) -> LogFile:

@@ -84,11 +84,14 @@ class OnNode:
             )
         except (ValueError, OverflowError):
             return not_yet("the node's answer about the log cannot be understood")
-        lines = lines_since(found.files, moment)
+        # What was said before any service that runs was started is of an attempt that failed, and is over.
+        begin = max(moment, datetime.fromtimestamp(found.earliest_seconds, found.zone))
+        lines = lines_since(found.files, begin)
         if isinstance(lines, str):
             return not_yet(lines)
         is_older = 0 < found.started_seconds < moment.timestamp()
-        return await judge_log(scan, lines, watched_seconds=self._seconds_since(since), was_started=not is_older)
+        watched = self._seconds_since(since) - (begin - moment).total_seconds()
+        return await judge_log(scan, lines, watched_seconds=watched, was_started=not is_older)
 
     async def tcp(self, item: TcpProbe, *, seconds: float) -> Verdict:
         """Open a connection to a port of the node, on the node itself."""
