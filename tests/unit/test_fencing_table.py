@@ -34,7 +34,7 @@ def false_claims(folder: Path, cell: Cell) -> set[str]:
     return {claim.id.partition(".")[2] for claim in judge.claims(folder, [cell]) if not claim.ok} - {""}
 
 
-def test_the_agents_table_in_the_docs_is_what_the_code_says() -> None:
+def test_the_tables_of_agents_and_denials_in_the_docs_are_what_the_code_says() -> None:
     page = PAGE.read_text()
 
     assert agents.written_into(page) == page

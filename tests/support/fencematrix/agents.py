@@ -1,10 +1,17 @@
-"""The table of the agents: which are believed, by what they name their machine, and why the others are refused."""
+"""The tables of the agents, which are believed and why the others are refused, and of what each way takes away."""
 
 from maestro_operator.drivers.fencing.believed import IDENTITY_BY_DEVICE, REFUSED_AGENTS, SECOND_READER
-from maestro_operator.model.denial import GATEWAY, denied_by, in_words
+from maestro_operator.model.denial import GATEWAY, RESERVATION, Denial, denied_by, in_words
+from maestro_operator.model.pair import HUMAN
 
 DENIES = f"it denies {in_words(denied_by(GATEWAY))} alone: the machine runs on"
-BEGIN, END = "<!-- agents: begin -->", "<!-- agents: end -->"
+WAYS = {
+    "a device that switches the machine off": "fence_redfish",
+    "a person's word that it is off (`human`)": HUMAN,
+    "`gateway`": GATEWAY,
+    "`reservation`": RESERVATION,
+}
+"""How the docs call each way to fence, and its name in the code."""
 
 
 def rows() -> str:
@@ -21,8 +28,19 @@ def rows() -> str:
     return "\n".join(lines)
 
 
+def denials() -> str:
+    """Returns the table of what each way takes away from a node as Markdown."""
+    lines = [f"| way | {' | '.join(Denial)} |", f"|---|{'---|' * len(Denial)}"]
+    for way, name in WAYS.items():
+        lines.append(f"| {way} | {' | '.join('yes' if item in denied_by(name) else 'no' for item in Denial)} |")
+    return "\n".join(lines)
+
+
 def written_into(page: str) -> str:
-    """Returns the page with the table between its marks."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{rows()}\n{END}{after}"
+    """Returns the page with both tables between their marks."""
+    for name, table in (("agents", rows()), ("denials", denials())):
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, rest = page.split(begin)
+        _, after = rest.split(end)
+        page = f"{before}{begin}\n{table}\n{end}{after}"
+    return page
