@@ -50,9 +50,14 @@ def _tests(*paths: str) -> Callable[[], bool]:
     return check
 
 
+DECIDE = ("rules", "prove", "adoption", "regain", "brakes", "command", "mirror", "seeing", "sharing")
+
 CHECKS: Mapping[str, Callable[[], bool]] = {
     "golden worlds": _golden,
-    "rules": _tests(*(f"tests/unit/test_decide_{name}.py" for name in ("rules", "prove", "adoption", "regain"))),
+    "rules": _tests(
+        *(f"tests/unit/test_decide_{name}.py" for name in DECIDE),
+        *(f"tests/unit/test_fencing_{name}.py" for name in ("drills", "isolation", "words", "preflight")),
+    ),
     "the enumeration": _tests("tests/model/test_worlds_enumerated.py"),
     "deaths at every boundary": _tests("tests/unit/test_kills_boundaries.py"),
     "engine": _tests("tests/unit", "-k", "engine or kills_restored or report_conditions"),
