@@ -208,6 +208,13 @@ async def test_a_machine_of_kubevirt_moves_by_the_same_rules_on_hosts_that_nobod
     assert kinds(pair) == [(EpisodeKind.MIGRATE, "Done"), (EpisodeKind.FOLLOW, "Done")]
     assert not list(named_secrets(pair.store.spec))
     assert list(spec_faults(pair.store.spec)) == []
+    assert {(it.platform, it.platform_reason) for it in pair.status.nodes} == {("KubeVirt", "PlatformUnverified")}
+
+
+async def test_hosts_of_libvirt_are_of_a_platform_that_was_tried() -> None:
+    pair = await kept()
+
+    assert {(it.platform, it.platform_reason) for it in pair.status.nodes} == {(None, None)}
 
 
 async def test_an_order_waits_while_the_ordered_host_cannot_be_read() -> None:

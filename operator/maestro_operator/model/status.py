@@ -205,7 +205,7 @@ class NodeStatus(ResourceValue):
     verdict: str = "Uncertain"
     verdict_reason: str | None = None
     platform: str | None = None
-    """What it runs on, where that is a platform that was never tried; the reason says so."""
+    """What it runs on, where no real one was ever tried, only a stand-in; the reason says so."""
     platform_reason: str | None = None
     quarantined_until: str | None = None
     """When a node that flapped may be moved to by itself again; set once, when it is quarantined."""

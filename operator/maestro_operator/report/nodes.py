@@ -27,15 +27,14 @@ def node_status(seen: Seen, decided: Decided, status: PairStatus, *, name: str) 
     role = None
     if status.active_node is not None:
         role = "active" if status.active_node == name else "standby"
-    platform = seen.spec.node(name).platform
-    is_verified = platform is Platform.LINUX
+    untried = _untried_platform(seen, name)
     common: dict[str, object] = {
         "name": name,
         "role": role,
         "verdict": assessment.verdicts[name],
         "verdict_reason": assessment.reasons[name].value,
-        "platform": None if is_verified else platform.value,
-        "platform_reason": None if is_verified else Reason.PLATFORM_UNVERIFIED.value,
+        "platform": untried,
+        "platform_reason": None if untried is None else Reason.PLATFORM_UNVERIFIED.value,
         "quarantined_until": _quarantined_until(seen, name),
         "fencing_ready": assessment.fencing_ready[name],
         "votes": votes,
@@ -52,6 +51,15 @@ def node_status(seen: Seen, decided: Decided, status: PairStatus, *, name: str) 
         services=tuple(ServiceStatus(name=unit.name, state=unit.active) for unit in node.units),
         **common,  # type: ignore[arg-type]
     )
+
+
+def _untried_platform(seen: Seen, name: str) -> str | None:
+    """Return what a node runs on where no real one was ever tried, only a stand-in; None where one was."""
+    machine = seen.spec.machine
+    if machine is not None and machine.kubevirt is not None:
+        return "KubeVirt"
+    platform = seen.spec.node(name).platform
+    return None if platform is Platform.LINUX else platform.value
 
 
 def _quarantined_until(seen: Seen, name: str) -> str | None:
