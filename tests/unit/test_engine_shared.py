@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from maestro_operator.drivers.memory.sharing import Hold, SharedWorld
 from maestro_operator.drivers.memory.world import MemoryClock
 from maestro_operator.model.pair import Automatic, Failover, FencingDevice, FencingRung, Replication
@@ -11,7 +13,7 @@ from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.sharing import SharedDisk
 from maestro_operator.model.steps import EpisodeKind
-from support.worlds import ADDRESSES, UNITS, Pair, is_settled, pair_spec
+from support.worlds import ADDRESSES, UNITS, Killed, Pair, is_settled, pair_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,3 +153,44 @@ async def test_a_restarted_owner_has_its_disk_again() -> None:
     await pair.run_until(lambda it: world.writers() == ["a"] and settled_on("a")(it))
 
     assert world.mounted == {"a"}
+
+
+def _killed_once_after(pair: Pair, verb: str) -> list[str]:
+    """Has the operator killed after the verb's first effect; returns what is still to be met."""
+    left = [verb]
+
+    def kill(after: str) -> None:
+        if after in left:
+            left.remove(after)
+            raise Killed
+
+    pair.after_effect = kill
+    return left
+
+
+@pytest.mark.parametrize("verb", ["final_sync", "promote", "reverse", "start"])
+async def test_an_operator_that_is_killed_in_a_switchover_leaves_the_disk_to_one_side(verb: str) -> None:
+    pair, world = shared()
+    await pair.run_until(settled_on("a"))
+    left = _killed_once_after(pair, verb)
+
+    pair.order("b")
+    await pair.run_until(settled_on("b"))
+
+    assert (pair.kills, left) == (1, [])
+    assert (world.writers(), world.mounted, world.lost_records()) == (["b"], {"b"}, 0)
+    assert world.moments_with_two_writers == []
+
+
+@pytest.mark.parametrize("verb", ["off", "promote", "start"])
+async def test_an_operator_that_is_killed_in_a_failover_takes_the_disk_once(verb: str) -> None:
+    pair, world = shared(by_the_disk=True)
+    await pair.run_until(settled_on("a"))
+    left = _killed_once_after(pair, verb)
+    world.isolate("a")
+
+    await pair.run_until(settled_on_alone("b"))
+
+    assert (pair.kills, left) == (1, [])
+    assert (world.writers(), world.lost_records()) == (["b"], 0)
+    assert world.moments_with_two_writers == []
