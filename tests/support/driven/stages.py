@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SCRIPT_SECONDS = 180.0
 MOUNT = "/srv/maestro"
-FREEZE_SECONDS = 120
+FREEZE_SECONDS = 300
+"""Longer than an outage takes to be concluded on such slow machines, and all deadlines of the fence after it."""
 LARGE = "head -c 60000000 /dev/urandom >/srv/maestro/files/large-$RANDOM && sync -f /srv/maestro"
 
 
