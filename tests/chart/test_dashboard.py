@@ -11,22 +11,14 @@ from typing import Any
 import pytest
 
 from maestro_operator.metrics import GAUGES, OWN, TURN_SECONDS, TURNS
-from support.manifests import CHART, Manifest, rendered
+from support.journey.alerting import DASHBOARD, filled_in
+from support.manifests import Manifest, rendered
 from support.monitoring import Prometheus, page_of_every_world, scraping
 from support.promtool import PromtoolMissingError, obtain
-
-DASHBOARD = CHART / "dashboards" / "maestro-pairs.json"
-FILLED_IN = {"$namespace": ".*", "$name": ".*", "$__rate_interval": "1m"}
 
 
 def dashboard() -> dict[str, Any]:
     return dict(json.loads(DASHBOARD.read_text()))
-
-
-def filled_in(text: str) -> str:
-    for name, value in FILLED_IN.items():
-        text = text.replace(name, value)
-    return text
 
 
 QUERIES = {

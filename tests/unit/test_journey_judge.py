@@ -10,6 +10,7 @@ import yaml
 from support.docscheck.pages import ROOT, TUTORIAL
 from support.docscheck.record import Tried
 from support.journey import judge, own_words
+from support.journey.alerting import DASHBOARD
 from support.journey.reader import Seen
 from support.judge.database import Postgres
 
@@ -47,13 +48,20 @@ def tried(page: str, *, code: int = 0) -> Tried:
     return Tried("command", page, 1, "true", code)
 
 
+DRAWN = {"States A": 5, "Age of the newest backup A": 0}
 WELL = [tried(TUTORIAL), tried(TUTORIAL), tried(RUNBOOK)]
 
 
 def failed(
-    seen: Seen, lines: list[Tried], *, unused: list[str] | None = None, left: list[str] | None = None
+    seen: Seen,
+    lines: list[Tried],
+    *,
+    unused: list[str] | None = None,
+    left: list[str] | None = None,
+    drawn: dict[str, int] | None = None,
 ) -> set[str]:
-    claims = judge.walked(seen, lines, wanted=2, unused=unused or [], left=left or [])
+    shown = DRAWN if drawn is None else drawn
+    claims = judge.walked(seen, lines, wanted=2, unused=unused or [], left=left or [], drawn=shown)
     return {claim.id for claim in claims if not claim.ok}
 
 
@@ -68,7 +76,7 @@ def test_a_journey_that_went_well_claims_all() -> None:
 
 
 def test_a_journey_that_did_not_begin_claims_nothing_of_the_way() -> None:
-    assert failed(Seen(), []) == set(judge.WALKED) - {"parts", "every-example-was-met"}
+    assert failed(Seen(), [], drawn={}) == set(judge.WALKED) - {"parts", "every-example-was-met"}
 
 
 @pytest.mark.parametrize("lines", [WELL[1:], [tried(TUTORIAL), tried(TUTORIAL, code=1), tried(RUNBOOK)]])
@@ -82,6 +90,16 @@ def test_an_example_of_the_page_that_was_never_met_is_found() -> None:
 
 def test_a_line_marked_change_that_was_left_is_found() -> None:
     assert failed(replace(WELL_SEEN, unanswered=["spec.x"]), WELL) == {"every-CHANGE-was-answered"}
+
+
+def test_a_query_of_the_dashboard_that_had_no_data_is_found() -> None:
+    assert failed(WELL_SEEN, WELL, drawn={**DRAWN, "Votes A": 0}) == {"the-dashboard-showed-it"}
+
+
+def test_every_query_that_is_not_of_this_story_is_one_of_the_dashboard() -> None:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    asked = {f"{panel['title']} {target['refId']}" for panel in panels for target in panel["targets"]}
+    assert asked > judge.NOT_OF_THIS_STORY
 
 
 def test_an_alert_that_stayed_quiet_is_found() -> None:

@@ -7,6 +7,7 @@ on the pages. BREAK=no-alert leaves the alert out, and then the journey must fai
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def walked(directory: Path, *, planted: str) -> list[Claim]:
         with alerting(directory / "prometheus", discovery=desk.discovery, leaves_out=left_out) as alerts:
             reader = Walker(desk, alerts, record, evidence=evidence)
             play_tutorial(page, desk, record, reader=reader)
+            (evidence / "drawn.json").write_text(json.dumps(alerts.drawn()))
         reader.end()
         left = desk.plane.run_kubectl("get", "deployments,mp", "--all-namespaces", "-o", "name").split()
         assert desk.plane.audit_log is not None
@@ -61,7 +63,8 @@ def walked(directory: Path, *, planted: str) -> list[Claim]:
     postgres = Postgres()
     if not postgres.binaries.exists():
         postgres = Postgres(root=Path((evidence / "root-file-system").read_text().strip()))
-    way = judge.walked(reader.seen, tried, wanted=wanted, unused=list(reader.unused), left=left)
+    drawn = json.loads((evidence / "drawn.json").read_text())
+    way = judge.walked(reader.seen, tried, wanted=wanted, unused=list(reader.unused), left=left, drawn=drawn)
     return [*way, *judge.data(evidence, postgres)]
 
 

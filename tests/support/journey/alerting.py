@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from support.controlplane.clock import await_condition
 from support.manifests import CHART
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+DASHBOARD = CHART / "dashboards" / "maestro-pairs.json"
 ANSWER_SECONDS = 10.0
+LOOKED_BACK = "2h"
+
+
+def filled_in(query: str) -> str:
+    """Returns a query of the dashboard with all pairs chosen, as Grafana would send it."""
+    for name, value in {"$namespace": ".*", "$name": ".*", "$__rate_interval": "1m"}.items():
+        query = query.replace(name, value)
+    return query
 
 
 class Alerts:
@@ -34,6 +44,22 @@ class Alerts:
         except (urllib.error.URLError, TimeoutError):
             return []
         return [alert for alert in found if alert["state"] == "firing"]
+
+    def drawn(self) -> dict[str, int]:
+        """Returns how many series each query of the dashboard had at any time since it began, by panel and letter.
+
+        Raises:
+            OSError: it does not answer, or a query is none.
+
+        """
+        found = {}
+        for panel in json.loads(DASHBOARD.read_text())["panels"]:
+            for target in panel["targets"]:
+                query = f"last_over_time(({filled_in(target['expr'])})[{LOOKED_BACK}:15s])"
+                url = f"http://{HERE}:{self._port}/api/v1/query?{urlencode({'query': query})}"
+                with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
+                    found[f"{panel['title']} {target['refId']}"] = len(json.load(answer)["data"]["result"])
+        return found
 
     def fires(self, name: str, *, pair: str, within_seconds: float) -> dict[str, Any]:
         """Returns the alert about a pair once it fires; nothing where it does not in time."""

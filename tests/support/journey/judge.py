@@ -18,7 +18,7 @@ from support.judge.evidence import EvidenceBrokenError
 from support.report import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from support.docscheck.record import Tried
@@ -51,14 +51,36 @@ WALKED = (
     "the-upgrade-stopped-nothing",
     "what-ran-runs-on",
     "nothing-is-left",
+    "the-dashboard-showed-it",
 )
 """What is claimed of the way."""
+NOT_OF_THIS_STORY = frozenset(
+    {
+        "Bytes of a mirror out of sync A",
+        "Age of the last whole comparison of a mirror A",
+        "Age of the newest backup A",
+        "Age of the last rehearsal that passed A",
+        "Messages that the last episode may send twice A",
+        "Quarantined nodes A",
+        "Pairs that a cluster keeps A",
+    }
+)
+"""Queries of the dashboard about what the tutorial's pair does not have: a mirror, backups, a mail queue, a drill."""
 
 
 def walked(
-    seen: Seen, tried: Sequence[Tried], *, wanted: int, unused: Sequence[str], left: Sequence[str]
+    seen: Seen,
+    tried: Sequence[Tried],
+    *,
+    wanted: int,
+    unused: Sequence[str],
+    left: Sequence[str],
+    drawn: Mapping[str, int],
 ) -> list[Claim]:
-    """Returns the claims about the way; `left` is what the cluster still has at the end."""
+    """Returns the claims about the way.
+
+    `left` is what the cluster still has at the end, `drawn` how many series each query of the dashboard ever had.
+    """
     mine, runbook = [one for one in tried if one.page == TUTORIAL], [one for one in tried if one.page != TUTORIAL]
     good, ran = sum(one.code == 0 for one in mine), sum(one.code == 0 for one in runbook)
     bad = tuple(f"{one.page}:{one.line}: {one.said[-300:]}" for one in tried if one.code)
@@ -74,6 +96,7 @@ def walked(
         _went_on("the-upgrade-stopped-nothing", seen.before_upgrade, seen.after_upgrade),
         _went_on("what-ran-runs-on", seen.before_upgrade, seen.at_the_end),
         _all_of("nothing-is-left", None if seen.left is None else [*left, *seen.left]),
+        _drawn(drawn),
     )
     assert tuple(claim.id for claim in found) == WALKED
     return list(found)
@@ -87,6 +110,14 @@ def _label(seen: Seen) -> dict[str, str]:
 def _all_of(name: str, still_open: Sequence[str] | None) -> Claim:
     measured = "not reached" if still_open is None else ", ".join(still_open) or "nothing"
     return Claim(name, still_open is not None and not still_open, measured, "nothing")
+
+
+def _drawn(drawn: Mapping[str, int]) -> Claim:
+    """Claims that every query had data at some time of the story, but those about what is not in it."""
+    wanted = [query for query in drawn if query not in NOT_OF_THIS_STORY]
+    empty = tuple(query for query in wanted if not drawn[query])
+    measured = f"{len(wanted) - len(empty)} of {len(wanted)} queries had data"
+    return Claim("the-dashboard-showed-it", bool(wanted) and not empty, measured, "all", empty)
 
 
 def _moves(seen: Seen) -> Claim:
