@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from maestro_operator.decide.prove import NoProof, may_permit, prove
+from maestro_operator.decide.prove import NoProof, could_not_be_left, may_permit, prove
 from maestro_operator.model.outcome import Done, Failed
 from maestro_operator.model.pair import Answer, FencingDevice, FencingRung, Say
 from maestro_operator.model.proof import Method, Proof
 from maestro_operator.model.reasons import Reason
-from maestro_operator.model.seen import Guard, LastOutcome, NodeSeen, Seen, Vote
+from maestro_operator.model.seen import Guard, GuardState, LastOutcome, NodeSeen, Seen, Unknown, Vote
 from maestro_operator.model.status import Episode, EpochMark, TakenAnswer, Word
 from maestro_operator.model.steps import EpisodeKind, StepName
 from support.looks import (
@@ -362,3 +362,41 @@ def test_another_machine_than_the_episode_began_with_proves_nothing() -> None:
     assert isinstance(found, NoProof)
     assert found.reason is Reason.DEMOTION_UNPROVEN
     assert "another machine" in found.message
+
+
+# ---------------------------------------------------------------- whom nobody can have taken over from
+
+RENEWED = move(EpisodeKind.RENEW, source="b", target="a")
+STRANGE = EpochMark(number=2, owner="b", episode="somebody-2")
+
+
+def owned_by(found: NodeSeen | Unknown, *, other: NodeSeen | Unknown = GONE) -> bool:
+    return could_not_be_left(seen(nodes={"a": found, "b": other}), RENEWED)
+
+
+def test_an_owner_that_was_permitted_in_this_boot_and_knows_no_later_owner_was_never_left() -> None:
+    assert owned_by(node("a"))
+    assert owned_by(node("a"), other=node("b", guard=Guard(state=GuardState.ABSENT)))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        GONE,
+        node("a", boot_id="boot-later"),
+        node("a", guard=owner_guard(in_force=None)),
+        node("a", guard=owner_guard(in_force=STRANGE)),
+    ],
+    ids=["unreadable", "rebooted", "nothing-in-force", "another-owner-in-force"],
+)
+def test_an_owner_that_somebody_may_have_taken_over_from_is_not_said_to_be_safe(found: NodeSeen | Unknown) -> None:
+    assert not owned_by(found)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [node("b"), node("b", is_running=True, guard=Guard(state=GuardState.ABSENT))],
+    ids=["its-guard-speaks-for-itself", "it-runs-something"],
+)
+def test_where_the_other_side_can_be_asked_or_runs_it_is_no_question_of_the_owner_alone(other: NodeSeen) -> None:
+    assert not owned_by(node("a"), other=other)
