@@ -48,7 +48,7 @@ def tried(page: str, *, code: int = 0) -> Tried:
     return Tried("command", page, 1, "true", code)
 
 
-DRAWN = {"States A": 5, "Age of the newest backup A": 0}
+DRAWN = {"States A": 5, "Quarantined nodes A": 0}
 WELL = [tried(TUTORIAL), tried(TUTORIAL), tried(RUNBOOK)]
 
 

@@ -58,14 +58,13 @@ NOT_OF_THIS_STORY = frozenset(
     {
         "Bytes of a mirror out of sync A",
         "Age of the last whole comparison of a mirror A",
-        "Age of the newest backup A",
         "Age of the last rehearsal that passed A",
         "Messages that the last episode may send twice A",
         "Quarantined nodes A",
         "Pairs that a cluster keeps A",
     }
 )
-"""Queries of the dashboard about what the tutorial's pair does not have: a mirror, backups, a mail queue, a drill."""
+"""Queries of the dashboard about what the tutorial's pair does not have: a mirror, a mail queue, a drill."""
 
 
 def walked(
