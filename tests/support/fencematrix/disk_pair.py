@@ -21,6 +21,7 @@ from maestro_operator.drivers.fencing import agents
 from maestro_operator.drivers.fencing.reservation import DiskReservation
 from maestro_operator.drivers.memory.sharing import MemoryShared, SharedWorld
 from maestro_operator.drivers.memory.world import MemoryClock
+from maestro_operator.drivers.nodes import ssh
 from maestro_operator.drivers.nodes.ssh import SshNodes
 from maestro_operator.drivers.replication import shared
 from maestro_operator.drivers.replication.shared import SharedReplication
@@ -51,6 +52,7 @@ START_SECONDS = 300
 PATIENT_TRY_SECONDS = 5.0
 PATIENCE = (
     (agents, "LOOK_SECONDS", 45.0),
+    (ssh, "READ_SECONDS", 60.0),
     (shared, "READ_SECONDS", 60.0),
     (effects, "DEADLINE_SECONDS", {step: 10 * seconds for step, seconds in DEADLINE_SECONDS.items()}),
 )
