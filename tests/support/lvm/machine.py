@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-KERNEL = "/usr/bin/linux.uml"
+from support.bed import umlroot
+
 MEMORY = "384M"
 DISK_BYTES = 512 * 1024**2
 MACHINE_SECONDS = 400
@@ -39,14 +40,13 @@ def run_inside(module: str, folder: Path) -> str:
     init.write_text(INIT.format(**{name: shlex.quote(value) for name, value in told.items()}))
     init.chmod(0o755)
     words = (
-        *(KERNEL, f"mem={MEMORY}", "umid=volumes", f"uml_dir={folder}/uml", f"ubda={disk}"),
+        *(*umlroot.kernel(), f"mem={MEMORY}", "umid=volumes", f"uml_dir={folder}/uml", f"ubda={disk}"),
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", f"init={init}"),
         *("con0=null,fd:1", "con=null", "ssl=null", "selinux=0", "quiet"),
     )
-    environment = {"HOME": str(folder), "TMPDIR": "/dev/shm", "PATH": os.environ["PATH"]}  # noqa: S108 - memory of its own
     with (folder / "console").open("wb") as console:
         process = subprocess.Popen(
-            words, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+            words, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
         )
         try:
             process.wait(timeout=MACHINE_SECONDS)
