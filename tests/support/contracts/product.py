@@ -80,7 +80,10 @@ def pull(peer: str, have: int) -> tuple[str, int, bytes]:
     with socket.create_connection((peer, PORT), timeout=2) as there:
         there.sendall(f"HAVE {have}\n".encode())
         stream = there.makefile("rb")
-        system, position = stream.readline().decode().split()
+        head = stream.readline().decode()
+        if not head.endswith("\n"):
+            raise ConnectionError("the owner went before it had answered")
+        system, position = head.split()
         return system, int(position), stream.read(int(position) - have) if int(position) > have else b""
 
 
