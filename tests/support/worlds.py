@@ -409,3 +409,16 @@ def is_settled(pair: Pair) -> bool:
     """Tells whether the last turn found everything as ordered."""
     last = pair.recorder.decided[-1] if pair.recorder.decided else None
     return last is not None and last.rule == "steady"
+
+
+def killed_once_after(pair: Pair, verb: str) -> list[str]:
+    """Has the operator killed after the verb's first effect; returns what is still to be met."""
+    left = [verb]
+
+    def kill(after: str) -> None:
+        if after in left:
+            left.remove(after)
+            raise Killed
+
+    pair.after_effect = kill
+    return left

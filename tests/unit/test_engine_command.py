@@ -12,7 +12,7 @@ from maestro_operator.model.commanding import Command, DemoteProgram, LagProgram
 from maestro_operator.model.pair import Replication
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.steps import EpisodeKind
-from support.worlds import ADDRESSES, UNITS, Killed, Pair, is_settled, pair_spec
+from support.worlds import ADDRESSES, UNITS, Pair, is_settled, killed_once_after, pair_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,14 +128,8 @@ async def test_a_returning_standby_that_wrote_nothing_keeps_its_data() -> None:
 async def test_an_operator_that_is_killed_right_after_an_effect_goes_on(verb: str) -> None:
     pair, world = replicating()
     await pair.run_until(settled_on("a"))
-    left = [verb]
+    left = killed_once_after(pair, verb)
 
-    def kill(after: str) -> None:
-        if after in left:
-            left.remove(after)
-            raise Killed
-
-    pair.after_effect = kill
     pair.order("b")
     await pair.run_until(settled_on("b"))
 

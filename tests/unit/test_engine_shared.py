@@ -13,7 +13,7 @@ from maestro_operator.model.proof import Method
 from maestro_operator.model.reasons import Reason
 from maestro_operator.model.sharing import SharedDisk
 from maestro_operator.model.steps import EpisodeKind
-from support.worlds import ADDRESSES, UNITS, Killed, Pair, is_settled, pair_spec
+from support.worlds import ADDRESSES, UNITS, Pair, is_settled, killed_once_after, pair_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,24 +155,11 @@ async def test_a_restarted_owner_has_its_disk_again() -> None:
     assert world.mounted == {"a"}
 
 
-def _killed_once_after(pair: Pair, verb: str) -> list[str]:
-    """Has the operator killed after the verb's first effect; returns what is still to be met."""
-    left = [verb]
-
-    def kill(after: str) -> None:
-        if after in left:
-            left.remove(after)
-            raise Killed
-
-    pair.after_effect = kill
-    return left
-
-
 @pytest.mark.parametrize("verb", ["final_sync", "promote", "reverse", "start"])
 async def test_an_operator_that_is_killed_in_a_switchover_leaves_the_disk_to_one_side(verb: str) -> None:
     pair, world = shared()
     await pair.run_until(settled_on("a"))
-    left = _killed_once_after(pair, verb)
+    left = killed_once_after(pair, verb)
 
     pair.order("b")
     await pair.run_until(settled_on("b"))
@@ -186,7 +173,7 @@ async def test_an_operator_that_is_killed_in_a_switchover_leaves_the_disk_to_one
 async def test_an_operator_that_is_killed_in_a_failover_takes_the_disk_once(verb: str) -> None:
     pair, world = shared(by_the_disk=True)
     await pair.run_until(settled_on("a"))
-    left = _killed_once_after(pair, verb)
+    left = killed_once_after(pair, verb)
     world.isolate("a")
 
     await pair.run_until(settled_on_alone("b"))
