@@ -23,6 +23,7 @@ from support.contracts.steps import (
     refusal,
     start,
     stop,
+    stopped,
 )
 
 pytestmark = pytest.mark.timeout(120)
@@ -212,9 +213,9 @@ async def test_the_peer_sees_what_the_active_node_does(world: PairWorld) -> None
         return said.reason if isinstance(said, Unknown) else said.vote
 
     running = await vote()
-    await stop(world, "a")
-    stopped = await vote()
+    await stopped(world, "a")
+    quiet = await vote()
     await world.power_cut("a")
     dark = await vote()
 
-    assert (running, stopped, dark) == (Vote.ALIVE, Vote.SICK, Vote.DEAD)
+    assert (running, quiet, dark) == (Vote.ALIVE, Vote.SICK, Vote.DEAD)

@@ -21,7 +21,7 @@ from support.contracts.steps import (
     receiving,
     refusal,
     start,
-    stop,
+    stopped,
 )
 
 pytestmark = pytest.mark.timeout(120)
@@ -51,7 +51,7 @@ async def test_a_whole_copy_is_sent_committed_and_promoted(world: PairWorld) -> 
     connected = await world.replication.connect(frozen(world, "a"), frozen(world, "b"), deadline_seconds=20)
     assert isinstance(connected, Done), connected
     await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
+    await stopped(world, "a")
 
     synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
 
@@ -76,7 +76,7 @@ async def test_the_queue_that_came_up_is_counted_once_an_episode_on_live_data_al
     world.spec = world.spec.model_copy(update={"spool": SPOOL})
     await receiving(world)
     await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
+    await stopped(world, "a")
     synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
     assert isinstance(synced, Done), synced
     generation = (await read(world, "b")).replica.newest
@@ -155,7 +155,7 @@ async def test_after_a_planned_move_the_old_source_receives(world: PairWorld) ->
     await receiving(world)
     await world.write("a")
     await done(world, "a", "quiesce", epoch=1, episode="ep-2")
-    await stop(world, "a")
+    await stopped(world, "a")
     synced = await world.replication.final_sync(frozen(world, "a"), frozen(world, "b"), deadline_seconds=60)
     assert isinstance(synced, Done), synced
     await done(world, "b", "promise", epoch=2, owner="b", episode="ep-2")

@@ -213,9 +213,10 @@ class Machine:
                 try:
                     return_code = process.wait(timeout=timeout_seconds)
                 except subprocess.TimeoutExpired as expired:
+                    left = _waiting(group, self._leader())
                     group.kill()
                     process.wait(timeout=5)
-                    message = f"a script on node {self.name} took over {timeout_seconds:g} s"
+                    message = f"a script on node {self.name} took over {timeout_seconds:g} s; left were: {left}"
                     raise clock.TimedOutError(message) from expired
             return Ran(return_code, _head(files[1]), _head(files[2]))
         finally:
@@ -289,6 +290,18 @@ class Machine:
 def joining(group: ControlGroup, command: tuple[str, ...]) -> tuple[str, ...]:
     """Returns a command that puts itself into a group before it is anything."""
     return ("sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group.procs), *command)
+
+
+def _waiting(group: ControlGroup, leader: int) -> str:
+    """Returns what a late script's processes, and the node's first one, wait for: in the kernel, and by their words."""
+    told = []
+    for process_id in (*group.process_ids(), leader):
+        with contextlib.suppress(OSError):
+            folder = Path(f"/proc/{process_id}")
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            told.append(f"{' '.join(words[:4])} ({state}, {(folder / 'wchan').read_text()})")
+    return "; ".join(told)
 
 
 def _head(path: Path) -> bytes:

@@ -113,6 +113,12 @@ async def stop(world: PairWorld, name: str) -> Outcome:
     return await world.nodes.stop(frozen(world, name), world.spec.services, deadline_seconds=40)
 
 
+async def stopped(world: PairWorld, name: str) -> None:
+    """Stops the services, which must be read back as stopped."""
+    outcome = await stop(world, name)
+    assert isinstance(outcome, Done), (name, outcome)
+
+
 def refusal(outcome: Outcome) -> Reason | None:
     """Returns why something was refused, None where it was not."""
     return outcome.reason if isinstance(outcome, Refused) else None

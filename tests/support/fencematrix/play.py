@@ -279,9 +279,12 @@ async def _climb(pair: Pair, cell: Cell, *, bed: Bed, journal: Journal) -> str:
                 _give_up(pair, episode.id)
             held = last if decided is not None and isinstance(last, Hold) else None
             # The looks from outside take their time to find what is out of reach.
-            if cell.is_isolation and not await pace.is_long_held(held):
-                held = None
-            if cell.is_shared and 0 < _fences_tried(pair) < CLIMBS:
+            has_lasted = not cell.is_isolation or await pace.is_long_held(held)
+            tried = _fences_tried(pair)
+            if cell.is_shared and tried:
+                # Each climb looks from outside anew, and there is hardly a pause between two of them.
+                has_lasted = tried >= CLIMBS
+            if not has_lasted:
                 held = None
             concluded = _concluded(pair, held, has_climbed=bool(climbed))
             if concluded is not None and not _goes_on(pair, cell, concluded):
