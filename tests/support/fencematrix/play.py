@@ -49,7 +49,7 @@ CLIMBS = 5
 """How often a ladder is climbed whose devices may be late because their machines are a busy host's processes."""
 STAYS_SECONDS = 5.0
 LOST_AFTER_SECONDS = 2.0
-BEFORE_ANY_RUNG = ("InvalidSpec", "FencingNotReady", "DiskUnreadable")
+BEFORE_ANY_RUNG = ("InvalidSpec", "FencingNotReady")
 """Why a failover is held before anything was tried."""
 
 
@@ -267,6 +267,7 @@ async def _climb(pair: Pair, cell: Cell, *, bed: Bed, journal: Journal) -> str:
     task = asyncio.create_task(_twist(pair, cell, bed))
     pace = Pace(pair)
     climbed: list[str] = []
+    was: Hold | None = None
     try:
         while True:
             decided = await pair.turn()
@@ -278,9 +279,15 @@ async def _climb(pair: Pair, cell: Cell, *, bed: Bed, journal: Journal) -> str:
             if is_alive and episode is not None and isinstance(last, Hold):
                 _give_up(pair, episode.id)
             held = last if decided is not None and isinstance(last, Hold) else None
+            if held is not None and held != was:
+                was = held
+                journal.write(event="held", reason=held.reason.value, message=held.message)
+            tried = _fences_tried(pair)
+            if cell.is_shared and not tried:
+                # What is held before any rung is decided once, and stands until something else is seen.
+                held = last if isinstance(last, Hold) else None
             # The looks from outside take their time to find what is out of reach.
             has_lasted = not cell.is_isolation or await pace.is_long_held(held)
-            tried = _fences_tried(pair)
             if cell.is_shared and tried:
                 # Each climb looks from outside anew, and there is hardly a pause between two of them.
                 has_lasted = tried >= CLIMBS
@@ -303,6 +310,9 @@ def _concluded(pair: Pair, held: Hold | None, *, has_climbed: bool) -> str | Non
         return "NotLeader"
     if episode is None and pair.status.observed_active_node == "a" and _was_handed_back(pair):
         return "HandedBack"
+    if held is not None and held.reason is Reason.DISK_UNREADABLE:
+        # The order itself waits: there is no episode yet.
+        return held.reason.value
     if held is None or episode is None:
         return None
     is_over = episode.step is StepName.FENCE and has_climbed and held.reason is not Reason.INHERITED_STEP
