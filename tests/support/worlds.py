@@ -37,8 +37,6 @@ KEY = PairKey(namespace="default", name="pair", uid="11111111-2222-3333-4444-555
 LEAST_PAUSE_SECONDS = 0.05
 """How long a turn takes in memory: as long as the shortest real one."""
 HOLD_PAUSE_SECONDS = 1.0
-INHERITED_PAUSE_SECONDS = 15.0
-"""Many turns of the same hold, as one."""
 
 
 # ---------------------------------------------------------------- the resource
@@ -274,6 +272,9 @@ class Recorder:
 class Pair:
     """One pair in memory, and the one loop that looks after it."""
 
+    inherited_pause_seconds = 15.0
+    """Many turns of the hold for a former leader's step, as one."""
+
     def __init__(
         self, spec: PairSpec | None = None, *, world: MemoryWorld | None = None, store: MemoryStore | None = None
     ) -> None:
@@ -362,7 +363,7 @@ class Pair:
         decided = self.recorder.decided[-1] if len(self.recorder.decided) > known else None
         if decided is not None and isinstance(decided.decision, Hold):
             inherited = decided.decision.reason is Reason.INHERITED_STEP
-            pause = INHERITED_PAUSE_SECONDS if inherited else HOLD_PAUSE_SECONDS
+            pause = self.inherited_pause_seconds if inherited else HOLD_PAUSE_SECONDS
         self.let_pass(max(pause or 0.0, LEAST_PAUSE_SECONDS))
         return decided
 

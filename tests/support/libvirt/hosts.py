@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.bed import clock, layout, namespace
-from support.libvirt.guest import boot_sector
+from support.libvirt.guest import BOOTED, boot_sector
 from support.libvirt.hypervisor import QEMU, SSHD, START_SECONDS
 
 if TYPE_CHECKING:
@@ -160,6 +160,17 @@ class Host:
         finally:
             self.within("mv", "/run/libvirt/away", "/run/libvirt/libvirt-sock")
 
+    @contextlib.contextmanager
+    def frozen_guest(self) -> Iterator[None]:
+        """Let the guest's process here do nothing for the length of a block: what comes in does not get on."""
+        signalled = "kill -{} $(cat /run/libvirt/qemu/" + GUEST + ".pid)"
+        enter = ("nsenter", f"--target={self._inside()}", "--mount", "--pid", "--", "sh", "-c")
+        subprocess.run((*enter, signalled.format("STOP")), timeout=20, check=True)
+        try:
+            yield
+        finally:
+            subprocess.run((*enter, signalled.format("CONT")), timeout=20, check=True)
+
     def virsh(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run virsh on it, as its administrator does."""
         enter = ("nsenter", f"--target={self._inside()}", "--net", "--mount", "--pid", "--uts", "--")
@@ -183,6 +194,11 @@ class Host:
         """Return how many beats came from the guest on this host so far."""
         path = self.folder / "beats" / "beats"
         return path.stat().st_size if path.exists() else 0
+
+    def boots(self) -> int:
+        """Return how often a guest was booted on this host so far, and did not come running."""
+        path = self.folder / "beats" / "beats"
+        return path.read_bytes().count(BOOTED) if path.exists() else 0
 
     def await_beat(self) -> None:
         """Wait until the guest beats here."""
