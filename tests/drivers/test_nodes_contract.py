@@ -26,7 +26,7 @@ from support.contracts.steps import (
     stopped,
 )
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(params=["memory", pytest.param("bed", marks=pytest.mark.root)])

@@ -24,7 +24,7 @@ from support.contracts.steps import (
     stopped,
 )
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 copying = ["memory", pytest.param("bed", marks=pytest.mark.root)]
 every = [*copying, "memory-product", pytest.param("bed-product", marks=pytest.mark.root)]

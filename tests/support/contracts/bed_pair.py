@@ -49,6 +49,9 @@ END
 chmod 755 {TELLER}
 """
 
+CONSOLE_SECONDS = 90
+"""What a script on the console may take: a host whose disk is busy was seen to hold one up for half a minute."""
+
 
 class BedPair:
     """The bed's nodes with two small services."""
@@ -94,7 +97,7 @@ class BedPair:
 
     async def do(self, name: str, script: str) -> str:
         """Run a script on a node as from its console, and return what it printed."""
-        ran = await asyncio.to_thread(self._bed.nodes[name].run, script, timeout_seconds=30)
+        ran = await asyncio.to_thread(self._bed.nodes[name].run, script, timeout_seconds=CONSOLE_SECONDS)
         return ran.stdout.decode()
 
     async def power_cut(self, name: str) -> None:
