@@ -33,7 +33,7 @@ REPLICA = "/usr/local/lib/maestro-guard/maestro-replica"
 RESOURCE = """resource r0 {
   protocol C;
   handlers { fence-peer "/usr/local/lib/maestro-guard/maestro-drbd fence-peer"; }
-  disk { fencing resource-and-stonith; on-io-error detach; }
+  disk { fencing resource-and-stonith; on-io-error detach; c-min-rate 8M; }
   net {
     ping-int 4; ping-timeout 30; timeout 35; connect-int 4; verify-alg crc32c;
     after-sb-0pri disconnect; after-sb-1pri disconnect; after-sb-2pri disconnect; rr-conflict disconnect;
